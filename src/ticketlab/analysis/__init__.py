@@ -1,0 +1,1 @@
+"""A laboratory for lottery tickets and sparse training of neural networks."""

@@ -1,0 +1,184 @@
+"""Flags from a spec, seeds from a text, errors as one line: what stands between a shell and `launch.run`."""
+
+import argparse
+import difflib
+import os
+import re
+import signal
+import sys
+from dataclasses import Field, fields
+from pathlib import Path
+from typing import Any, NoReturn
+
+from rich.console import Console
+
+from ticketlab import data, launch
+from ticketlab.errors import BadInput, TicketlabError
+from ticketlab.presets import DATASET_DEFAULTS, PRESETS
+from ticketlab.progress import summary
+from ticketlab.spec import Spec, value_type
+from ticketlab.storage import Run
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that takes no abbreviations and says each mistake in one line."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(allow_abbrev=False, formatter_class=argparse.ArgumentDefaultsHelpFormatter, **settings)
+
+    def error(self, message: str) -> NoReturn:
+        """End with one line on stderr and exit status 2."""
+        unknown = re.match(r"unrecognized arguments: (--[\w-]+)", message)
+        if unknown:
+            close = difflib.get_close_matches(unknown[1], list(self._option_string_actions), n=1)
+            message += f" (did you mean {close[0]}?)" if close else ""
+        self.exit(2, f"{self.prog}: error: {' '.join(message.split())}\n")
+
+
+def main(kind: str, description: str, fixed: dict[str, Any], argv: list[str] | None = None) -> int:
+    """Run an experiment as a command; return its exit status.
+
+    Args:
+        kind: of the experiment, a name of `launch.EXPERIMENTS`.
+        description: for ``--help``.
+        fixed: fields of the spec that the command itself decides.
+        argv: the flags; those of the process if left out.
+
+    Returns:
+        0 if all replicates are complete, 1 if some failed, 2 on bad input, 130 if interrupted.
+    """
+    spec_class = launch.EXPERIMENTS[kind].spec
+    parser = make_parser(spec_class, description, fixed)
+    flags = vars(parser.parse_args(argv))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cluster's time limit ends as calmly as Ctrl-C
+    try:
+        return _run(spec_class, fixed, flags, Console())
+    except BadInput as error:
+        parser.error(str(error))
+    except TicketlabError as error:
+        return _say(f"{parser.prog}: {error}", 1)
+    except KeyboardInterrupt:
+        return _say("interrupted: finished rounds are on disk; the same command goes on from there", 130)
+
+
+def _run(spec_class: type[Spec], fixed: dict[str, Any], flags: dict[str, Any], console: Console) -> int:
+    data_dir, seeds = flags["data_dir"], flags["seeds"] or list(range(max(1, flags["processes"])))
+    given = {each.name: flags[each.name] for each in fields(spec_class) if each.name in flags}
+    spec = spec_class(**resolve(spec_class, {**fixed, **given}, flags["preset"], data_dir))
+    if flags["dry_run"]:
+        dataset = data.load(spec.dataset, data_dir)
+        launch.EXPERIMENTS[spec.kind].check(spec, dataset)
+        Run(flags["models_dir"] / spec.folder_name()).check(spec, dataset.digest)
+        _print_plan(spec, seeds, flags, console)
+        return 0
+    run, failures = launch.run(
+        spec,
+        seeds,
+        processes=flags["processes"],
+        models_dir=flags["models_dir"],
+        data_dir=data_dir,
+        overwrite=flags["overwrite"],
+        console=console,
+    )
+    console.print(summary(run, seeds))
+    console.print(f"{_shown(run.folder)}/", highlight=False, soft_wrap=True)
+    if failures:
+        return _say(f"{len(failures)} of {len(seeds)} replicates failed: seeds {', '.join(map(str, sorted(failures)))}", 1)
+    return 0
+
+
+def resolve(spec_class: type[Spec], given: dict[str, Any], preset: str | None, data_dir: Path | None) -> dict[str, Any]:
+    """Decide all fields: what was given, else the preset's, else what fits the data set, else the spec's default."""
+    names = {each.name for each in fields(spec_class)}
+    published = PRESETS[preset] if preset else {}
+    if set(published) - names:
+        raise BadInput(f"`preset` must be one for this experiment. Received: preset={preset}")
+    for each in fields(spec_class):
+        other = each.metadata["excludes"]
+        if each.name in given and other in given:
+            raise BadInput(f"`{each.name}` must be given without `{other}`. Received: both")
+    chosen = {**published, **given}
+    spec_class(**chosen)  # a value out of range is refused before any data is looked for
+    dataset, notice = data.resolve(chosen.get("dataset"), data_dir)
+    if notice:
+        _say(f"WARNING: {notice}", 0)
+    return {**DATASET_DEFAULTS.get(dataset, {}), **chosen, "dataset": dataset}
+
+
+def make_parser(spec_class: type[Spec], description: str, fixed: dict[str, Any]) -> Parser:
+    """Make the flags: one per field of the spec, and those that say where, how often and how."""
+    parser = Parser(description=description)
+    places = parser.add_argument_group("replicates and places")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    places.add_argument("--processes", type=_count, default=cores, metavar="N", help="worker processes; 0: this one")
+    places.add_argument("--seeds", type=parse_seeds, metavar="S", help="0-7 or 0,2,5; one per process if left out")
+    places.add_argument("--data-dir", type=Path, metavar="DIR", help="where <dataset>.npz is looked for first")
+    places.add_argument("--models-dir", type=Path, default=Path("models"), metavar="DIR", help="where runs are written")
+    places.add_argument("--preset", choices=sorted(PRESETS), help="published settings; flags go before them")
+    places.add_argument("--dry-run", action="store_true", help="print spec, folder and finished rounds, and stop")
+    places.add_argument("--overwrite", action="store_true", help="delete these seeds' finished rounds first")
+    groups: dict[str, Any] = {}
+    for each in fields(spec_class):
+        if each.name not in fixed:
+            title = each.metadata["group"]
+            groups[title] = groups.get(title) or parser.add_argument_group(title)
+            _add_flag(groups[title], each)
+    return parser
+
+
+def _add_flag(group: Any, each: Field) -> None:
+    flag, kind = "--" + each.name.replace("_", "-"), value_type(each.type)
+    shown = f"{each.metadata['help']} (default: {each.default})" if each.default is not None else each.metadata["help"]
+    settings: dict[str, Any] = {"dest": each.name, "default": argparse.SUPPRESS, "help": shown}
+    if kind is bool:
+        group.add_argument(flag, action=argparse.BooleanOptionalAction, **settings)
+    elif each.metadata["choices"]:
+        group.add_argument(flag, choices=each.metadata["choices"], **settings)
+    else:
+        group.add_argument(flag, type=kind, metavar=kind.__name__.upper(), **settings)
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Read ``0-7`` or ``0,2,5`` or both. Raises ArgumentTypeError.
+
+    >>> parse_seeds("0-2,7")
+    [0, 1, 2, 7]
+    """
+    seeds: list[int] = []
+    for part in text.split(","):
+        match = re.fullmatch(r"(\d+)(?:-(\d+))?", part.strip())
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if first > last:
+            raise argparse.ArgumentTypeError(f"must be like 0-7 or 0,2,5. Received: {text}")
+        seeds.extend(range(first, last + 1))
+    if len(set(seeds)) < len(seeds):
+        raise argparse.ArgumentTypeError(f"must name each seed once. Received: {text}")
+    return seeds
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"must be 0 or a positive whole number. Received: {text}")
+    return int(text)
+
+
+def _print_plan(spec: Spec, seeds: list[int], flags: dict[str, Any], console: Console) -> None:
+    run = Run(flags["models_dir"] / spec.folder_name())
+    for each in fields(spec):
+        console.print(f"{each.name:20} {getattr(spec, each.name)}", highlight=False, markup=False)
+    console.print(f"{'processes':20} {flags['processes']}", highlight=False)
+    console.print(f"{'folder':20} {_shown(run.folder)}/", highlight=False, soft_wrap=True)
+    for seed in seeds:
+        rounds = run.rounds(seed)
+        done = f"{len(rounds)} rounds done: {', '.join(map(str, rounds))}" if rounds else "nothing done"
+        console.print(f"seed {seed:<15} {done}", highlight=False, soft_wrap=True)
+
+
+def _shown(folder: Path) -> str:
+    absolute = folder.absolute()
+    return str(absolute.relative_to(Path.cwd()) if absolute.is_relative_to(Path.cwd()) else absolute)
+
+
+def _say(line: str, status: int) -> int:
+    print(line, file=sys.stderr, flush=True)
+    return status

@@ -1,0 +1,66 @@
+"""What a process computes on: TensorFlow loaded without its noise, the threads, the GPU. Nothing else.
+
+`start` comes before the first operation of a process; TensorFlow cannot be set up later.
+"""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+
+from ticketlab.errors import TicketlabError
+
+
+@contextlib.contextmanager
+def silent_stderr() -> Iterator[None]:
+    """Send file descriptor 2 to nowhere: TensorFlow's C++ parts write to it while they load, whatever the log level."""
+    sys.stderr.flush()
+    saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(nowhere)
+
+
+def load_tensorflow() -> None:
+    """Import TensorFlow and Keras without a word on stderr."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    with silent_stderr():
+        import keras  # noqa: F401
+        import tensorflow  # noqa: F401
+
+
+def start(threads: int, worker: int = 0) -> None:
+    """Set up TensorFlow for the numbers that a spec promises.
+
+    The threads are fixed by the spec rather than by the machine's idle cores: XLA's matrix products add up in another
+    order with another number of threads, so anything else would let the number of processes change the bits.
+
+    Args:
+        threads: of one operation.
+        worker: number of this worker; on a machine with GPUs, worker i uses GPU i modulo their number.
+
+    Raises:
+        TicketlabError: if TensorFlow was already used in this process with other threads.
+    """
+    load_tensorflow()
+    import tensorflow as tf
+
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+        gpus = tf.config.list_physical_devices("GPU")
+        if gpus:
+            mine = gpus[worker % len(gpus)]
+            tf.config.set_visible_devices(mine, "GPU")
+            tf.config.experimental.set_memory_growth(mine, True)
+    except RuntimeError as error:
+        raise TicketlabError(
+            f"TensorFlow already computes in this process with other settings than {threads} thread(s), which would "
+            "change the numbers: use worker processes, or run this before any other TensorFlow code"
+        ) from error
+    tf.config.experimental.enable_op_determinism()

@@ -1,0 +1,142 @@
+"""What the person at the terminal sees: one live line per replicate, or plain lines, and the closing table.
+
+Progress and results go to stdout, problems to stderr. Knows words and columns; computes nothing but means.
+"""
+
+import time
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.table import Table
+
+from ticketlab.storage import Run
+
+PROBLEMS = ("damaged", "retry", "failed")
+
+
+class Display:
+    """Show the events of a run: a context manager whose `event` is what a pool calls.
+
+    Args:
+        seeds: of all replicates.
+        rounds: after round 0, as far as known before a replicate begins.
+        console: where progress goes; lines move only if it is a terminal.
+        problems: where problems go.
+    """
+
+    def __init__(self, seeds: list[int], rounds: int, console: Console, problems: Console) -> None:
+        self._console, self._problems = console, problems
+        self._clock = _Clock(seeds, rounds)
+        self._rows: dict[int, TaskID] = {}
+        columns = (TextColumn("{task.fields[name]:>8}"), BarColumn(bar_width=24), TextColumn("{task.description}"))
+        self._live = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._total = self._live.add_task("starting workers …", name="all", total=1.0)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._live.stop()
+
+    def event(self, seed: int, name: str, facts: dict[str, Any]) -> None:
+        """Take note of one event of a replicate."""
+        if name in PROBLEMS:
+            self._problems.print(f"seed {seed}: {facts['message']}", markup=False, highlight=False, soft_wrap=True)
+        if name == "begin":
+            self._clock.begin(seed, facts["rounds"])
+            self._rows[seed] = self._live.add_task("", name=f"seed {seed}", total=facts["rounds"] + 1)
+        elif name == "evaluation":
+            self._clock.reached(seed, facts["round"] + facts["iteration"] / facts["iterations"])
+            self._update(seed, f"{_round(facts)}  iteration {facts['iteration']:>5}  validation {_accuracy(facts)}")
+        elif name == "round":
+            self._clock.reached(seed, facts["round"] + 1, computed=facts["new"])
+            if facts["new"] and not self._console.is_terminal:
+                self._console.print(f"seed {seed:>2}  {round_line(facts)}", highlight=False, soft_wrap=True)
+        elif name in ("done", "failed"):
+            self._clock.finish(seed)
+            if seed in self._rows:
+                self._live.remove_task(self._rows.pop(seed))
+        self._live.update(self._total, completed=self._clock.share(), description=self._clock.time_left())
+
+    def _update(self, seed: int, description: str) -> None:
+        self._live.update(self._rows[seed], completed=self._clock.positions[seed], description=description)
+
+
+class _Clock:
+    """How far each replicate has come, in rounds, and how long the rest will take."""
+
+    def __init__(self, seeds: list[int], rounds: int) -> None:
+        self.positions = dict.fromkeys(seeds, 0.0)
+        self._ends = dict.fromkeys(seeds, rounds + 1)
+        self._computed, self._started = 0.0, time.monotonic()
+
+    def begin(self, seed: int, rounds: int) -> None:
+        self.positions[seed], self._ends[seed] = 0.0, rounds + 1
+
+    def reached(self, seed: int, position: float, computed: bool = True) -> None:
+        if computed:
+            self._computed += max(0.0, position - max(self.positions[seed], int(position - 1e-9)))
+        self.positions[seed] = position
+
+    def finish(self, seed: int) -> None:
+        self._ends[seed] = self.positions[seed]
+
+    def share(self) -> float:
+        return sum(self.positions.values()) / max(1e-9, sum(self._ends.values()))
+
+    def time_left(self) -> str:
+        left = sum(self._ends.values()) - sum(self.positions.values())
+        if left <= 0:
+            return "finishing"
+        if not self._computed:
+            return "starting"
+        return f"{_duration(left * (time.monotonic() - self._started) / self._computed)} left"
+
+
+def round_line(facts: dict[str, Any]) -> str:
+    """Say in one line what a finished round gave."""
+    return (
+        f"{_round(facts)}  early stop {facts['early_stop_iteration']:>6}  test accuracy there "
+        f"{facts['early_stop_test_accuracy']:.4f}, at the end {facts['test_accuracy']:.4f}  {facts['seconds']:.1f} s"
+    )
+
+
+def summary(run: Run, seeds: list[int]) -> Table:
+    """Tabulate the finished rounds of these seeds: mean ± standard deviation over the seeds."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, caption="mean ± standard deviation over the seeds", caption_justify="left")
+    for heading in ("round", "density", "seeds", "early-stop iteration", "test acc. there", "test acc. at end"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    finished = {seed: run.rounds(seed) for seed in seeds}
+    for round in sorted({each for rounds in finished.values() for each in rounds}):
+        records = [run.round(seed, round).attributes for seed, rounds in finished.items() if round in rounds]
+        columns = {name: np.array([record[name] for record in records], float) for name in _TABLE}
+        cells = [_mean(columns[name], digits) for name, digits in _TABLE.items()]
+        table.add_row(str(round), f"{np.mean([record['density'] for record in records]):.4f}", str(len(records)), *cells)
+    return table
+
+
+_TABLE = {"early_stop_iteration": 0, "early_stop_test_accuracy": 4, "test_accuracy": 4}
+
+
+def _mean(values: np.ndarray, digits: int) -> str:
+    deviation = f" ± {values.std(ddof=1):.{digits}f}" if values.size > 1 else ""
+    return f"{values.mean():.{digits}f}{deviation}"
+
+
+def _round(facts: dict[str, Any]) -> str:
+    return f"round {facts['round']:>2}  density {facts['density']:.4f}"
+
+
+def _accuracy(facts: dict[str, Any]) -> str:
+    return f"{facts['validation_accuracy']:.4f}"
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"

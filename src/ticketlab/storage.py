@@ -1,0 +1,264 @@
+"""Runs on disk: one immutable HDF5 file per round, written once and atomically, found by name, read lazily.
+
+A file under its final name is complete. Knows names, layout and integrity; does not know what the numbers mean.
+The layout stands in docs/design.md, section 4.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+import time
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from ticketlab.errors import BadInput, TicketlabError, WriteFailed
+from ticketlab.spec import Spec
+
+FORMAT = 1
+GZIP_LEVEL = 2
+LOCK_SECONDS = 15.0
+ELSEWHERE = "move it away, or choose another --models-dir"
+
+Groups = Mapping[str, Mapping[str, np.ndarray]]
+
+
+class Damaged(TicketlabError):
+    """A file that cannot be read back."""
+
+
+def write_file(path: Path, attributes: Mapping[str, Any], groups: Groups) -> None:
+    """Write one HDF5 file atomically: it exists whole under its name, or not at all.
+
+    The file is made in memory and written as bytes, so that a full disk is an ordinary error and not one inside HDF5.
+
+    Args:
+        path: the final name; its folder exists.
+        attributes: of the file, numbers and strings.
+        groups: {group: {dataset path: array}}; arrays are compressed and checksummed.
+
+    Raises:
+        WriteFailed: if the disk refuses.
+    """
+    with h5py.File.in_memory() as file:
+        file.attrs.update({"format": FORMAT, **attributes})
+        for group, arrays in groups.items():
+            file.create_group(group).attrs["order"] = list(arrays)
+            for name, array in arrays.items():
+                filters = {"compression": "gzip", "compression_opts": GZIP_LEVEL, "shuffle": True, "fletcher32": True}
+                file[group].create_dataset(name, data=array, **(filters if np.ndim(array) else {}))
+        file.flush()
+        image = file.id.get_file_image()
+    write_bytes(path, image)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file atomically: a temporary name in the same folder, flush, fsync, rename. Raises WriteFailed."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise WriteFailed(f"cannot write {path}: {error.strerror}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+class Record:
+    """One HDF5 file, read lazily: attributes now, arrays when they are asked for, with their checksums.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        Damaged: here and in every method, if the file cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+        with self._open() as file:
+            self.attributes = {name: _plain(value) for name, value in file.attrs.items()}
+        if self.attributes.get("format") != FORMAT:
+            raise Damaged(f"{path} must be a file of format {FORMAT}. Received: {self.attributes.get('format')}")
+
+    def arrays(self, group: str) -> dict[str, np.ndarray]:
+        """Read all arrays of a group, {dataset path: array}, in the order in which they were written."""
+        with self._open() as file:
+            return {name: file[group][name][()] for name in file[group].attrs["order"]} if group in file else {}
+
+    def verify(self) -> None:
+        """Read everything once, so that every checksum is compared."""
+        with self._open() as file:
+            groups = list(file)
+        for group in groups:
+            self.arrays(group)
+
+    @property
+    def masks(self) -> dict[str, np.ndarray]:
+        """The masks under which the round trained, {path: bool array}."""
+        return self.arrays("masks")
+
+    @property
+    def weights(self) -> dict[str, np.ndarray]:
+        """The trainable variables at the end of training, {path: float32 array}, zero where masked."""
+        return self.arrays("weights")
+
+    @property
+    def rewind(self) -> dict[str, np.ndarray]:
+        """The state that rounds rewind to, {path: float32 array}; empty but in round 0."""
+        return self.arrays("rewind")
+
+    @property
+    def history(self) -> dict[str, np.ndarray]:
+        """The evaluations, {name: array of one value per evaluation}."""
+        return self.arrays("history")
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[h5py.File]:
+        try:
+            with h5py.File(self.path, "r") as file:
+                yield file
+        except (OSError, RuntimeError, KeyError, ValueError) as error:
+            raise Damaged(f"{self.path} cannot be read: {' '.join(str(error).split())}") from error
+
+
+class Run:
+    """A run's folder: ``spec.json`` and ``seed_<s>/round_<rr>.h5``.
+
+    >>> Run("models/example").seeds()  # doctest: +SKIP
+    [0, 1, 2, 3, 4]
+    """
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder)
+
+    @cached_property
+    def description(self) -> dict[str, Any]:
+        """What spec.json says. Raises BadInput if there is none."""
+        try:
+            return json.loads((self.folder / "spec.json").read_text())
+        except (OSError, ValueError) as error:
+            raise BadInput(f"{self.folder} must be a run's folder with a readable spec.json. Received: {error}") from error
+
+    def begin(self, spec: Spec, data_digest: str) -> None:
+        """Create the folder, or make sure that what lies there is this very run.
+
+        Raises:
+            BadInput: if the folder cannot be written, or belongs to another spec or other data.
+        """
+        description = {"kind": spec.kind, "data_sha256": data_digest, "spec": spec.described()}
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if not os.access(self.folder, os.W_OK):
+                raise BadInput(f"cannot write into {self.folder}: Permission denied")
+            if not (self.folder / "spec.json").exists():
+                if any(self.folder.glob("seed_*")):
+                    raise BadInput(f"{self.folder} holds rounds but no spec.json: {ELSEWHERE}")
+                write_bytes(self.folder / "spec.json", json.dumps(description, indent=2).encode())
+        except WriteFailed as error:
+            raise BadInput(str(error)) from error
+        except OSError as error:
+            raise BadInput(f"cannot write into {self.folder}: {error.strerror}") from error
+        self.check(spec, data_digest)
+
+    def check(self, spec: Spec, data_digest: str) -> None:
+        """Make sure that a folder, if there is one, belongs to this spec and data. Raises BadInput."""
+        if not (self.folder / "spec.json").exists():
+            return
+        try:
+            differing = differences(self.description["spec"], spec)
+        except (BadInput, KeyError, TypeError) as error:
+            raise BadInput(f"{self.folder} belongs to another version of ticketlab ({error}): {ELSEWHERE}") from error
+        if differing:
+            raise BadInput(f"{self.folder} belongs to another spec ({differing}): {ELSEWHERE}")
+        if self.description.get("data_sha256") != data_digest:
+            raise BadInput(f"{self.folder} was computed on other data of the name `{spec.dataset}`: {ELSEWHERE}")
+
+    def seeds(self) -> list[int]:
+        """List the seeds that have a folder."""
+        return _numbers(self.folder, r"seed_(\d+)")
+
+    def rounds(self, seed: int) -> list[int]:
+        """List a seed's complete rounds."""
+        return _numbers(self.folder / f"seed_{seed}", r"round_(\d+)\.h5")
+
+    def path(self, seed: int, round: int) -> Path:
+        """Return the name of a round's file."""
+        return self.folder / f"seed_{seed}" / f"round_{round:02d}.h5"
+
+    def partial_path(self, seed: int, round: int) -> Path:
+        """Return the name of an unfinished round's file."""
+        return self.path(seed, round).with_suffix(".partial.h5")
+
+    def round(self, seed: int, round: int) -> Record:
+        """Open a complete round. Raises Damaged."""
+        return Record(self.path(seed, round))
+
+    @contextlib.contextmanager
+    def claim(self, seed: int) -> Iterator[None]:
+        """Hold a seed's folder for this process alone; remove what a killed process left half-written.
+
+        Raises:
+            TicketlabError: if another process keeps working on this seed.
+        """
+        folder = self.folder / f"seed_{seed}"
+        folder.mkdir(exist_ok=True)
+        with open(folder / ".lock", "w") as lock:
+            _wait_for(lock, f"seed {seed} of {self.folder} is being computed by another process")
+            for stale in folder.glob(".*.tmp"):
+                stale.unlink(missing_ok=True)
+            yield
+
+    def discard(self, seed: int) -> None:
+        """Delete a seed's rounds."""
+        for file in (self.folder / f"seed_{seed}").glob("round_*.h5"):
+            file.unlink()
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a damaged file to the first free ``<name>.damaged-<i>`` and return that name."""
+    taken = len(list(path.parent.glob(f"{path.name}.damaged-*")))
+    return path.rename(path.with_name(f"{path.name}.damaged-{taken + 1}"))
+
+
+def _wait_for(lock: Any, otherwise: str) -> None:
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise TicketlabError(otherwise) from None
+            time.sleep(0.2)
+        except OSError:
+            return None  # a file system without locks
+
+
+def _numbers(folder: Path, pattern: str) -> list[int]:
+    if not folder.is_dir():
+        return []
+    matches = (re.fullmatch(pattern, each.name) for each in folder.iterdir())
+    return sorted(int(match[1]) for match in matches if match)
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def differences(stored: Mapping[str, Any], spec: Spec) -> str:
+    """Say in a few words where a stored description departs from a spec; empty if it does not.
+
+    A field that the stored one lacks is newer than it and has its default.
+    """
+    there, here = type(spec)(**stored).described(), spec.described()
+    differing = [name for name in here if there[name] != here[name]]
+    return ", ".join(f"`{name}` is {there[name]} there and {here[name]} here" for name in differing)
