@@ -24,7 +24,7 @@ class Parser(argparse.ArgumentParser):
     """A parser that takes no abbreviations and says each mistake in one line."""
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(allow_abbrev=False, formatter_class=argparse.ArgumentDefaultsHelpFormatter, **settings)
+        super().__init__(allow_abbrev=False, **settings)
 
     def error(self, message: str) -> NoReturn:
         """End with one line on stderr and exit status 2."""
@@ -83,7 +83,9 @@ def _run(spec_class: type[Spec], fixed: dict[str, Any], flags: dict[str, Any], c
     console.print(summary(run, seeds))
     console.print(f"{_shown(run.folder)}/", highlight=False, soft_wrap=True)
     if failures:
-        return _say(f"{len(failures)} of {len(seeds)} replicates failed: seeds {', '.join(map(str, sorted(failures)))}", 1)
+        return _say(
+            f"{len(failures)} of {len(seeds)} replicates failed: seeds {', '.join(map(str, sorted(failures)))}", 1
+        )
     return 0
 
 
@@ -110,11 +112,28 @@ def make_parser(spec_class: type[Spec], description: str, fixed: dict[str, Any])
     parser = Parser(description=description)
     places = parser.add_argument_group("replicates and places")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    places.add_argument("--processes", type=_count, default=cores, metavar="N", help="worker processes; 0: this one")
-    places.add_argument("--seeds", type=parse_seeds, metavar="S", help="0-7 or 0,2,5; one per process if left out")
-    places.add_argument("--data-dir", type=Path, metavar="DIR", help="where <dataset>.npz is looked for first")
-    places.add_argument("--models-dir", type=Path, default=Path("models"), metavar="DIR", help="where runs are written")
-    places.add_argument("--preset", choices=sorted(PRESETS), help="published settings; flags go before them")
+    places.add_argument(
+        "--processes",
+        type=_count,
+        default=cores,
+        metavar="N",
+        help=f"worker processes; 0: this one (default: all cores, {cores})",
+    )
+    places.add_argument("--seeds", type=parse_seeds, metavar="S", help="0-7 or 0,2,5 (default: one per process)")
+    places.add_argument(
+        "--data-dir",
+        type=Path,
+        metavar="DIR",
+        help="where <dataset>.npz is looked for before $TICKETLAB_DATA and the Keras cache",
+    )
+    places.add_argument(
+        "--models-dir",
+        type=Path,
+        default=Path("models"),
+        metavar="DIR",
+        help="where runs are written (default: models)",
+    )
+    places.add_argument("--preset", choices=sorted(PRESETS), help="published settings; single flags override them")
     places.add_argument("--dry-run", action="store_true", help="print spec, folder and finished rounds, and stop")
     places.add_argument("--overwrite", action="store_true", help="delete these seeds' finished rounds first")
     groups: dict[str, Any] = {}

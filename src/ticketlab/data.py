@@ -122,7 +122,10 @@ def resolve(name: str | None, data_dir: Path | None = None) -> tuple[str, str | 
     if failure is None:
         return wanted, None
     if name is None:
-        return "digits", f"{missing}; its download failed ({failure}). USING THE SMALL EMBEDDED DATA SET `digits` INSTEAD"
+        return (
+            "digits",
+            f"{missing}; its download failed ({failure}). USING THE SMALL EMBEDDED DATA SET `digits` INSTEAD",
+        )
     raise BadInput(f"{missing}; its download failed ({failure})")
 
 
@@ -174,11 +177,11 @@ def _digits() -> dict[str, np.ndarray]:
 
 def _read(path: Path) -> dict[str, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            missing = [name for name in ARRAYS if name not in file]
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+            missing = [name for name in ARRAYS if name not in arrays]
             if missing:
                 raise BadInput(f"{path} must hold {', '.join(ARRAYS)}. Missing: {', '.join(missing)}")
-            return {name: file[name] for name in ARRAYS}
+            return {name: arrays[name] for name in ARRAYS}
     except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise BadInput(f"{path} must be a readable .npz file without pickles. Received: {_one_line(error)}") from error
 
@@ -205,7 +208,9 @@ def _labels(arrays: dict[str, np.ndarray], source: str) -> tuple[np.ndarray, np.
         if y.ndim == 2 and y.shape[1] == 1:  # CIFAR-10 as Keras stores it
             y = y[:, 0]
         if y.ndim != 1 or not (y.dtype.kind in "biu" or (y.dtype.kind == "f" and (y == np.round(y)).all())):
-            raise BadInput(f"{source}: `{name}` must be (samples,) integer labels. Received: {y.dtype} of shape {y.shape}")
+            raise BadInput(
+                f"{source}: `{name}` must be (samples,) integer labels. Received: {y.dtype} of shape {y.shape}"
+            )
         parts.append(y.astype(np.int64))
     classes, y_train = np.unique(parts[0], return_inverse=True)
     if classes.size < 2:

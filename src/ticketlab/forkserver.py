@@ -1,4 +1,4 @@
-"""What the fork server imports before it forks workers: TensorFlow, loaded once and shared. Nothing imports this module.
+"""What the fork server imports before it forks workers: TensorFlow, loaded once and shared by all of them.
 
 The server's children inherit that SIGINT is ignored, so Ctrl-C reaches only the process that supervises them.
 """

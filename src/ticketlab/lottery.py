@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ticketlab.training import Checkpoint
 
 Report = Callable[[str, dict[str, Any]], None]
+PARTIAL_SECONDS = 60.0  # a killed process loses at most about so much work
 PACKAGES = ("ticketlab", "tensorflow", "keras", "numpy", "h5py")
 
 
@@ -139,6 +140,7 @@ def train_round(
         keep_at=spec.rewind_iteration if round == 0 else None,
         report=lambda state: report("evaluation", _evaluation_facts(spec, round, mask, state)),
         save=lambda state: save_partial(partial, state),
+        save_every=PARTIAL_SECONDS,
     )
     test_loss, test_accuracy = engine.evaluate("test")
     engine.load(done.best, mask)

@@ -209,5 +209,7 @@ def _work(pipe: connection.Connection, job: Job, number: int) -> None:
 
 def _where(error: Exception) -> str:
     """Name the line of ours that an unforeseen error came from."""
-    frames = [each for each in traceback.extract_tb(error.__traceback__) if f"{os.sep}ticketlab{os.sep}" in each.filename]
+    frames = [
+        each for each in traceback.extract_tb(error.__traceback__) if f"{os.sep}ticketlab{os.sep}" in each.filename
+    ]
     return f" (at {os.path.basename(frames[-1].filename)}:{frames[-1].lineno})" if frames else ""

@@ -108,15 +108,26 @@ def round_line(facts: dict[str, Any]) -> str:
 
 def summary(run: Run, seeds: list[int]) -> Table:
     """Tabulate the finished rounds of these seeds: mean ± standard deviation over the seeds."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, caption="mean ± standard deviation over the seeds", caption_justify="left")
-    for heading in ("round", "density", "seeds", "early-stop iteration", "test acc. there", "test acc. at end"):
+    table = Table(
+        box=SIMPLE_HEAD, pad_edge=False, caption="mean ± standard deviation over the seeds", caption_justify="left"
+    )
+    for heading in (
+        "round",
+        "density",
+        "seeds",
+        "early-stop\niteration",
+        "test accuracy\nthere",
+        "test accuracy\nat the end",
+    ):
         table.add_column(heading, justify="right", no_wrap=True)
     finished = {seed: run.rounds(seed) for seed in seeds}
     for round in sorted({each for rounds in finished.values() for each in rounds}):
         records = [run.round(seed, round).attributes for seed, rounds in finished.items() if round in rounds]
         columns = {name: np.array([record[name] for record in records], float) for name in _TABLE}
         cells = [_mean(columns[name], digits) for name, digits in _TABLE.items()]
-        table.add_row(str(round), f"{np.mean([record['density'] for record in records]):.4f}", str(len(records)), *cells)
+        table.add_row(
+            str(round), f"{np.mean([record['density'] for record in records]):.4f}", str(len(records)), *cells
+        )
     return table
 
 

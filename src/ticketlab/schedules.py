@@ -41,6 +41,8 @@ def rounds_to_density(sizes: Mapping[str, int], rates: Mapping[str, float], scop
         fewer = next_counts(counts, rates, scope)
         if sum(fewer.values()) == sum(counts.values()):
             reached = sum(counts.values()) / total
-            raise ValueError(f"`target_density` must be one that pruning reaches, {reached:.4g} here. Received: {target}")
+            raise ValueError(
+                f"`target_density` must be one that pruning reaches, {reached:.4g} here. Received: {target}"
+            )
         counts, rounds = fewer, rounds + 1
     return rounds

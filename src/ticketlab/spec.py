@@ -8,7 +8,7 @@ The key leaves out defaults: a new field's default must therefore be the old beh
 import hashlib
 import json
 import re
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, Self, get_args
 
 from ticketlab.errors import BadInput
@@ -38,7 +38,7 @@ POSITIVE = (lambda value: value > 0, "greater than 0")
 NOT_NEGATIVE = (lambda value: value >= 0, "0 or greater")
 OPEN_UNIT = (lambda value: 0 < value < 1, "in (0, 1)")
 HALF_OPEN_UNIT = (lambda value: 0 <= value < 1, "in [0, 1)")
-NAME = (lambda value: re.fullmatch(r"\w[\w.]*", value), "a name of letters, digits, `_` and `.`")
+NAME = (lambda value: re.fullmatch(r"\w[\w.-]*", value), "a name of letters, digits, `_`, `.` and `-`")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +55,9 @@ class Spec:
     learning_rate: float = option(1.2e-3, "training", "learning rate", valid=POSITIVE)
     momentum: float = option(0.0, "training", "momentum of SGD", valid=HALF_OPEN_UNIT)
     nesterov: bool = option(False, "training", "Nesterov momentum of SGD")
-    eval_every: int = option(100, "training", "iterations between two evaluations on the validation set", valid=POSITIVE)
+    eval_every: int = option(
+        100, "training", "iterations between two evaluations on the validation set", valid=POSITIVE
+    )
     patience: int | None = option(
         None, "training", "end a training after so many evaluations without a lower validation loss", valid=POSITIVE
     )
@@ -180,8 +182,3 @@ def _checked(each: Any, value: Any) -> Any:
 
 def _error(name: str, expected: str, received: Any) -> BadInput:
     return BadInput(f"`{name}` must be {expected}. Received: {name}={received}")
-
-
-def default_of(spec_class: type[Spec], name: str) -> Any:
-    """Return the default of a field. Raises KeyError if there is no such field."""
-    return {each.name: each.default for each in fields(spec_class) if each.default is not MISSING}[name]

@@ -6,6 +6,7 @@ The layout stands in docs/design.md, section 4.
 
 import contextlib
 import fcntl
+import io
 import json
 import os
 import re
@@ -46,19 +47,18 @@ def write_file(path: Path, attributes: Mapping[str, Any], groups: Groups) -> Non
     Raises:
         WriteFailed: if the disk refuses.
     """
-    with h5py.File.in_memory() as file:
-        file.attrs.update({"format": FORMAT, **attributes})
+    # HDF5's newer layout has checksums on names and attributes too.
+    with h5py.File(image := io.BytesIO(), "w", libver=("v110", "v110")) as file:
+        file.attrs.update({name: _stored(value) for name, value in {"format": FORMAT, **attributes}.items()})
         for group, arrays in groups.items():
-            file.create_group(group).attrs["order"] = list(arrays)
+            file.create_group(group).attrs["order"] = _stored(json.dumps(list(arrays)))
             for name, array in arrays.items():
                 filters = {"compression": "gzip", "compression_opts": GZIP_LEVEL, "shuffle": True, "fletcher32": True}
                 file[group].create_dataset(name, data=array, **(filters if np.ndim(array) else {}))
-        file.flush()
-        image = file.id.get_file_image()
-    write_bytes(path, image)
+    write_bytes(path, image.getbuffer())
 
 
-def write_bytes(path: Path, content: bytes) -> None:
+def write_bytes(path: Path, content: bytes | memoryview) -> None:
     """Write a file atomically: a temporary name in the same folder, flush, fsync, rename. Raises WriteFailed."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -93,7 +93,10 @@ class Record:
     def arrays(self, group: str) -> dict[str, np.ndarray]:
         """Read all arrays of a group, {dataset path: array}, in the order in which they were written."""
         with self._open() as file:
-            return {name: file[group][name][()] for name in file[group].attrs["order"]} if group in file else {}
+            if group not in file:
+                return {}
+            order = json.loads(_plain(file[group].attrs["order"]))
+            return {name: file[group][name][()] for name in order}
 
     def verify(self) -> None:
         """Read everything once, so that every checksum is compared."""
@@ -147,7 +150,9 @@ class Run:
         try:
             return json.loads((self.folder / "spec.json").read_text())
         except (OSError, ValueError) as error:
-            raise BadInput(f"{self.folder} must be a run's folder with a readable spec.json. Received: {error}") from error
+            raise BadInput(
+                f"{self.folder} must be a run's folder with a readable spec.json. Received: {error}"
+            ) from error
 
     def begin(self, spec: Spec, data_digest: str) -> None:
         """Create the folder, or make sure that what lies there is this very run.
@@ -211,8 +216,12 @@ class Run:
             TicketlabError: if another process keeps working on this seed.
         """
         folder = self.folder / f"seed_{seed}"
-        folder.mkdir(exist_ok=True)
-        with open(folder / ".lock", "w") as lock:
+        try:
+            folder.mkdir(exist_ok=True)
+            lock = open(folder / ".lock", "w")  # noqa: SIM115, the lock outlives this block
+        except OSError as error:
+            raise WriteFailed(f"cannot write into {folder}: {error.strerror}") from error
+        with lock:
             _wait_for(lock, f"seed {seed} of {self.folder} is being computed by another process")
             for stale in folder.glob(".*.tmp"):
                 stale.unlink(missing_ok=True)
@@ -250,8 +259,16 @@ def _numbers(folder: Path, pattern: str) -> list[int]:
     return sorted(int(match[1]) for match in matches if match)
 
 
+def _stored(value: Any) -> Any:
+    """Give texts a fixed length: those of variable length would lie in a part of the file that has no checksums."""
+    if not isinstance(value, str):
+        return value
+    return np.array(value.encode(), h5py.string_dtype("utf-8", max(1, len(value.encode()))))
+
+
 def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
+    value = value.item() if isinstance(value, np.generic) else value
+    return value.decode() if isinstance(value, bytes) else value
 
 
 def differences(stored: Mapping[str, Any], spec: Spec) -> str:

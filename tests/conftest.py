@@ -1,0 +1,121 @@
+"""What several tests share: TensorFlow set up, small data, commands as a person types them, runs bit by bit."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ticketlab import data, devices, networks
+from ticketlab.spec import ImpSpec
+from ticketlab.storage import Run
+
+SCRIPTS = Path(__file__).parent.parent / "experiment_scripts"
+TINY = ("--dataset", "digits", "--iterations", "40", "--eval-every", "20", "--rounds", "2")
+PASSING = ("seconds", "finished")  # attributes that differ from one computation to the next
+
+
+@pytest.fixture(scope="session")
+def tensorflow():
+    """TensorFlow as a worker sets it up."""
+    devices.start(1)
+    import tensorflow
+
+    return tensorflow
+
+
+@pytest.fixture(scope="session")
+def digits():
+    return data.load("digits")
+
+
+@pytest.fixture(scope="session")
+def engine(tensorflow, digits):
+    """An engine of LeNet-300-100 on digits, evaluated every 20 iterations; whoever uses it loads its own weights."""
+    from ticketlab.engine import Engine
+
+    model = networks.lenet_300_100(digits.input_shape, len(digits.classes))
+    return Engine(model, digits, ImpSpec(dataset="digits", eval_every=20))
+
+
+@pytest.fixture(scope="session")
+def mnist_dir():
+    """The folder of mnist.npz, where there is one."""
+    folders = [*data.folders(None), SCRIPTS.parent.parent / "shared" / "data"]
+    found = next((folder for folder in folders if (folder / "mnist.npz").exists()), None)
+    if found is None:
+        pytest.skip("needs mnist.npz in $TICKETLAB_DATA or the Keras cache")
+    return found
+
+
+@pytest.fixture
+def table_file(tmp_path):
+    """Write a small tabular data set; arrays given by name replace its own, None leaves one out."""
+
+    def write(name: str = "mine", **changed) -> Path:
+        rng = np.random.default_rng(0)
+        arrays = {"x_train": rng.random((120, 5)), "y_train": np.arange(120) % 3}
+        arrays |= {"x_test": rng.random((30, 5)), "y_test": np.arange(30) % 3}
+        arrays = {key: value for key, value in {**arrays, **changed}.items() if value is not None}
+        np.savez(tmp_path / f"{name}.npz", **arrays)
+        return tmp_path
+
+    return write
+
+
+def environment(home: Path) -> dict[str, str]:
+    """Return an environment without data sets and without a way to the network."""
+    proxies = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
+    kept = {name: value for name, value in os.environ.items() if name not in ("TICKETLAB_DATA", "KERAS_HOME")}
+    return {**kept, **proxies, "HOME": str(home)}
+
+
+@pytest.fixture
+def command(tmp_path):
+    """Run a script in an empty folder as a person would, and return the finished process."""
+
+    def run(*flags, script="lenet_300_100_imp.py", **settings) -> subprocess.CompletedProcess:
+        line = [sys.executable, str(SCRIPTS / script), *map(str, flags)]
+        settings = {"env": environment(tmp_path), "cwd": tmp_path, "timeout": 300, **settings}
+        return subprocess.run(line, capture_output=True, text=True, **settings)
+
+    return run
+
+
+@pytest.fixture
+def started(tmp_path):
+    """Start a script and return the running process; killed at the end of the test."""
+    processes = []
+
+    def start(*flags, script="lenet_300_100_imp.py") -> subprocess.Popen:
+        line = [sys.executable, str(SCRIPTS / script), *map(str, flags)]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        processes.append(subprocess.Popen(line, env=environment(tmp_path), cwd=tmp_path, **pipes))
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def only_run(models_dir: Path) -> Run:
+    """Open the one run in a folder of runs."""
+    (folder,) = models_dir.iterdir()
+    return Run(folder)
+
+
+def contents(run: Run) -> dict:
+    """Return all that a run says, {(seed, round, group, path): bytes}, but for times of day and durations."""
+    found = {}
+    for seed in run.seeds():
+        for round in run.rounds(seed):
+            record = run.round(seed, round)
+            attributes = {name: value for name, value in record.attributes.items() if name not in PASSING}
+            found[seed, round] = attributes
+            for group in ("masks", "weights", "rewind", "history"):
+                for path, array in record.arrays(group).items():
+                    found[seed, round, group, path] = (array.dtype.str, array.shape, array.tobytes())
+    return found

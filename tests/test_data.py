@@ -1,0 +1,114 @@
+"""Data sets: where they are found, how they are split and ordered, and which files are refused."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ticketlab import data
+from ticketlab.errors import BadInput
+
+
+def test_digits_are_always_there(digits):
+    assert digits.x_train.shape == (1498, 8, 8)
+    assert digits.x_test.shape == (299, 8, 8)
+    assert digits.x_train.max() * digits.scale == 1.0
+    assert digits.classes.tolist() == list(range(10))
+
+
+def test_mnist_is_whole(mnist_dir):
+    mnist = data.load("mnist", mnist_dir)
+    assert mnist.x_train.shape == (60_000, 28, 28)
+    assert mnist.x_train.dtype == np.uint8
+    assert mnist.scale == 1 / 255
+    assert np.bincount(mnist.y_test).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+
+
+def test_split_is_fixed_and_leaves_nothing_out():
+    train, validation = data.split(60_000)
+    assert (train.size, validation.size) == (55_000, 5_000)
+    assert np.array_equal(np.sort(np.concatenate([train, validation])), np.arange(60_000))
+    assert np.array_equal(validation, data.split(60_000)[1])
+
+
+def test_every_sample_is_used_once_per_epoch():
+    """Earlier systems skipped a tenth of the training data at random each epoch."""
+    indices = np.arange(100, 140, dtype=np.int32)
+    order = data.batches(indices, 7, seed=0, start=0, stop=40).ravel()
+    for epoch in range(7):
+        assert np.array_equal(np.sort(order[epoch * 40 : (epoch + 1) * 40]), indices)
+
+
+def test_order_depends_on_seed_and_epoch_alone():
+    indices = np.arange(50, dtype=np.int32)
+    whole = data.batches(indices, 8, seed=3, start=0, stop=30)
+    pieces = [data.batches(indices, 8, seed=3, start=start, stop=start + 5) for start in range(0, 30, 5)]
+    assert np.array_equal(whole, np.concatenate(pieces))
+    assert not np.array_equal(whole, data.batches(indices, 8, seed=4, start=0, stop=30))
+    assert not np.array_equal(whole[:6], whole[6:12])
+
+
+def test_own_tables_and_labels_work(table_file):
+    mine = data.load("mine", table_file(y_train=np.arange(120)[:, None] % 2 * 7 + 3, y_test=np.full(30, 10.0)))
+    assert mine.x_train.dtype == np.float32
+    assert (mine.scale, mine.input_shape, mine.classes.tolist()) == (1.0, (5,), [3, 10])
+    assert mine.y_train[:3].tolist() == [0, 1, 0]
+    assert set(mine.y_test.tolist()) == {1}
+
+
+def test_changed_data_has_another_digest(table_file):
+    first = data.load("mine", table_file()).digest
+    assert first == data.load("mine", table_file()).digest
+    assert first != data.load("mine", table_file(y_test=np.zeros(30, int))).digest
+
+
+def test_folders_are_searched_in_order(tmp_path, monkeypatch):
+    monkeypatch.setenv("TICKETLAB_DATA", "/from/environment")
+    monkeypatch.setenv("KERAS_HOME", "/keras")
+    expected = [Path("/given"), Path("/from/environment"), Path("/keras/datasets")]
+    assert data.folders(Path("/given")) == expected
+    with pytest.raises(BadInput, match="`data_dir` must be a folder"):
+        data.resolve("mnist", tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"y_test": None}, "must hold x_train, y_train, x_test, y_test. Missing: y_test"),
+        ({"x_train": np.full((120, 5), np.nan)}, "`x_train` must be finite numbers. Received: 600 NaN"),
+        ({"y_train": np.zeros(119, int)}, "must have at least 2 classes"),
+        ({"y_train": np.arange(119) % 3}, "`y_train` must have one label per sample, 120. Received: 119"),
+        ({"y_train": np.zeros(120, int)}, "`y_train` must have at least 2 classes. Received: [0]"),
+        ({"y_test": np.full(30, 9)}, "`y_test` must have the classes of `y_train`. Received: [9]"),
+        ({"y_train": np.arange(120) / 7}, "`y_train` must be (samples,) integer labels. Received: float64"),
+        (
+            {"y_train": np.eye(120)},
+            "`y_train` must be (samples,) integer labels. Received: float64 of shape (120, 120)",
+        ),
+        ({"x_test": np.zeros((30, 6))}, "samples of `x_test` must be like those of `x_train`"),
+        ({"x_train": np.full((120, 5), "a")}, "`x_train` must be numbers. Received: <U1"),
+        ({"x_train": np.zeros(120)}, "`x_train` must be (samples, ...) with at least one sample. "),
+        ({"x_test": np.zeros((0, 5)), "y_test": np.zeros(0, int)}, "`x_test` must be (samples, ...) with at least one"),
+    ],
+)
+def test_bad_arrays_are_refused_in_one_line(table_file, changed, message):
+    with pytest.raises(BadInput) as caught:
+        data.load("mine", table_file(**changed))
+    assert message in str(caught.value)
+    assert "mine.npz" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_truncated_and_foreign_files_are_refused(table_file):
+    path = table_file() / "mine.npz"
+    whole = path.read_bytes()
+    for content in (whole[: len(whole) // 2], b"", b"not a zip file", whole[:-100]):
+        path.write_bytes(content)
+        with pytest.raises(BadInput, match=r"mine\.npz must be a readable \.npz file without pickles"):
+            data.load("mine", path.parent)
+
+
+def test_pickles_are_refused(table_file):
+    folder = table_file(y_train=np.array([{"a": 1}] * 120, dtype=object))
+    with pytest.raises(BadInput, match="without pickles"):
+        data.load("mine", folder)

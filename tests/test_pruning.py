@@ -1,0 +1,140 @@
+"""Masks and pruning: hand-checkable cases, and laws over all criteria and scopes."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from ticketlab import masks, schedules
+from ticketlab.pruning import CRITERIA, SCOPES, drop_lowest, layer_rates, prune, prune_count
+
+SHAPES = {"dense_1/kernel": (30, 20), "conv/kernel": (3, 3, 4, 5), "dense_2/kernel": (20, 7)}
+RATES = {"layer": layer_rates(list(SHAPES), "layer", 0.2), "global": layer_rates(list(SHAPES), "global", 0.2)}
+
+
+def chain(criterion: str, scope: str, rounds: int, weights) -> list[dict]:
+    """Prune `rounds` times, with weights from a function of the round."""
+    chained = [masks.all_kept(weights(0), SHAPES)]
+    for round in range(rounds):
+        final = masks.apply(weights(round), chained[-1])
+        rng = np.random.default_rng(round)
+        chained.append(prune(chained[-1], final, final, criterion=criterion, scope=scope, rates=RATES[scope], rng=rng))
+    return chained
+
+
+def gaussian(round: int) -> dict:
+    rng = np.random.default_rng(100 + round)
+    return {path: rng.standard_normal(shape).astype(np.float32) for path, shape in SHAPES.items()}
+
+
+def ties(round: int) -> dict:
+    return {path: np.ones(shape, np.float32) for path, shape in SHAPES.items()}
+
+
+everything = pytest.mark.parametrize(
+    ("criterion", "scope", "weights"),
+    [(criterion, scope, weights) for criterion in CRITERIA for scope in SCOPES for weights in (gaussian, ties)],
+)
+
+
+@everything
+def test_counts_are_exact(criterion, scope, weights):
+    """Thresholds of earlier systems were off by one, or took everything on ties."""
+    expected = {path: int(np.prod(shape)) for path, shape in SHAPES.items()}
+    for round_masks in chain(criterion, scope, 8, weights):
+        if scope == "layer":
+            assert {path: mask.sum() for path, mask in round_masks.items()} == expected
+        assert masks.kept(round_masks) == sum(expected.values())
+        expected = schedules.next_counts(expected, RATES[scope], scope)
+
+
+@everything
+def test_masks_are_nested(criterion, scope, weights):
+    chained = chain(criterion, scope, 8, weights)
+    for larger, smaller in itertools.pairwise(chained):
+        assert all((smaller[path] <= larger[path]).all() for path in SHAPES)
+        assert masks.kept(masks.intersect(larger, smaller)) == masks.kept(smaller)
+
+
+@everything
+def test_nothing_given_is_changed(criterion, scope, weights):
+    mask, final = masks.all_kept(weights(0), SHAPES), weights(0)
+    prune(mask, final, final, criterion=criterion, scope=scope, rates=RATES[scope], rng=np.random.default_rng(0))
+    assert masks.density(mask) == 1
+    assert all((final[path] == weights(0)[path]).all() for path in SHAPES)
+
+
+@pytest.mark.parametrize(
+    ("criterion", "kept"), [("large_final", [True, False, True, False]), ("small_final", [False, True, False, True])]
+)
+def test_magnitude_counts_and_not_the_sign(criterion, kept):
+    final = {"k": np.array([-3.0, 0.5, 2.0, -0.1])}
+    mask = {"k": np.ones(4, bool)}
+    settings = {"scope": "layer", "rates": {"k": 0.5}, "rng": np.random.default_rng(0)}
+    assert prune(mask, final, final, criterion=criterion, **settings)["k"].tolist() == kept
+
+
+def test_masked_weights_are_not_counted_again():
+    """A threshold over all weights would find the masked zeros lowest and prune nothing."""
+    mask, final = np.array([False, False, True, True]), np.array([0.0, 0.0, 1.0, 2.0])
+    assert drop_lowest(mask, final, 1).tolist() == [False, False, False, True]
+
+
+def test_ties_are_broken_by_index():
+    assert drop_lowest(np.ones(4, bool), np.ones(4), 2).tolist() == [False, False, True, True]
+
+
+def test_nan_scores_are_refused():
+    with pytest.raises(ValueError, match="Received: NaN"):
+        drop_lowest(np.ones(2, bool), np.array([1.0, np.nan]), 1)
+
+
+def test_global_scope_compares_layers():
+    final = {"a": np.array([1.0, 2.0, 3.0]), "b": np.array([10.0, 20.0])}
+    mask = masks.all_kept(final, final)
+    settings = {"scope": "global", "rates": {"a": 0.4, "b": 0.4}, "rng": np.random.default_rng(0)}
+    pruned = prune(mask, final, final, criterion="large_final", **settings)
+    assert pruned["a"].tolist() == [False, False, True]
+    assert pruned["b"].tolist() == [True, True]
+
+
+def test_output_layer_has_half_the_rate_unless_told():
+    paths = ["first", "last"]
+    assert layer_rates(paths, "layer", 0.2) == {"first": 0.2, "last": 0.1}
+    assert layer_rates(paths, "layer", 0.2, 0.0) == {"first": 0.2, "last": 0.0}
+    assert layer_rates(paths, "global", 0.2) == {"first": 0.2, "last": 0.2}
+
+
+def test_densities_of_lenet_300_100():
+    """Frankle & Carbin 2019: 266,200 weights; densities .51, .21, .036 after 3, 7, 15 rounds."""
+    sizes = {"a": 784 * 300, "b": 300 * 100, "c": 1000}
+    rates, counts, densities = {"a": 0.2, "b": 0.2, "c": 0.1}, dict(sizes), []
+    for _ in range(16):
+        densities.append(round(sum(counts.values()) / 266_200, 4))
+        counts = schedules.next_counts(counts, rates, "layer")
+    assert [densities[round] for round in (0, 1, 3, 7, 15)] == [1.0, 0.8004, 0.5128, 0.2107, 0.0358]
+    assert schedules.rounds_to_density(sizes, rates, "layer", 0.036) == 15
+
+
+def test_a_density_that_rounding_never_reaches_is_refused():
+    assert prune_count(0.2, 2) == 0
+    with pytest.raises(ValueError, match=r"must be one that pruning reaches, 0\.2 here"):
+        schedules.rounds_to_density({"a": 10}, {"a": 0.2}, "layer", 0.01)
+
+
+def test_random_masks_keep_each_layers_count():
+    like = chain("large_final", "global", 3, gaussian)[-1]
+    drawn = masks.random_masks(like, np.random.default_rng(0))
+    assert {path: mask.sum() for path, mask in drawn.items()} == {path: mask.sum() for path, mask in like.items()}
+    assert any((drawn[path] != like[path]).any() for path in like)
+
+
+def test_masks_of_other_shapes_do_not_intersect():
+    with pytest.raises(ValueError, match="equal paths and shapes"):
+        masks.intersect({"a": np.ones(2, bool)}, {"a": np.ones(3, bool)})
+
+
+def test_evaluations_end_with_the_last_iteration():
+    assert schedules.evaluation_iterations(0, 300, 100) == [100, 200, 300]
+    assert schedules.evaluation_iterations(0, 50, 100) == [50]
+    assert schedules.evaluation_iterations(250, 420, 100) == [300, 400, 420]

@@ -1,0 +1,85 @@
+"""Specs: validation, JSON, the run key, named random streams, presets."""
+
+import json
+
+import numpy as np
+import pytest
+
+from ticketlab.errors import BadInput
+from ticketlab.presets import DATASET_DEFAULTS, PRESETS
+from ticketlab.spec import ImpSpec
+from ticketlab.streams import stream, stream_seed
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"prune_rate": 20}, "`prune_rate` must be in (0, 1). Received: prune_rate=20.0"),
+        ({"iterations": 0}, "`iterations` must be greater than 0. Received: iterations=0"),
+        ({"iterations": 10.5}, "`iterations` must be of type int. Received: iterations=10.5"),
+        ({"nesterov": 1}, "`nesterov` must be of type bool. Received: nesterov=1"),
+        ({"learning_rate": float("nan")}, "`learning_rate` must be a finite number. Received: learning_rate=nan"),
+        ({"criterion": "largest"}, "`criterion` must be one of large_final, small_final, random. "),
+        ({"dataset": "../etc"}, "`dataset` must be a name of letters"),
+        ({"rounds": -1}, "`rounds` must be 0 or greater. "),
+        ({"momentum": 0.9}, "`momentum` must be 0 and `nesterov` off with the optimizer adam. "),
+        ({"optimizer": "sgd", "nesterov": True}, "`momentum` must be greater than 0 with `nesterov`. "),
+        ({"rewind_iteration": 8000}, "`rewind_iteration` must be less than `iterations`=8000. "),
+        ({"rewind_iteration": 10, "weights_from": "final"}, "`rewind_iteration` must be 0 with `weights_from`=final. "),
+        ({"scope": "global", "output_prune_rate": 0.1}, "`output_prune_rate` must be left out in the scope `global`. "),
+    ],
+)
+def test_bad_values_are_refused_with_what_was_expected_and_received(fields, message):
+    with pytest.raises(BadInput) as caught:
+        ImpSpec(**fields)
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+
+
+def test_json_round_trip_and_unknown_fields():
+    spec = ImpSpec(optimizer="sgd", momentum=0.9, nesterov=True, target_density=0.1, patience=3)
+    assert ImpSpec.from_json(spec.to_json()) == spec
+    with pytest.raises(BadInput, match="Received: colour"):
+        ImpSpec.from_json(json.dumps({"colour": "red"}))
+
+
+def test_keys_are_stable_across_versions():
+    """If this fails, old runs are no longer found: a new field's default must be the old behaviour."""
+    assert ImpSpec().folder_name() == "imp-mnist-lenet_300_100-20565609a5"
+    assert ImpSpec(weights_from="fresh").key() == "55f922f329"
+    assert ImpSpec(dataset="digits", **DATASET_DEFAULTS["digits"]).key() == "6d54c0e5af"
+
+
+def test_key_ignores_only_what_extends_a_run():
+    same = [ImpSpec(rounds=3), ImpSpec(target_density=0.5), ImpSpec(learning_rate=0.0012)]
+    assert {spec.key() for spec in same} == {ImpSpec().key()}
+    different = [ImpSpec(learning_rate=1e-3), ImpSpec(threads=2), ImpSpec(eval_every=50), ImpSpec(dataset="digits")]
+    assert len({spec.key() for spec in [ImpSpec(), *different]}) == 5
+
+
+def test_integers_and_floats_give_one_key():
+    assert ImpSpec(learning_rate=1).key() == ImpSpec(learning_rate=1.0).key()
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_are_valid(name):
+    ImpSpec(**PRESETS[name])
+
+
+def test_the_papers_column():
+    spec = ImpSpec(**PRESETS["frankle-carbin-2019"])
+    assert (spec.iterations, spec.batch_size, spec.learning_rate) == (50_000, 60, 1.2e-3)
+    assert (spec.prune_rate, spec.output_prune_rate, spec.eval_every) == (0.2, 0.1, 100)
+
+
+def test_streams_are_named_and_stable():
+    assert stream_seed(0, "order", 1) == 273055945516765692986413579769164473595
+    names = [(0, "order", 0), (0, "order", 1), (1, "order", 0), (0, "pruning", 0), (0, "order/0")]
+    assert len({stream_seed(*name) for name in names}) == 4  # the last is the first, written in one word
+
+
+def test_streams_do_not_touch_global_state():
+    np.random.seed(0)
+    before = np.random.get_state()[1].copy()
+    stream(0, "anything").random(100)
+    assert (np.random.get_state()[1] == before).all()
