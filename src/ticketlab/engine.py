@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ticketlab import networks
+from ticketlab import devices, networks
 from ticketlab.data import Dataset, split
 from ticketlab.masks import Arrays
 from ticketlab.spec import Spec
@@ -60,6 +60,7 @@ class Engine:
         compile_with_xla = networks.dense_only(model) or bool(tf.config.list_logical_devices("GPU"))
         self._train = tf.function(self._train_loop, jit_compile=compile_with_xla)
         self._evaluate = tf.function(self._evaluation_loop, jit_compile=compile_with_xla)
+        self._compile()
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shapes of the prunable kernels by path."""
@@ -103,6 +104,13 @@ class Engine:
         """Copy the optimizer's iteration counter and slots out."""
         return {path: slot.numpy().copy() for path, slot in self._slots().items()}
 
+    def _compile(self) -> None:
+        """Compile now, so that no round's seconds hold it, and give back the memory that compiling took."""
+        self.train(np.zeros((0, self._batch_size), np.int32))
+        for part in self._evaluations:
+            self.evaluate(part)
+        devices.release_memory()
+
     def _slots(self) -> dict[str, keras.Variable]:
         rate = self._optimizer.learning_rate
         slots = [slot for slot in self._optimizer.variables if slot is not rate]
@@ -113,8 +121,8 @@ class Engine:
 
     def _train_loop(self, order: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
         variables = list(self._variables.values())
-        total = tf.constant(0.0)
-        for step in tf.range(steps):
+        step, total = tf.constant(0), tf.constant(0.0)
+        while step < steps:  # a tf.range would make XLA compile anew for every number of steps
             x, y = self._batch(*self._train_data, order[step])
             with tf.GradientTape() as tape:
                 losses = tf.nn.sparse_softmax_cross_entropy_with_logits(y, self.model(x, training=True))
@@ -122,7 +130,7 @@ class Engine:
             self._optimizer.apply(tape.gradient(loss, [each.value for each in variables]), variables)
             for path, mask in self._masks.items():
                 self._variables[path].assign(tf.where(mask, self._variables[path], 0.0))
-            total += loss
+            step, total = step + 1, total + loss
         return total
 
     def _evaluation_loop(

@@ -1,0 +1,162 @@
+"""Time per iteration of the engine beside the plain alternatives, in one run: LeNet-300-100, MNIST, batch 60, Adam.
+
+    python benchmarks/training.py --threads 2
+
+The contenders take turns, several times; shown is the median of each and its ratio to the engine. All of them have as
+many cores and threads, and TensorFlow's settings are its defaults, in their favour. The bare matrix products are those
+of one iteration (forward and backward) in NumPy's BLAS: a limit for any dense training. "With evaluation" adds a pass
+over the 5,000 validation images after every 100 iterations.
+"""
+
+import argparse
+import os
+import statistics
+import time
+from pathlib import Path
+
+parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
+parser.add_argument("--threads", type=int, default=1)
+parser.add_argument("--turns", type=int, default=7)
+parser.add_argument("--iterations", type=int, default=400, help="of one turn, a multiple of 100")
+parser.add_argument("--data-dir", type=Path)
+flags = parser.parse_args()
+os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = str(flags.threads)
+
+import numpy as np  # noqa: E402
+
+from ticketlab import data, devices, masks, networks  # noqa: E402
+from ticketlab.spec import ImpSpec  # noqa: E402
+
+os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: flags.threads])
+devices.load_tensorflow()
+
+import keras  # noqa: E402
+import tensorflow as tf  # noqa: E402
+
+tf.config.threading.set_intra_op_parallelism_threads(flags.threads)
+
+from ticketlab.engine import Engine  # noqa: E402
+
+SPEC = ImpSpec()
+mnist = data.load("mnist", flags.data_dir)
+train, validation = data.split(len(mnist.x_train))
+x_float = mnist.x_train.astype(np.float32) / 255
+order = data.batches(train, SPEC.batch_size, 0, 0, flags.iterations)
+
+
+def network() -> keras.Model:
+    """Build the network that all contenders train."""
+    return networks.lenet_300_100(mnist.input_shape, 10)
+
+
+def engine(evaluate: bool):
+    """Return the turn of ticketlab's engine."""
+    ours = Engine(network(), mnist, SPEC)
+    weights = networks.draw(ours.model, 0, "initialisation")
+    ours.load(weights, masks.all_kept(weights, ours.paths))
+
+    def turn() -> None:
+        for start in range(0, flags.iterations, SPEC.eval_every):
+            ours.train(order[start : start + SPEC.eval_every])
+            if evaluate:
+                ours.evaluate("validation")
+
+    return turn
+
+
+def plain_loop(evaluate: bool):
+    """Return the turn of a loop as tutorials write it: one tf.function per step, masks multiplied after it."""
+    model, optimizer = network(), keras.optimizers.Adam(SPEC.learning_rate)
+    kernels = [layer.kernel for layer in model.layers if hasattr(layer, "kernel")]
+    ones = [tf.ones_like(kernel) for kernel in kernels]
+    loss_of = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    losses, hits = keras.metrics.Mean(), keras.metrics.SparseCategoricalAccuracy()
+    batches = tf.data.Dataset.from_tensor_slices((x_float[order.ravel()], mnist.y_train[order.ravel()]))
+    held_out = tf.data.Dataset.from_tensor_slices((x_float[validation], mnist.y_train[validation]))
+    batches, held_out = batches.batch(SPEC.batch_size).cache(), held_out.batch(SPEC.batch_size).cache()
+
+    @tf.function
+    def step(x, y):
+        with tf.GradientTape() as tape:
+            loss = loss_of(y, model(x, training=True))
+        optimizer.apply_gradients(zip(tape.gradient(loss, model.trainable_variables), model.trainable_variables))
+        for kernel, mask in zip(kernels, ones, strict=True):
+            kernel.assign(kernel * mask)
+        losses.update_state(loss)
+
+    @tf.function
+    def test(x, y):
+        logits = model(x, training=False)
+        losses.update_state(loss_of(y, logits))
+        hits.update_state(y, logits)
+
+    def turn() -> None:
+        for iteration, (x, y) in enumerate(batches, 1):
+            step(x, y)
+            if evaluate and iteration % SPEC.eval_every == 0:
+                for x_held_out, y_held_out in held_out:
+                    test(x_held_out, y_held_out)
+
+    return turn
+
+
+def fit(**compile_settings):
+    """Return the turn of `model.fit` without masks or evaluation."""
+    model = network()
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(SPEC.learning_rate), loss, **compile_settings)
+    x, y = x_float[order.ravel()], mnist.y_train[order.ravel()]
+    return lambda: model.fit(x, y, batch_size=SPEC.batch_size, shuffle=False, verbose=0)
+
+
+def blas():
+    """Return the turn of the matrix products alone."""
+    rng = np.random.default_rng(0)
+    kernels = [rng.standard_normal(shape, np.float32) for shape in ((784, 300), (300, 100), (100, 10))]
+    x = rng.standard_normal((SPEC.batch_size, 784), np.float32)
+
+    def turn() -> None:
+        for _ in range(flags.iterations):
+            activations = [x]
+            for kernel in kernels:
+                activations.append(activations[-1] @ kernel)
+            gradient = activations.pop()
+            for kernel in reversed(kernels):
+                below = activations.pop()
+                below.T @ gradient
+                if activations:
+                    gradient = gradient @ kernel.T
+
+    return turn
+
+
+def main() -> None:
+    """Let the contenders take turns and print a table."""
+    contenders = {
+        "bare BLAS products": (blas(), None),
+        "engine": (engine(evaluate=False), None),
+        "model.fit": (fit(), "engine"),
+        "model.fit, jit_compile, 100 steps per execution": (fit(jit_compile=True, steps_per_execution=100), "engine"),
+        "per-step tf.function": (plain_loop(evaluate=False), "engine"),
+        "engine with evaluation": (engine(evaluate=True), None),
+        "per-step tf.function with evaluation": (plain_loop(evaluate=True), "engine with evaluation"),
+    }
+    for turn, _ in contenders.values():
+        turn()  # compiles
+    times: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(flags.turns):
+        for name, (turn, _) in contenders.items():
+            began = time.perf_counter()
+            turn()
+            times[name].append((time.perf_counter() - began) / flags.iterations * 1000)
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    print(f"{flags.threads} thread(s), median of {flags.turns} turns of {flags.iterations} iterations")
+    for name, milliseconds in medians.items():
+        beside = contenders[name][1] or ("bare BLAS products" if name == "engine" else None)
+        ratio = milliseconds / medians[beside] if beside else float("nan")
+        told = f"{ratio:5.2f} × {beside}" if beside else ""
+        print(f"{name:50} {milliseconds:6.3f} ms  {1000 / milliseconds:6.0f} per s  {told}")
+
+
+if __name__ == "__main__":
+    main()
