@@ -1,38 +1,23 @@
 """Flags from a spec, seeds from a text, errors as one line: what stands between a shell and `launch.run`."""
 
 import argparse
-import difflib
 import os
 import re
 import signal
 import sys
 from dataclasses import Field, fields
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from rich.console import Console
 
 from ticketlab import data, launch
 from ticketlab.errors import BadInput, TicketlabError
+from ticketlab.flags import Parser
 from ticketlab.presets import DATASET_DEFAULTS, PRESETS
 from ticketlab.progress import summary
 from ticketlab.spec import Spec, value_type
 from ticketlab.storage import Run
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser that takes no abbreviations and says each mistake in one line."""
-
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(allow_abbrev=False, **settings)
-
-    def error(self, message: str) -> NoReturn:
-        """End with one line on stderr and exit status 2."""
-        unknown = re.match(r"unrecognized arguments: (--[\w-]+)", message)
-        if unknown:
-            close = difflib.get_close_matches(unknown[1], list(self._option_string_actions), n=1)
-            message += f" (did you mean {close[0]}?)" if close else ""
-        self.exit(2, f"{self.prog}: error: {' '.join(message.split())}\n")
 
 
 def main(kind: str, description: str, fixed: dict[str, Any], argv: list[str] | None = None) -> int:
