@@ -130,7 +130,7 @@ class Record:
         try:
             with h5py.File(self.path, "r") as file:
                 yield file
-        except (OSError, RuntimeError, KeyError, ValueError) as error:
+        except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
             raise Damaged(f"{self.path} cannot be read: {' '.join(str(error).split())}") from error
 
 
@@ -207,6 +207,10 @@ class Run:
     def round(self, seed: int, round: int) -> Record:
         """Open a complete round. Raises Damaged."""
         return Record(self.path(seed, round))
+
+    def records(self) -> Iterator[Record]:
+        """Open all complete rounds, seed by seed. Raises Damaged."""
+        return (self.round(seed, round) for seed in self.seeds() for round in self.rounds(seed))
 
     @contextlib.contextmanager
     def claim(self, seed: int) -> Iterator[None]:

@@ -1,1 +1,27 @@
-"""A laboratory for lottery tickets and sparse training of neural networks."""
+"""Offline analysis of finished runs, without TensorFlow: tables of rounds, similarity, structure, pixels and weights."""
+
+from ticketlab.analysis import (
+    degrees,
+    intervals,
+    matching,
+    packed,
+    paths,
+    pixels,
+    similarity,
+    structure,
+    tables,
+    weight_statistics,
+)
+
+__all__ = [
+    "degrees",
+    "intervals",
+    "matching",
+    "packed",
+    "paths",
+    "pixels",
+    "similarity",
+    "structure",
+    "tables",
+    "weight_statistics",
+]

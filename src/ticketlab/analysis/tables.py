@@ -1,0 +1,85 @@
+"""Rounds as tidy frames: metrics and densities of every round, means over seeds, the curves of validation.
+
+A metric is any number among a file's attributes, under its name there; this module does not know what it means.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from ticketlab.analysis.intervals import mean_interval
+from ticketlab.storage import Record
+
+KEYS = ("seed", "round", "density")
+
+
+def rounds_table(records: Iterable[Record]) -> pd.DataFrame:
+    """Tabulate what every round came to, one row per seed × round.
+
+    The columns:
+        seed, round, density: of all prunable weights together.
+        the metrics: every numeric attribute of the files under its name, in the order of the alphabet.
+            `untrained_test_accuracy` is that of the weights before training under the mask: a supermask's.
+        density_<layer>: of each prunable kernel, in the network's order.
+
+    Raises:
+        Damaged: if a file cannot be read.
+    """
+    rows, layers = [], []
+    for record in records:
+        metrics = {name: value for name, value in sorted(record.attributes.items()) if _is_metric(name, value)}
+        rows.append({key: record.attributes[key] for key in KEYS} | metrics)
+        layers.append({f"density_{path}": np.count_nonzero(mask) / mask.size for path, mask in record.masks.items()})
+    return pd.concat([pd.DataFrame(rows), pd.DataFrame(layers)], axis=1)
+
+
+def mean_table(table: pd.DataFrame, keys: Sequence[str] = ("round",)) -> pd.DataFrame:
+    """Average every column over seeds, with 95 % intervals (Student's t).
+
+    Args:
+        table: one row per seed and key, as `rounds_table` makes it with the key "round".
+        keys: the columns that stay.
+
+    Returns:
+        One row per key: the keys, the number of `seeds`, then for each other column its mean and, under
+        ``<column>_interval``, the half-width of the interval; NaN for a single seed.
+    """
+    rows = []
+    for key, group in table.groupby(list(keys), sort=False):
+        row = dict(zip(keys, key, strict=True)) | {"seeds": group["seed"].nunique()}
+        for name in table.columns.drop([*keys, "seed"]):
+            row[name], row[f"{name}_interval"] = mean_interval(group[name])
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def history_table(records: Iterable[Record]) -> pd.DataFrame:
+    """Tabulate the evaluations, one row per seed × round × iteration, the columns under their names in the files.
+
+    Raises:
+        Damaged: if a file cannot be read.
+    """
+    return pd.concat(
+        [pd.DataFrame({key: record.attributes[key] for key in KEYS} | record.history) for record in records],
+        ignore_index=True,
+    )
+
+
+def nearest_rounds(rounds: pd.DataFrame, densities: Iterable[float]) -> list[int]:
+    """Choose the rounds whose mean densities are nearest in ratio, each once, in their order.
+
+    Args:
+        rounds: with columns round and density.
+        densities: wanted.
+
+    >>> nearest_rounds(pd.DataFrame({"round": [0, 1, 2], "density": [1, 0.8, 0.64]}), [0.6, 0.5, 1])
+    [0, 2]
+    """
+    means = rounds.groupby("round")["density"].mean()
+    means = means[means > 0]
+    return sorted({int(np.abs(np.log(means / density)).idxmin()) for density in densities})
+
+
+def _is_metric(name: str, value: object) -> bool:
+    return isinstance(value, int | float) and name not in (*KEYS, "format")
