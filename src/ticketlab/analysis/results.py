@@ -1,0 +1,116 @@
+"""All that analysis computes from finished runs, as frames with a column `run`: what figures, report and files share.
+
+Reads one round's arrays at a time, but for the masks of all rounds, bit-packed, and the masks of one seed.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ticketlab.analysis.between_seeds import MATCHED_DENSITIES, all_pairs, match_seeds, seeds_table
+from ticketlab.analysis.packed import Label, PackedMasks, pack
+from ticketlab.analysis.pixels import heat_maps, pixel_table, trend_table
+from ticketlab.analysis.runs import FinishedRun, labels
+from ticketlab.analysis.similarity import compare
+from ticketlab.analysis.structure import degree_table, structure_table
+from ticketlab.analysis.tables import history_table, mean_table, nearest_rounds, rounds_table
+from ticketlab.analysis.weight_statistics import weight_tables
+from ticketlab.errors import BadInput
+from ticketlab.masks import Arrays
+from ticketlab.storage import Record
+
+SHOWN_DENSITIES = (1, 0.51, 0.21, 0.1, 0.036, 0.001)  # the last means the last round
+
+
+@dataclass(frozen=True)
+class Results:
+    """The tables of some runs.
+
+    Attributes:
+        runs: the runs themselves.
+        labels: {run's name: what tells it apart from the others}.
+        shown: {run's name: the rounds that figures of single rounds show}.
+        tables: {name: frame}; the first column of each is `run`, but in "similarity" and "matching".
+        maps: {run's name: {(seed, round): connections per input pixel}}; without images, empty.
+    """
+
+    runs: Sequence[FinishedRun]
+    labels: Mapping[str, str]
+    shown: Mapping[str, Sequence[int]]
+    tables: Mapping[str, pd.DataFrame]
+    maps: Mapping[str, Mapping[tuple[int, int], np.ndarray]]
+
+
+def measure(runs: Sequence[FinishedRun]) -> tuple[Results, list[str]]:
+    """Compute every table.
+
+    Returns:
+        The results, and a line on each thing that could not be computed.
+
+    Raises:
+        Damaged: if a file has been damaged since it was opened.
+    """
+    problems: list[str] = []
+    tables = {name: _of_each(runs, table) for name, table in TABLES.items()}
+    tables["rounds_mean"] = mean_table(tables["rounds"], ["run", "round"])
+    tables["structure_mean"] = mean_table(tables["structure"], ["run", "round", "layer"])
+    tables |= _similarity(runs, tables["rounds"], problems)
+    weights = {run.name: weight_tables(run.records) for run in runs}
+    for place, name in enumerate(("weights", "histograms")):
+        tables[name] = _joined({run: both[place] for run, both in weights.items()})
+    maps = {run.name: heat_maps(run.records) for run in runs}
+    tables["pixels"] = _joined({run: pixel_table(each) for run, each in maps.items()})
+    tables["pixel_trend"] = _joined({run: trend_table(each) for run, each in maps.items()})
+    rounds = tables["rounds"]
+    shown = {run.name: nearest_rounds(rounds[rounds["run"] == run.name], SHOWN_DENSITIES) for run in runs}
+    return Results(runs, labels(runs), shown, tables, maps), problems
+
+
+TABLES: dict[str, Callable[[Sequence[Record]], pd.DataFrame]] = {
+    "rounds": rounds_table,
+    "history": history_table,
+    "structure": structure_table,
+    "degrees": degree_table,
+}
+
+
+def _of_each(runs: Sequence[FinishedRun], table: Callable[[Sequence[Record]], pd.DataFrame]) -> pd.DataFrame:
+    return _joined({run.name: table(run.records) for run in runs})
+
+
+def _joined(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Stack the runs' tables under each other; a table without rows keeps its columns."""
+    filled = {run: table for run, table in tables.items() if len(table)} or dict(list(tables.items())[:1])
+    for run, table in filled.items():
+        table.insert(0, "run", run)
+    return pd.concat(filled.values(), ignore_index=True)
+
+
+def _similarity(
+    runs: Sequence[FinishedRun], rounds: pd.DataFrame, problems: list[str]
+) -> dict[str, pd.DataFrame]:
+    """Compare all masks, or only those within each run where networks differ; match seeds at chosen rounds."""
+    packed = {run.name: pack(_labelled([run])) for run in runs}
+    together = list(packed.values())
+    if len(runs) > 1:
+        try:
+            together = [pack(_labelled(runs))]
+        except BadInput as error:
+            problems.append(f"similarity between runs left out: {error}")
+    similarity = pd.concat([compare(each, *all_pairs(each)) for each in together], ignore_index=True)
+    matched = []
+    for run, masks in packed.items():
+        try:
+            matched.append(match_seeds(masks, nearest_rounds(rounds[rounds["run"] == run], MATCHED_DENSITIES)))
+        except BadInput as error:
+            problems.append(f"matching of hidden units left out for {run}: {error}")
+    matching = pd.concat(matched, ignore_index=True) if matched else pd.DataFrame(columns=["null"])
+    return {"similarity": similarity, "matching": matching, "seeds_similarity": seeds_table(similarity, matching)}
+
+
+def _labelled(runs: Sequence[FinishedRun]) -> Iterator[tuple[Label, Arrays]]:
+    for run in runs:
+        for record in run.records:
+            yield Label(run.name, record.attributes["seed"], record.attributes["round"]), record.masks
