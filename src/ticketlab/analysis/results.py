@@ -42,6 +42,20 @@ class Results:
     tables: Mapping[str, pd.DataFrame]
     maps: Mapping[str, Mapping[tuple[int, int], np.ndarray]]
 
+    def of(self, table: str, run: str) -> pd.DataFrame:
+        """Return one run's rows of a table, without the column that names it."""
+        rows = self.tables[table]
+        return rows[rows["run"] == run].drop(columns="run")
+
+    def with_density(self, table: str) -> pd.DataFrame:
+        """Return a table of seeds and rounds with the masks' overall density."""
+        densities = self.tables["rounds"][["run", "seed", "round", "density"]]
+        return self.tables[table].merge(densities, on=["run", "seed", "round"])
+
+    def file_name(self, figure: str, run: str) -> str:
+        """Name a figure of one run among those of all."""
+        return f"{figure}-{run}" if len(self.runs) > 1 else figure
+
 
 def measure(runs: Sequence[FinishedRun]) -> tuple[Results, list[str]]:
     """Compute every table.

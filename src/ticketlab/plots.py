@@ -1,0 +1,184 @@
+"""One function per kind of figure: a frame or an array and the caller's axes in, the same axes out.
+
+Knows how things look: the colours of Okabe & Ito (2008), which colour-blind readers tell apart, and besides them
+markers and line styles, which survive a black-and-white printer; densities on a log axis that falls to the right.
+Touches nothing but the axes it is given: no pyplot, no global settings. Does not know where the numbers come from.
+"""
+
+from itertools import cycle
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = "osD^vPX"
+DASHES = ("--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)))
+TICKS = [tick / 10**power for power in range(5) for tick in (10, 5, 2)]
+ORDERED = "viridis"  # for rounds, which have an order; light in print but without its yellow end
+ANNOTATED = 12  # a matrix of more rows is too dense for numbers
+
+
+def against_density(curves: pd.DataFrame, axes: Axes, quantity: str) -> Axes:
+    """Draw curves over density, with their intervals as bands.
+
+    Args:
+        curves: columns label, density, mean, half_width (NaN without interval), and, optionally, chance: whether the
+            curve is what chance alone gives, drawn broken and without markers.
+        axes: to draw on.
+        quantity: what the vertical axis shows, and in which unit.
+    """
+    marked = zip(cycle(COLOURS), cycle(MARKERS), strict=False)
+    broken = zip(cycle(COLOURS[::-1]), cycle(DASHES), strict=False)
+    for label, curve in curves.groupby("label", sort=False):
+        curve = curve.sort_values("density")
+        by_chance = "chance" in curve and curve["chance"].any()
+        colour, shape = next(broken if by_chance else marked)
+        style = {"linestyle": shape, "linewidth": 1.3} if by_chance else {"marker": shape, "markersize": 4}
+        axes.plot(curve["density"], curve["mean"], color=colour, label=label, **style)
+        _band(axes, curve["density"], curve, colour)
+    _density_axis(axes, curves["density"])
+    return _finished(axes, quantity, curves["label"].nunique() > 1)
+
+
+def validation_curves(curves: pd.DataFrame, axes: Axes, quantity: str) -> Axes:
+    """Draw what the evaluations saw during some rounds.
+
+    Args:
+        curves: columns density, iteration, mean, half_width, and early_stop, which is true where a triangle goes.
+        axes: to draw on.
+        quantity: what the vertical axis shows, and in which unit.
+    """
+    _draw_ordered(curves, axes, "iteration")
+    stops = curves[curves["early_stop"]]
+    axes.plot(stops["iteration"], stops["mean"], "v", color="black", markersize=5, zorder=3)
+    axes.set_xlabel("iteration (optimizer steps)")
+    return _finished(axes, quantity, legend=True, title="density")
+
+
+def similarity_matrix(pairs: pd.DataFrame, axes: Axes, quantity: str) -> Axes:
+    """Draw the similarities of every two masks as colours, and as numbers where there is room.
+
+    Args:
+        pairs: columns a, b (names of masks) and similarity, each pair once; what is not compared stays grey.
+        axes: to draw on.
+        quantity: what the colours show.
+    """
+    names = list(dict.fromkeys([*pairs["a"], *pairs["b"]]))
+    matrix = pd.DataFrame(np.nan, names, names)
+    for a, b, value in pairs[["a", "b", "similarity"]].itertuples(index=False):
+        matrix.loc[a, b] = matrix.loc[b, a] = value
+    image = axes.imshow(np.ma.masked_invalid(matrix), cmap="cividis")
+    axes.set_facecolor("lightgrey")
+    axes.set_xticks(range(len(names)), names, rotation=90)
+    axes.set_yticks(range(len(names)), names)
+    axes.figure.colorbar(image, ax=axes, label=quantity, shrink=0.8)
+    if len(names) <= ANNOTATED:
+        for (row, column), value in np.ndenumerate(matrix):
+            if np.isfinite(value):
+                colour = "black" if image.norm(value) > 0.5 else "white"
+                axes.text(column, row, f"{value:.3f}", ha="center", va="center", color=colour, fontsize=5)
+    return axes
+
+
+def degree_distribution(counts: pd.DataFrame, axes: Axes, quantity: str) -> Axes:
+    """Draw how many units have how many kept weights, beside what random masks have in expectation.
+
+    Args:
+        counts: columns left, right (degrees from left to below right), units, units_chance.
+        axes: to draw on.
+        quantity: the degree that the horizontal axis shows.
+    """
+    edges = [*counts["left"], counts["right"].iloc[-1]]
+    axes.stairs(counts["units"], edges, fill=True, color=COLOURS[5], label="masks")
+    axes.stairs(counts["units_chance"], edges, color=COLOURS[1], linewidth=1.3, label="random masks, expected")
+    axes.set_xlabel(quantity)
+    return _finished(axes, "units", legend=True)
+
+
+def pixel_map(connections: np.ndarray, axes: Axes, greatest: float) -> Axes:
+    """Draw kept weights per input pixel as an image.
+
+    Args:
+        connections: (side, side).
+        axes: to draw on.
+        greatest: what the brightest colour stands for, so that several maps can be compared.
+    """
+    axes.imshow(connections, cmap="cividis", vmin=0, vmax=greatest)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    return axes
+
+
+def trend_curves(curves: pd.DataFrame, axes: Axes, quantity: str) -> Axes:
+    """Draw means over centred squares of growing side, one curve per density, with their intervals as bands.
+
+    Args:
+        curves: columns density, side, mean, half_width.
+        axes: to draw on.
+        quantity: what the vertical axis shows, and in which unit.
+    """
+    _draw_ordered(curves, axes, "side")
+    axes.set_xlabel("side of the centred square (pixels)")
+    return _finished(axes, quantity, legend=True, title="density")
+
+
+def weight_histogram(counts: pd.DataFrame, axes: Axes, quantity: str) -> Axes:
+    """Draw distributions of weights.
+
+    Args:
+        counts: columns label, left, right, share_per_unit; bins of one width, empty ones left out.
+        axes: to draw on.
+        quantity: what the horizontal axis shows.
+    """
+    styles = zip(cycle(COLOURS), cycle(("-", *DASHES)), strict=False)
+    for (label, part), (colour, line) in zip(counts.groupby("label", sort=False), styles, strict=False):
+        width = (part["right"] - part["left"]).iloc[0]
+        bins = np.round(part["left"] / width).astype(int)
+        heights = np.zeros(np.ptp(bins) + 1)
+        heights[bins - bins.min()] = part["share_per_unit"]
+        edges = (np.arange(heights.size + 1) + bins.min()) * width
+        axes.stairs(heights, edges, color=colour, linestyle=line, linewidth=1.2, label=label)
+    axes.set_xlabel(quantity)
+    return _finished(axes, "share of weights per unit", legend=True)
+
+
+def _draw_ordered(curves: pd.DataFrame, axes: Axes, position: str) -> None:
+    """Draw a curve with its interval per density, from dark to light."""
+    groups = curves.groupby("density", sort=False)
+    colours = colormaps[ORDERED](np.linspace(0, 0.88, len(groups)))
+    for (density, curve), colour, line in zip(groups, colours, cycle(("-", *DASHES)), strict=False):
+        axes.plot(curve[position], curve["mean"], color=colour, linestyle=line, linewidth=1.2, label=_density(density))
+        _band(axes, curve[position], curve, colour)
+
+
+def _band(axes: Axes, positions: pd.Series, curve: pd.DataFrame, colour: Any) -> None:
+    low, high = curve["mean"] - curve["half_width"], curve["mean"] + curve["half_width"]
+    axes.fill_between(positions, low, high, color=colour, alpha=0.16, linewidth=0)
+
+
+def _density_axis(axes: Axes, densities: pd.Series) -> None:
+    axes.set_xscale("log")
+    lowest, highest = densities.min(), densities.max()
+    axes.set_xticks([tick for tick in TICKS if lowest * 0.99 <= tick <= highest * 1.01] or [highest])
+    axes.set_xticks([], minor=True)
+    axes.xaxis.set_major_formatter(lambda value, _: _density(value))
+    if not axes.xaxis_inverted():
+        axes.invert_xaxis()
+    axes.set_xlabel("density (share of weights kept)")
+
+
+def _finished(axes: Axes, quantity: str, legend: bool, title: str | None = None) -> Axes:
+    axes.set_ylabel(quantity)
+    axes.grid(alpha=0.25, linewidth=0.5)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    if legend:
+        axes.legend(title=title, frameon=False)
+    return axes
+
+
+def _density(value: float) -> str:
+    return f"{value:.2g}"
