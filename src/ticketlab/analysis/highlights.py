@@ -1,0 +1,131 @@
+"""The numbers of a run that a reader would quote, as sentences. Every number is computed from the tables."""
+
+import numpy as np
+import pandas as pd
+
+from ticketlab.analysis.intervals import mean_interval
+from ticketlab.analysis.results import Results
+from ticketlab.analysis.tables import nearest_rounds
+
+QUOTED_DENSITIES = (0.51, 0.21, 0.036)
+QUOTED_CENTRE = (1, *QUOTED_DENSITIES)
+LEARNING_DENSITY = 0.21
+EXCESSES = {
+    "jaccard_excess_by_layer": "before matching hidden units",
+    "matched_jaccard_excess_counts": "after it",
+    "matched_jaccard_excess_degrees": "after it, above random masks that also have each input's degree",
+}
+
+
+def highlights(results: Results, run: str) -> list[str]:
+    """Write one sentence or two on each thing worth quoting of a run."""
+    rounds = results.of("rounds", run)
+    found = []
+    if "early_stop_test_accuracy" in rounds and 0 in set(rounds["round"]):
+        found += [_accuracy(rounds), _learning(rounds)]
+    return list(filter(None, [*found, _similarity(results, run), _centre(results, run), _dead(results, run)]))
+
+
+def quoted(mean: float, half_width: float, digits: int) -> str:
+    """Write a mean with its interval, where there is one.
+
+    >>> quoted(2220, 604.47, 0), quoted(0.5, float("nan"), 2)
+    ('2,220 ± 604', '0.50')
+    """
+    return f"{mean:,.{digits}f}" + ("" if np.isnan(half_width) else f" ± {half_width:,.{digits}f}")
+
+
+def _accuracy(rounds: pd.DataFrame) -> str:
+    """Tell the dense accuracy, the best one, and from where on it is below the dense one."""
+    accuracy = rounds.pivot(index="seed", columns="round", values="early_stop_test_accuracy") * 100
+    density = rounds.groupby("round")["density"].mean()
+    mean = accuracy.mean()
+    best, dense = mean.idxmax(), mean[0]
+    text = (
+        f"The dense network reaches {quoted(*mean_interval(accuracy[0]), 2)} % test accuracy at early stop "
+        f"({accuracy[0].count()} seeds)"
+    )
+    if best == 0:
+        return f"{text}; no pruned round is better."
+    gain = mean_interval((accuracy[best] - accuracy[0]).dropna())
+    text += (
+        f"; the best mean is {quoted(*mean_interval(accuracy[best].dropna()), 2)} % at density {density[best]:.3f} "
+        f"(round {best}), {quoted(*gain, 2)} points above it seed by seed"
+    )
+    below = [round for round in mean.index if round > best and mean[round] < dense]
+    if not below:
+        return f"{text}. No later round falls below the dense network; the last has density {density.iloc[-1]:.3f}."
+    return (
+        f"{text}. The mean first falls below the dense network's at density {density[below[0]]:.3f} "
+        f"({quoted(*mean_interval(accuracy[below[0]].dropna()), 2)} %)."
+    )
+
+
+def _learning(rounds: pd.DataFrame) -> str:
+    """Compare the early-stop iteration with the dense one's."""
+    (round,) = nearest_rounds(rounds, [LEARNING_DENSITY])
+    if round == 0:
+        return ""
+    stop = rounds.pivot(index="seed", columns="round", values="early_stop_iteration")
+    density = rounds.loc[rounds["round"] == round, "density"].mean()
+    change = stop[round].mean() / stop[0].mean() - 1
+    return (
+        f"Early stop comes at iteration {quoted(*mean_interval(stop[round].dropna()), 0)} at density {density:.3f}, at "
+        f"{quoted(*mean_interval(stop[0].dropna()), 0)} in the dense network: {abs(change):.0%} "
+        f"{'earlier' if change < 0 else 'later'}."
+    )
+
+
+def _similarity(results: Results, run: str) -> str:
+    """Tell the excess over chance at the quoted densities, before and after matching."""
+    seeds = results.of("seeds_similarity", run)
+    seeds = seeds[(seeds["layer"] == "all") & (seeds["density"] < 1)]
+    if seeds.empty:
+        return ""
+    parts = []
+    for round in nearest_rounds(seeds, QUOTED_DENSITIES):
+        rows = seeds[seeds["round"] == round].set_index("measure")
+        excesses = [
+            f"{quoted(rows['mean'][measure], rows['interval'][measure], 4)} {words}"
+            for measure, words in EXCESSES.items()
+            if measure in rows.index
+        ]
+        parts.append(
+            f"at density {rows['density'].iloc[0]:.3f}, {excesses[0]} (Jaccard {rows['mean']['jaccard']:.3f})"
+            + "".join(f", {each}" for each in excesses[1:])
+        )
+    return (
+        "Masks of different seeds exceed the Jaccard similarity of random masks with equal densities of the layers by: "
+        f"{'; '.join(parts)}."
+    )
+
+
+def _centre(results: Results, run: str) -> str:
+    """Tell the share of the input's connections inside the centred square."""
+    pixels = results.with_density("pixels")
+    pixels = pixels[pixels["run"] == run]
+    if pixels.empty:
+        return ""
+    shares = _by_round(pixels, "centre_share", nearest_rounds(pixels, QUOTED_CENTRE), 100, 1, " %")
+    side = round(pixels["pixels"].iloc[0] ** 0.5)
+    inner = side - 2 * (side // 4)
+    return f"Input connections inside the centred {inner}×{inner} of {side}×{side} pixels: {shares}."
+
+
+def _dead(results: Results, run: str) -> str:
+    """Tell how many units lie on no path."""
+    structure = results.of("structure", run)
+    structure = structure[(structure["layer"] == "all") & structure["dead"].notna()]
+    if structure.empty:
+        return ""
+    dead = _by_round(structure, "dead", nearest_rounds(structure, QUOTED_CENTRE), 1, 1, "")
+    return f"Dead units, of {structure['units'].iloc[0]:,}: {dead}."
+
+
+def _by_round(table: pd.DataFrame, metric: str, rounds: list[int], factor: float, digits: int, unit: str) -> str:
+    parts = []
+    for round in rounds:
+        rows = table[table["round"] == round]
+        value = quoted(*mean_interval(rows[metric] * factor), digits)
+        parts.append(f"{value}{unit} at density {rows['density'].mean():.3f}")
+    return ", ".join(parts)

@@ -1,0 +1,132 @@
+"""report.html: one self-contained file with the spec, the quoted numbers, the tables and the figures of some runs."""
+
+import base64
+import html
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from string import Template
+
+import pandas as pd
+
+from ticketlab.analysis.chart import Chart
+from ticketlab.analysis.highlights import highlights, quoted
+from ticketlab.analysis.results import Results
+from ticketlab.analysis.tables import mean_table
+
+PAGE = Template("""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>$title</title>
+<style>
+body { font: 15px/1.5 Georgia, serif; max-width: 1060px; margin: 2em auto; padding: 0 1em; color: #111; }
+h1, h2, h3, table, figcaption { font-family: Helvetica, Arial, sans-serif; }
+h1 { font-size: 22px; overflow-wrap: anywhere; } h2 { font-size: 17px; margin-top: 2em; } h3 { font-size: 14px; }
+table { border-collapse: collapse; font-size: 12px; margin: 1em 0; }
+th, td { padding: 2px 9px; text-align: right; white-space: nowrap; }
+th { border-bottom: 1px solid #111; vertical-align: bottom; white-space: normal; } tr:last-child td { border-bottom: 1px solid #111; }
+th:first-child, td:first-child { text-align: left; }
+figure { margin: 2em 0; break-inside: avoid; } figure img { max-width: 100%; display: block; margin: 0 auto; }
+figcaption { font-size: 12px; color: #333; margin-top: .6em; } .wide { overflow-x: auto; } .notes { color: #a00; }
+</style>
+</head>
+<body>
+<h1>$title</h1>
+$notes
+<h2>In numbers</h2>
+$highlights
+<h2>Spec</h2>
+$spec
+<h2>Rounds</h2>
+<p>Means over seeds ± half of the 95 % interval (Student t; excess: jackknife over seeds).</p>
+$rounds
+<h2>Figures</h2>
+$figures
+</body>
+</html>
+""")
+COLUMNS = {
+    "early_stop_iteration": ("early-stop iteration", 1, 0),
+    "early_stop_test_accuracy": ("test accuracy at early stop (%)", 100, 2),
+    "test_accuracy": ("test accuracy at end (%)", 100, 2),
+    "test_loss": ("test loss at end", 1, 3),
+    "untrained_test_accuracy": ("untrained test accuracy (%)", 100, 1),
+    "dead": ("dead units", 1, 1),
+    "unused_inputs": ("unused inputs", 1, 1),
+    "effective_density": ("effective density", 1, 4),
+    "centre_share": ("inputs' connections in centre (%)", 100, 1),
+}
+EXCESS = {
+    "jaccard_excess_by_layer": "excess Jaccard between seeds",
+    "matched_jaccard_excess_counts": "the same, units matched",
+}
+
+
+def report(results: Results, charts: Iterable[Chart], images: Path, problems: Sequence[str]) -> str:
+    """Write the page.
+
+    Args:
+        results: of the runs.
+        charts: in their order.
+        images: folder in which the charts' SVG files lie, which become part of the page.
+        problems: lines on what was left out.
+    """
+    runs = [run.name for run in results.runs]
+    headings = {run: f"<h3>{_text(results.labels[run])}</h3>" if len(runs) > 1 else "" for run in runs}
+    return PAGE.substitute(
+        title=_text(" and ".join(runs)),
+        notes="".join(f'<p class="notes">{_text(line)}</p>' for line in problems),
+        highlights="".join(headings[run] + "".join(f"<p>{_text(line)}</p>" for line in highlights(results, run)) for run in runs),
+        spec=_table(_specs(results)),
+        rounds="".join(headings[run] + _table(_rounds(results, run)) for run in runs),
+        figures="".join(_figure(chart, images) for chart in charts),
+    )
+
+
+def _specs(results: Results) -> pd.DataFrame:
+    """Lay the runs' specs beside each other."""
+    specs = {run.name: {"kind": run.description.get("kind")} | run.description["spec"] for run in results.runs}
+    table = pd.DataFrame(specs, dtype=object)
+    return table.rename_axis("field").reset_index()
+
+
+def _rounds(results: Results, run: str) -> pd.DataFrame:
+    """Tabulate a run's rounds as a reader wants them."""
+    keys = ["seed", "round"]
+    structure = results.of("structure", run)
+    structure = structure[structure["layer"] == "all"]
+    table = results.of("rounds", run)
+    table = table.merge(structure[[*keys, "dead", "unused_inputs", "effective_density"]], on=keys)
+    table = table.merge(results.of("pixels", run)[[*keys, "centre_share"]], on=keys, how="left")
+    means = mean_table(table, ["round"])
+    shown = means[["round", "seeds"]].assign(density=means["density"].map("{:.3f}".format))
+    for name, (heading, factor, digits) in COLUMNS.items():
+        if name in means and means[name].notna().any():
+            pairs = zip(means[name] * factor, means[f"{name}_interval"] * factor, strict=True)
+            shown[heading] = [quoted(*pair, digits) for pair in pairs]
+    seeds = results.of("seeds_similarity", run)
+    seeds = seeds[(seeds["layer"] == "all") & (seeds["density"] < 1)]
+    for measure, heading in EXCESS.items():
+        rows = seeds[seeds["measure"] == measure].set_index("round")
+        texts = {round: quoted(row["mean"], row["interval"], 4) for round, row in rows.iterrows()}
+        if texts:
+            shown[heading] = shown["round"].map(texts).fillna("")
+    return shown
+
+
+def _table(table: pd.DataFrame) -> str:
+    return f'<div class="wide">{table.to_html(index=False, border=0, na_rep="")}</div>'
+
+
+def _figure(chart: Chart, images: Path) -> str:
+    image = base64.b64encode((images / f"{chart.name}.svg").read_bytes()).decode()
+    caption = _text(chart.caption)
+    return (
+        f'<figure id="{_text(chart.name)}"><img alt="{_text(chart.name)}" src="data:image/svg+xml;base64,{image}">'
+        f"<figcaption>{caption}</figcaption></figure>\n"
+    )
+
+
+def _text(text: str) -> str:
+    return html.escape(text)
