@@ -14,7 +14,7 @@ FLOORS = {
     "analysis": ("analysis", "plots"),
     "tensorflow": ("devices", "forkserver", "networks", "engine", "training"),
     "methods": ("lottery",),
-    "many runs": ("pool", "progress", "launch", "cli"),
+    "many runs": ("pool", "progress", "launch", "cli", "export", "export_command"),
 }
 SEES = {
     "values": {"values"},

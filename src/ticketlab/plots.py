@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullFormatter
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = "osD^vPX"
@@ -44,7 +45,7 @@ def against_density(curves: pd.DataFrame, axes: Axes, quantity: str) -> Axes:
 
 
 def validation_curves(curves: pd.DataFrame, axes: Axes, quantity: str) -> Axes:
-    """Draw what the evaluations saw during some rounds.
+    """Draw what the evaluations saw during some rounds, on a log axis, since it all happens near the end.
 
     Args:
         curves: columns density, iteration, mean, half_width, and early_stop, which is true where a triangle goes.
@@ -54,6 +55,11 @@ def validation_curves(curves: pd.DataFrame, axes: Axes, quantity: str) -> Axes:
     _draw_ordered(curves, axes, "iteration")
     stops = curves[curves["early_stop"]]
     axes.plot(stops["iteration"], stops["mean"], "v", color="black", markersize=5, zorder=3)
+    axes.set_yscale("log")
+    for axis_ticks in (axes.yaxis.set_major_locator, axes.yaxis.set_minor_locator):
+        axis_ticks(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("iteration (optimizer steps)")
     return _finished(axes, quantity, legend=True, title="density")
 
@@ -142,7 +148,7 @@ def weight_histogram(counts: pd.DataFrame, axes: Axes, quantity: str) -> Axes:
         edges = (np.arange(heights.size + 1) + bins.min()) * width
         axes.stairs(heights, edges, color=colour, linestyle=line, linewidth=1.2, label=label)
     axes.set_xlabel(quantity)
-    return _finished(axes, "share of weights per unit", legend=True)
+    return _finished(axes, "probability density", legend=True)
 
 
 def _draw_ordered(curves: pd.DataFrame, axes: Axes, position: str) -> None:

@@ -1,4 +1,4 @@
-"""Offline analysis of finished runs, without TensorFlow: tables of rounds, similarity, structure, pixels and weights."""
+"""Offline analysis of finished runs, without TensorFlow: rounds, similarity, structure, pixels and weights."""
 
 from ticketlab.analysis import (
     degrees,

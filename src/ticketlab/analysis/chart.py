@@ -51,6 +51,7 @@ class Chart:
         png, svg, csv = paths = [folder / f"{self.name}.{kind}" for kind in ("png", "svg", "csv")]
         with rc_context(SETTINGS):
             self.figure.savefig(png)
+            self.figure.set_layout_engine("none")  # it is laid out now, and takes most of the time
             self.figure.savefig(svg, metadata={"Date": None})
         self.numbers.to_csv(csv, index=False)
         return paths

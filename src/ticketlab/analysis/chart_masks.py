@@ -19,7 +19,7 @@ GREATEST = 2.5  # of a heat map's colours, in means of the map
 
 def structure_charts(results: Results) -> Iterator[Chart]:
     """Draw what masks cut off, all runs together; the spread and the distributions of degrees, run by run."""
-    table = results.tables["structure"]
+    table = results.with_density("structure")
     means = mean_table(table.assign(off_path=1 - table["on_path"] / table["kept"]), ["run", "round", "layer"])
     several = len(results.runs) > 1
     shown = means[(means["layer"] == "all") == several]
@@ -56,7 +56,7 @@ def pixel_charts(results: Results) -> Iterator[Chart]:
         means = mean_table(results.with_density("pixels"), ["run", "round"])
         labels = means["run"].map(results.labels)
         panels = [
-            Panel("connections to the centred square (%)", curves(means, "centre_share", labels, 100)),
+            Panel("connections in the centre (%)", curves(means, "centre_share", labels, 100)),
             Panel("pixels without connection", curves(means, "unused_pixels", labels)),
         ]
         caption = "Share of the input's connections that go to the centred square of half the side (14×14 of 28×28, a "
@@ -85,7 +85,9 @@ def _binned(degrees: pd.DataFrame) -> pd.DataFrame:
     least, greatest = degrees["degree"].min(), degrees["degree"].max()
     width = -(-(greatest - least + 1) // DEGREE_BINS)
     edges = np.arange(least, greatest + width + 1, width)
-    counts = {name: np.histogram(degrees["degree"], edges, weights=degrees[name])[0] for name in ("units", "units_chance")}
+    counts = {
+        name: np.histogram(degrees["degree"], edges, weights=degrees[name])[0] for name in ("units", "units_chance")
+    }
     return pd.DataFrame({"left": edges[:-1], "right": edges[1:], **counts})
 
 

@@ -37,7 +37,9 @@ def similarity_charts(results: Results) -> Iterator[Chart]:
             yield _seeds_chart(results.file_name("similarity", run.name), seeds)
     pairs = results.tables["similarity"]
     pairs = pairs[(pairs["layer"] == "all") & (pairs["round_a"] == pairs["round_b"])]
-    pairs = pairs.assign(similarity=pairs["jaccard_excess_by_layer"], density=pairs[["density_a", "density_b"]].mean(axis=1))
+    pairs = pairs.assign(
+        similarity=pairs["jaccard_excess_by_layer"], density=pairs[["density_a", "density_b"]].mean(axis=1)
+    )
     pairs = pairs[pairs["density"] < 1]
     if len(pairs):
         yield _matrix_chart(results, pairs)
@@ -52,7 +54,9 @@ def _seeds_chart(name: str, seeds: pd.DataFrame) -> Chart:
     for names in (LIKENESS, EXCESS):
         chosen = seeds.set_index("measure").loc[[measure for measure in names if measure in set(seeds["measure"])]]
         chosen = chosen.rename(columns={"interval": "half_width"}).reset_index()
-        tables.append(chosen.assign(label=chosen["measure"].map(names), chance=chosen["measure"].str.contains("chance")))
+        tables.append(
+            chosen.assign(label=chosen["measure"].map(names), chance=chosen["measure"].str.contains("chance"))
+        )
     panels = [Panel("Jaccard similarity", tables[0][columns]), Panel(ABOVE_CHANCE, tables[1][columns])]
     caption = (
         "Masks of different seeds at equal round, all layers together. Left: their Jaccard similarity as stored and "
@@ -80,7 +84,9 @@ def _runs_chart(results: Results, pairs: pd.DataFrame) -> Chart:
     seeds = np.where(pairs["seed_a"] == pairs["seed_b"], "equal seeds", "different seeds")
     label = pairs["run_a"].map(results.labels) + " × " + pairs["run_b"].map(results.labels) + ": " + seeds
     means = pairs.assign(label=label).groupby(["label", "round_a"], sort=False)[["density", "similarity"]].mean()
-    numbers = means.rename(columns={"similarity": "mean"}).reset_index().drop(columns="round_a").assign(half_width=np.nan)
+    numbers = (
+        means.rename(columns={"similarity": "mean"}).reset_index().drop(columns="round_a").assign(half_width=np.nan)
+    )
     caption = (
         "Masks of one run and of another at equal round, all layers together: mean Jaccard similarity above that of "
         "random masks with the same density of each layer, between equal seeds and between different ones."

@@ -24,7 +24,7 @@ AGAINST_DENSITY = {
         "Supermasks: test accuracy of the weights that a round starts from, under its mask, before any training.",
     ),
 }
-EVALUATIONS = {"validation_loss": ("validation loss (nats)", 1), "validation_accuracy": ("validation accuracy (%)", 100)}
+EVALUATIONS = {"validation_loss": ("validation loss (nats)", 1), "error": ("validation error (%)", 100)}
 
 
 def training_charts(results: Results) -> Iterator[Chart]:
@@ -45,6 +45,7 @@ def training_charts(results: Results) -> Iterator[Chart]:
 
 def _validation_chart(results: Results, run: str) -> Chart:
     history = results.of("history", run)
+    history = history.assign(error=1 - history["validation_accuracy"])
     means = mean_table(history[history["round"].isin(results.shown[run])], ["round", "iteration"])
     lowest = means.groupby("round")["validation_loss"].transform("min") == means["validation_loss"]
     panels = [

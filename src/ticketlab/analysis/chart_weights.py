@@ -20,9 +20,10 @@ PARTS = {
 def weight_charts(results: Results) -> Iterator[Chart]:
     """Draw weight statistics run by run; nothing where the files hold no weights."""
     for run in results.runs:
-        weights = results.of("weights", run.name)
+        weights = results.with_density("weights")
+        weights = weights[weights["run"] == run.name].drop(columns="run")
         if weights[["initial_kept_magnitude", "final_kept_magnitude"]].notna().any(axis=None):
-            means = mean_table(weights.assign(density=weights["kept"] / weights["weights"]), ["round", "layer"])
+            means = mean_table(weights, ["round", "layer"])
             yield _magnitude_chart(results.file_name("weight_magnitudes", run.name), means)
             yield _sign_chart(results.file_name("sign_changes", run.name), means[means["layer"] != "all"])
             yield _histogram_chart(results, run.name)
@@ -43,7 +44,7 @@ def _magnitude_chart(name: str, means: pd.DataFrame) -> Chart:
 def _sign_chart(name: str, means: pd.DataFrame) -> Chart:
     panels = [
         Panel("sign changes (% of kept)", curves(means, "sign_changes", means["layer"], 100)),
-        Panel("pruned next among initially smallest (%)", curves(means, "small_initially", means["layer"], 100)),
+        Panel("pruned next, smallest at start (%)", curves(means, "small_initially", means["layer"], 100)),
     ]
     caption = (
         "Left: kept weights that end with another sign than they began with. Right: of the n weights that the next "
@@ -61,7 +62,9 @@ def _histogram_chart(results: Results, run: str) -> Chart:
     for round in results.shown[run][:3]:
         rows = histograms[(histograms["round"] == round) & (histograms["layer"] == "all")]
         keys = pd.Series(zip(rows["moment"], rows["part"], strict=True), rows.index)
-        share = rows["count"] / rows.groupby(["moment", "part"])["count"].transform("sum") / (rows["right"] - rows["left"])
+        share = (
+            rows["count"] / rows.groupby(["moment", "part"])["count"].transform("sum") / (rows["right"] - rows["left"])
+        )
         numbers = rows.assign(label=keys.map(PARTS), share_per_unit=share)
         columns = ["label", "left", "right", "count", "share_per_unit"]
         panels.append(Panel("weight", numbers[columns], f"round {round}, density {densities[round]:.2g}"))

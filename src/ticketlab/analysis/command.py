@@ -6,8 +6,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-import pandas as pd
-
 from ticketlab.analysis.chart import Chart
 from ticketlab.analysis.chart_masks import pixel_charts, structure_charts
 from ticketlab.analysis.chart_similarity import similarity_charts
@@ -15,8 +13,8 @@ from ticketlab.analysis.chart_training import training_charts
 from ticketlab.analysis.chart_weights import weight_charts
 from ticketlab.analysis.report import report
 from ticketlab.analysis.results import Results, measure
-from ticketlab.analysis.runs import FinishedRun, read_runs
-from ticketlab.errors import BadInput, TicketlabError
+from ticketlab.analysis.runs import read_runs
+from ticketlab.errors import BadInput, TicketlabError, WriteFailed
 from ticketlab.flags import Parser
 
 CHARTS: Sequence[Callable[[Results], Iterator[Chart]]] = (
@@ -52,48 +50,47 @@ def main(description: str, argv: list[str] | None = None) -> int:
     flags = parser.parse_args(argv)
     try:
         runs, problems = read_runs(flags.runs)
+        _say(problems)
         folder = flags.outputs_dir / folder_name([run.name for run in runs])
-        for path in analyse(runs, folder, problems):
+        _make(folder)
+        results, left_out = measure(runs)
+        _say(left_out)
+        for path in write(results, folder, [*problems, *left_out]):
             print(path)
     except BadInput as error:
         parser.error(str(error))
     except TicketlabError as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
+        _say([f"{parser.prog}: {error}"])
         return 1
     return 0
 
 
-def analyse(runs: Sequence[FinishedRun], folder: Path, problems: Sequence[str] = ()) -> Iterator[Path]:
-    """Write tables, figures and report of some runs into a folder, path by path.
+def write(results: Results, folder: Path, problems: Sequence[str]) -> Iterator[Path]:
+    """Write tables, figures and report, and give each path once its file is there.
 
     Args:
-        runs: as `runs.read_runs` returns them.
-        folder: made if it is not there.
-        problems: lines that the report repeats; they and those found here go to stderr.
+        results: of the runs.
+        folder: where to; it exists.
+        problems: lines on what was left out, for the report.
 
     Raises:
-        BadInput: if the folder cannot be written.
-        Damaged: if a file has been damaged since it was opened.
+        WriteFailed: if the disk refuses.
     """
     figures = folder / "figures"
     try:
-        figures.mkdir(parents=True, exist_ok=True)
-        for path in (folder, figures):
-            if not os.access(path, os.W_OK):
-                raise PermissionError(13, "Permission denied")
-        print(*problems, sep="\n", end="\n" if problems else "", file=sys.stderr, flush=True)
-        results, left_out = measure(runs)
-        print(*left_out, sep="\n", end="\n" if left_out else "", file=sys.stderr, flush=True)
         for name, table in results.tables.items():
-            yield _write(table, folder / f"{name}.csv", several=len(runs) > 1)
+            shown = table if len(results.runs) > 1 else table.drop(columns="run", errors="ignore")
+            shown.to_csv(folder / f"{name}.csv", index=False)
+            yield folder / f"{name}.csv"
+        figures.mkdir(exist_ok=True)
         charts = [chart for make in CHARTS for chart in make(results)]
         for chart in charts:
             yield from chart.save(figures)
-        page = report(results, charts, figures, [*problems, *left_out])
+        page = report(results, charts, figures, problems)
         (folder / "report.html").write_text(page, encoding="utf-8")
         yield folder / "report.html"
     except OSError as error:
-        raise BadInput(f"cannot write into {folder}: {error.strerror}") from error
+        raise WriteFailed(f"cannot write into {folder}: {error.strerror}") from error
 
 
 def folder_name(names: Sequence[str]) -> str:
@@ -109,7 +106,16 @@ def folder_name(names: Sequence[str]) -> str:
     return f"{names[0]}+{len(names) - 1}-more-{digest}"
 
 
-def _write(table: pd.DataFrame, path: Path, several: bool) -> Path:
-    """Write a table; the column that tells runs apart is there only where there are several."""
-    (table if several else table.drop(columns="run", errors="ignore")).to_csv(path, index=False)
-    return path
+def _make(folder: Path) -> None:
+    """Make a folder that can be written. Raises BadInput."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"cannot write into {folder}: {error.strerror}") from error
+    if not os.access(folder, os.W_OK):
+        raise BadInput(f"cannot write into {folder}: Permission denied")
+
+
+def _say(lines: Sequence[str]) -> None:
+    for line in lines:
+        print(line, file=sys.stderr, flush=True)

@@ -11,9 +11,8 @@ QUOTED_DENSITIES = (0.51, 0.21, 0.036)
 QUOTED_CENTRE = (1, *QUOTED_DENSITIES)
 LEARNING_DENSITY = 0.21
 EXCESSES = {
-    "jaccard_excess_by_layer": "before matching hidden units",
-    "matched_jaccard_excess_counts": "after it",
-    "matched_jaccard_excess_degrees": "after it, above random masks that also have each input's degree",
+    "random masks with the layers' densities": ("jaccard_excess_by_layer", "matched_jaccard_excess_counts"),
+    "random masks with the inputs' degrees too": ("jaccard_excess_by_input", "matched_jaccard_excess_degrees"),
 }
 
 
@@ -82,22 +81,20 @@ def _similarity(results: Results, run: str) -> str:
     seeds = seeds[(seeds["layer"] == "all") & (seeds["density"] < 1)]
     if seeds.empty:
         return ""
-    parts = []
-    for round in nearest_rounds(seeds, QUOTED_DENSITIES):
-        rows = seeds[seeds["round"] == round].set_index("measure")
-        excesses = [
-            f"{quoted(rows['mean'][measure], rows['interval'][measure], 4)} {words}"
-            for measure, words in EXCESSES.items()
-            if measure in rows.index
-        ]
-        parts.append(
-            f"at density {rows['density'].iloc[0]:.3f}, {excesses[0]} (Jaccard {rows['mean']['jaccard']:.3f})"
-            + "".join(f", {each}" for each in excesses[1:])
-        )
-    return (
-        "Masks of different seeds exceed the Jaccard similarity of random masks with equal densities of the layers by: "
-        f"{'; '.join(parts)}."
-    )
+    sentences = []
+    for chance, (before, after) in EXCESSES.items():
+        parts = []
+        for round in nearest_rounds(seeds, QUOTED_DENSITIES):
+            rows = seeds[seeds["round"] == round].set_index("measure")
+            excess, *matched = (
+                quoted(rows.at[measure, "mean"], rows.at[measure, "interval"], 4)
+                for measure in (before, after)
+                if measure in rows.index
+            )
+            part = f"{excess} at density {rows['density'].iloc[0]:.3f}"
+            parts.append(part + "".join(f" ({each} after matching hidden units)" for each in matched))
+        sentences.append(f"Jaccard similarity of different seeds' masks above {chance}: {', '.join(parts)}.")
+    return " ".join(sentences)
 
 
 def _centre(results: Results, run: str) -> str:

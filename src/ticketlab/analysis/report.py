@@ -20,12 +20,13 @@ PAGE = Template("""<!DOCTYPE html>
 <meta name="viewport" content="width=device-width">
 <title>$title</title>
 <style>
-body { font: 15px/1.5 Georgia, serif; max-width: 1060px; margin: 2em auto; padding: 0 1em; color: #111; }
+body { font: 15px/1.5 Georgia, serif; max-width: 1120px; margin: 2em auto; padding: 0 1em; color: #111; }
 h1, h2, h3, table, figcaption { font-family: Helvetica, Arial, sans-serif; }
 h1 { font-size: 22px; overflow-wrap: anywhere; } h2 { font-size: 17px; margin-top: 2em; } h3 { font-size: 14px; }
-table { border-collapse: collapse; font-size: 12px; margin: 1em 0; }
-th, td { padding: 2px 9px; text-align: right; white-space: nowrap; }
-th { border-bottom: 1px solid #111; vertical-align: bottom; white-space: normal; } tr:last-child td { border-bottom: 1px solid #111; }
+table { border-collapse: collapse; font-size: 11px; margin: 1em 0; }
+th, td { padding: 2px 6px; text-align: right; white-space: nowrap; }
+th { border-bottom: 1px solid #111; vertical-align: bottom; white-space: normal; }
+tr:last-child td { border-bottom: 1px solid #111; }
 th:first-child, td:first-child { text-align: left; }
 figure { margin: 2em 0; break-inside: avoid; } figure img { max-width: 100%; display: block; margin: 0 auto; }
 figcaption { font-size: 12px; color: #333; margin-top: .6em; } .wide { overflow-x: auto; } .notes { color: #a00; }
@@ -50,11 +51,10 @@ COLUMNS = {
     "early_stop_iteration": ("early-stop iteration", 1, 0),
     "early_stop_test_accuracy": ("test accuracy at early stop (%)", 100, 2),
     "test_accuracy": ("test accuracy at end (%)", 100, 2),
-    "test_loss": ("test loss at end", 1, 3),
     "untrained_test_accuracy": ("untrained test accuracy (%)", 100, 1),
     "dead": ("dead units", 1, 1),
     "unused_inputs": ("unused inputs", 1, 1),
-    "effective_density": ("effective density", 1, 4),
+    "effective_density": ("effective density", 1, 3),
     "centre_share": ("inputs' connections in centre (%)", 100, 1),
 }
 EXCESS = {
@@ -77,10 +77,12 @@ def report(results: Results, charts: Iterable[Chart], images: Path, problems: Se
     return PAGE.substitute(
         title=_text(" and ".join(runs)),
         notes="".join(f'<p class="notes">{_text(line)}</p>' for line in problems),
-        highlights="".join(headings[run] + "".join(f"<p>{_text(line)}</p>" for line in highlights(results, run)) for run in runs),
+        highlights="".join(
+            headings[run] + "".join(f"<p>{_text(line)}</p>" for line in highlights(results, run)) for run in runs
+        ),
         spec=_table(_specs(results)),
         rounds="".join(headings[run] + _table(_rounds(results, run)) for run in runs),
-        figures="".join(_figure(chart, images) for chart in charts),
+        figures="".join(_figure(number, chart, images) for number, chart in enumerate(charts, 1)),
     )
 
 
@@ -119,12 +121,12 @@ def _table(table: pd.DataFrame) -> str:
     return f'<div class="wide">{table.to_html(index=False, border=0, na_rep="")}</div>'
 
 
-def _figure(chart: Chart, images: Path) -> str:
+def _figure(number: int, chart: Chart, images: Path) -> str:
     image = base64.b64encode((images / f"{chart.name}.svg").read_bytes()).decode()
     caption = _text(chart.caption)
     return (
         f'<figure id="{_text(chart.name)}"><img alt="{_text(chart.name)}" src="data:image/svg+xml;base64,{image}">'
-        f"<figcaption>{caption}</figcaption></figure>\n"
+        f"<figcaption><b>Figure {number}.</b> {caption}</figcaption></figure>\n"
     )
 
 

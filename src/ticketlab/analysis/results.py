@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ticketlab.analysis.between_seeds import MATCHED_DENSITIES, all_pairs, match_seeds, seeds_table
-from ticketlab.analysis.packed import Label, PackedMasks, pack
+from ticketlab.analysis.packed import Label, pack
 from ticketlab.analysis.pixels import heat_maps, pixel_table, trend_table
 from ticketlab.analysis.runs import FinishedRun, labels
 from ticketlab.analysis.similarity import compare
@@ -48,9 +48,10 @@ class Results:
         return rows[rows["run"] == run].drop(columns="run")
 
     def with_density(self, table: str) -> pd.DataFrame:
-        """Return a table of seeds and rounds with the masks' overall density."""
+        """Return a table of seeds and rounds with the density of all layers together."""
         densities = self.tables["rounds"][["run", "seed", "round", "density"]]
-        return self.tables[table].merge(densities, on=["run", "seed", "round"])
+        rows = self.tables[table].drop(columns="density", errors="ignore")
+        return rows.merge(densities, on=["run", "seed", "round"])
 
     def file_name(self, figure: str, run: str) -> str:
         """Name a figure of one run among those of all."""
@@ -102,9 +103,7 @@ def _joined(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(filled.values(), ignore_index=True)
 
 
-def _similarity(
-    runs: Sequence[FinishedRun], rounds: pd.DataFrame, problems: list[str]
-) -> dict[str, pd.DataFrame]:
+def _similarity(runs: Sequence[FinishedRun], rounds: pd.DataFrame, problems: list[str]) -> dict[str, pd.DataFrame]:
     """Compare all masks, or only those within each run where networks differ; match seeds at chosen rounds."""
     packed = {run.name: pack(_labelled([run])) for run in runs}
     together = list(packed.values())

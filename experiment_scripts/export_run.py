@@ -1,0 +1,12 @@
+"""A run in a form for other tools.
+
+masks: a round's masks as .npz. ticket: the weights that a run rewinds to under a round's masks, as a .keras file that
+plain Keras loads. trained: the same with the weights at the end of the round. slim: the run without its weights.
+"""
+
+import sys
+
+from ticketlab.export_command import main
+
+if __name__ == "__main__":
+    sys.exit(main(__doc__))

@@ -1,0 +1,116 @@
+"""Runs in the forms that other tools read: masks as .npz, networks as .keras, runs without their weights.
+
+Knows what a ticket is made of. TensorFlow is imported by `save_keras` alone.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from ticketlab import masks
+from ticketlab.data import Dataset
+from ticketlab.errors import BadInput, WriteFailed
+from ticketlab.masks import Arrays
+from ticketlab.networks import NETWORKS, variables
+from ticketlab.storage import Record, Run, write_bytes, write_file
+
+SMALLEST = 9  # level of gzip
+SLIM = ("masks", "history")  # what a run keeps without its weights
+
+
+def save_masks(record: Record, path: Path) -> None:
+    """Write a round's masks as .npz, one bool array per variable path. Raises WriteFailed."""
+    try:
+        with open(path, "wb") as file:
+            np.savez_compressed(file, **record.masks)
+    except OSError as error:
+        raise WriteFailed(f"cannot write {path}: {error.strerror}") from error
+
+
+def ticket(run: Run, record: Record) -> dict[str, np.ndarray]:
+    """Return a round's ticket: the weights that the run rewinds to under the round's masks.
+
+    Raises:
+        BadInput: if the round began from other weights, or the run holds none.
+    """
+    origin = json.loads(record.attributes["spec"]).get("weights_from", "rewind")
+    if origin != "rewind":
+        raise BadInput(f"a ticket needs a run that rewinds its weights. Received: weights_from={origin}")
+    rewind = run.round(record.attributes["seed"], 0).rewind
+    if not rewind:
+        raise BadInput(f"{run.folder} holds no weights to rewind to, as of a run exported without weights")
+    return masks.apply(rewind, record.masks)
+
+
+def trained(record: Record) -> dict[str, np.ndarray]:
+    """Return a round's weights at the end of training. Raises BadInput if the file holds none."""
+    if not record.weights:
+        raise BadInput(f"{record.path} holds no trained weights, as of a run exported without weights")
+    return record.weights
+
+
+def save_keras(record: Record, weights: Arrays, dataset: Dataset, path: Path) -> None:
+    """Write a network with these weights as a .keras file, which Keras loads without ticketlab.
+
+    The network takes inputs times `dataset.scale`, as in training, and gives logits; it is compiled with their loss and
+    accuracy, so that ``keras.saving.load_model(path).evaluate(x, y)`` works at once.
+
+    Args:
+        record: of any round; its spec names the network.
+        weights: {path: array} of all trainable variables.
+        dataset: that the run was trained on.
+        path: ends in .keras.
+
+    Raises:
+        BadInput: if the network is unknown or the weights are not of it.
+    """
+    import keras
+
+    name = json.loads(record.attributes["spec"])["network"]
+    if name not in NETWORKS:
+        raise BadInput(f"`network` must be one of {', '.join(NETWORKS)}. Received: network={name}")
+    model = NETWORKS[name](dataset.input_shape, len(dataset.classes))
+    places = variables(model)
+    wanted, received = ({key: tuple(each.shape) for key, each in group.items()} for group in (places, weights))
+    if wanted != received:
+        raise BadInput(f"weights must be those of {name} on {dataset.name}, {wanted}. Received: {received}")
+    for key, variable in places.items():
+        variable.assign(weights[key])
+    model.compile(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    try:
+        model.save(path)
+    except OSError as error:
+        raise WriteFailed(f"cannot write {path}: {error.strerror}") from error
+
+
+def slim_copy(run: Run, folder: Path) -> None:
+    """Copy a run without its weights: masks, histories and attributes, which all analysis but that of weights needs.
+
+    Args:
+        run: its complete rounds are copied.
+        folder: made; its name becomes the copy's.
+
+    Raises:
+        BadInput: if the folder is not empty or cannot be made.
+        Damaged: if a file cannot be read.
+        WriteFailed: if the disk refuses.
+    """
+    make_empty(folder)
+    write_bytes(folder / "spec.json", json.dumps(run.description, indent=2).encode())
+    for record in run.records():
+        copy = folder / record.path.relative_to(run.folder)
+        copy.parent.mkdir(exist_ok=True)
+        attributes = {name: value for name, value in record.attributes.items() if name != "format"}
+        write_file(copy, attributes, {group: record.arrays(group) for group in SLIM}, SMALLEST)
+
+
+def make_empty(folder: Path) -> None:
+    """Make a folder that must not hold anything yet. Raises BadInput."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        filled = any(folder.iterdir())
+    except OSError as error:
+        raise BadInput(f"cannot write into {folder}: {error.strerror}") from error
+    if filled:
+        raise BadInput(f"{folder} must be empty or not there yet")
