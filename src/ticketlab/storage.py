@@ -55,7 +55,10 @@ def write_file(path: Path, attributes: Mapping[str, Any], groups: Groups, gzip_l
             file.create_group(group).attrs["order"] = _stored(json.dumps(list(arrays)))
             for name, array in arrays.items():
                 filters = {"compression": "gzip", "compression_opts": gzip_level, "shuffle": True, "fletcher32": True}
-                file[group].create_dataset(name, data=array, **(filters if np.ndim(array) else {}))
+                chunks = np.shape(array) if np.size(array) else True  # arrays are always read whole
+                file[group].create_dataset(
+                    name, data=array, **({"chunks": chunks, **filters} if np.ndim(array) else {})
+                )
     write_bytes(path, image.getbuffer())
 
 

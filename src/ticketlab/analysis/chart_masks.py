@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 
 from ticketlab import plots
-from ticketlab.analysis.chart import BAND, Chart, Panel, chart, curves
+from ticketlab.analysis.chart import BAND, SETTINGS, Chart, Panel, chart, curves
 from ticketlab.analysis.results import Results
 from ticketlab.analysis.tables import mean_table, nearest_rounds
 
@@ -106,7 +107,8 @@ def _map_chart(results: Results, run: str) -> Chart:
     )
     drawn = chart(results.file_name("pixel_maps", run), caption, _draw_map, panels)
     image = drawn.figure.axes[0].images[0]
-    drawn.figure.colorbar(image, ax=drawn.figure.axes, label="kept weights per pixel / mean", shrink=0.6)
+    with rc_context(SETTINGS):
+        drawn.figure.colorbar(image, ax=drawn.figure.axes, label="kept weights per pixel / mean", shrink=0.6)
     return drawn
 
 

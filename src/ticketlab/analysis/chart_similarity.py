@@ -68,27 +68,36 @@ def _seeds_chart(name: str, seeds: pd.DataFrame) -> Chart:
 
 
 def _matrix_chart(results: Results, pairs: pd.DataFrame) -> Chart:
-    (round,) = nearest_rounds(pairs.rename(columns={"round_a": "round", "round_b": ""}), [MATRIX_DENSITY])
+    rounds = pairs[["round_a", "density"]].rename(columns={"round_a": "round"})
+    (round,) = nearest_rounds(rounds, [MATRIX_DENSITY])
     pairs = pairs[pairs["round_a"] == round]
-    shown = {run: f"{label}, seed " if len(results.runs) > 1 else "seed " for run, label in results.labels.items()}
-    names = {side: pairs[f"run_{side}"].map(shown) + pairs[f"seed_{side}"].astype(str) for side in ("a", "b")}
+    short, legend = _short_names(results)
+    shown = {run: f"{name} " if len(short) > 1 else "" for run, name in short.items()}
+    names = {side: pairs[f"run_{side}"].map(shown) + "seed " + pairs[f"seed_{side}"].astype(str) for side in ("a", "b")}
     numbers = pairs.assign(**names)[["a", "b", "density", "similarity"]]
     caption = (
         f"Every two masks of round {round} (density {pairs['density'].mean():.3f}), all layers together: Jaccard "
-        "similarity above that of random masks with the same density of each layer; grey: not compared."
+        f"similarity above that of random masks with the same density of each layer; grey: not compared. {legend}"
     )
     return chart("similarity_matrix", caption, plots.similarity_matrix, [Panel(ABOVE_CHANCE, numbers)])
 
 
 def _runs_chart(results: Results, pairs: pd.DataFrame) -> Chart:
+    short, legend = _short_names(results)
     seeds = np.where(pairs["seed_a"] == pairs["seed_b"], "equal seeds", "different seeds")
-    label = pairs["run_a"].map(results.labels) + " × " + pairs["run_b"].map(results.labels) + ": " + seeds
-    means = pairs.assign(label=label).groupby(["label", "round_a"], sort=False)[["density", "similarity"]].mean()
-    numbers = (
-        means.rename(columns={"similarity": "mean"}).reset_index().drop(columns="round_a").assign(half_width=np.nan)
-    )
+    labels = pairs["run_a"].map(short) + " × " + pairs["run_b"].map(short) + ", " + seeds
+    means = pairs.assign(label=labels).groupby(["label", "round_a"], sort=False)[["density", "similarity"]].mean()
+    numbers = means.reset_index("label").rename(columns={"similarity": "mean"}).assign(half_width=np.nan)
     caption = (
         "Masks of one run and of another at equal round, all layers together: mean Jaccard similarity above that of "
-        "random masks with the same density of each layer, between equal seeds and between different ones."
+        f"random masks with the same density of each layer, between equal and between different seeds. {legend}"
     )
-    return chart("similarity_between_runs", caption, plots.against_density, [Panel(ABOVE_CHANCE, numbers)], entries=1)
+    panel = Panel(ABOVE_CHANCE, numbers)
+    return chart("similarity_between_runs", caption, plots.against_density, [panel], entries=2)
+
+
+def _short_names(results: Results) -> tuple[dict[str, str], str]:
+    """Give each run a short name, and explain them; one run needs no explanation."""
+    short = {run: f"R{number}" for number, run in enumerate(results.labels, 1)}
+    legend = "; ".join(f"{name}: {results.labels[run]}" for run, name in short.items())
+    return short, f"{legend}." if len(short) > 1 else ""

@@ -10,8 +10,8 @@ from ticketlab.analysis.tables import mean_table
 AGAINST_DENSITY = {
     "accuracy": (
         {
-            "early_stop_test_accuracy": "test accuracy at early stop (%)",
-            "test_accuracy": "test accuracy at end of training (%)",
+            "early_stop_test_accuracy": "test accuracy, early stop (%)",
+            "test_accuracy": "test accuracy, end (%)",
         },
         "Test accuracy against density, at the iteration of minimum validation loss and at the end of training.",
     ),

@@ -31,7 +31,8 @@ def quoted(mean: float, half_width: float, digits: int) -> str:
     >>> quoted(2220, 604.47, 0), quoted(0.5, float("nan"), 2)
     ('2,220 ± 604', '0.50')
     """
-    return f"{mean:,.{digits}f}" + ("" if np.isnan(half_width) else f" ± {half_width:,.{digits}f}")
+    text = f"{round(mean, digits) + 0.0:,.{digits}f}".replace("-", "−")  # and no negative zero
+    return text + ("" if np.isnan(half_width) else f" ± {half_width:,.{digits}f}")
 
 
 def _accuracy(rounds: pd.DataFrame) -> str:
