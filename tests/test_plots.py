@@ -1,0 +1,90 @@
+"""Every plot draws the given numbers on the given axes and touches nothing else."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from ticketlab import plots
+
+CURVES = pd.DataFrame(
+    {
+        "label": ["ticket"] * 3 + ["fresh"] * 2,
+        "density": [1, 0.5, 0.25, 1, 0.5],
+        "mean": [1.0, 2, 3, 1, 0],
+        "half_width": [0.1, 0.2, np.nan, 0.1, 0.1],
+    }
+)
+ORDERED = pd.DataFrame({"density": [1, 1, 0.5, 0.5], "mean": [1.0, 2, 3, 4], "half_width": [0.1] * 4})
+DRAWINGS = {
+    "against_density": (CURVES, "accuracy (%)"),
+    "validation_curves": (ORDERED.assign(iteration=[1, 2, 1, 2], early_stop=[True, False, True, False]), "loss (nats)"),
+    "trend_curves": (ORDERED.assign(side=[2, 4, 2, 4]), "weights per pixel"),
+    "similarity_matrix": (pd.DataFrame({"a": ["x", "x"], "b": ["y", "z"], "similarity": [0.5, 0.25]}), "Jaccard"),
+    "degree_distribution": (
+        pd.DataFrame({"left": [0, 1], "right": [1, 2], "units": [3, 4], "units_chance": [3.5, 3.5]}),
+        "weights per unit",
+    ),
+    "weight_histogram": (
+        pd.DataFrame({"label": "kept", "left": [-0.5, 0.5], "right": [0, 1.0], "share_per_unit": [0.5, 1.5]}),
+        "weight",
+    ),
+    "pixel_map": (np.arange(16).reshape(4, 4), 15),
+}
+
+
+@pytest.fixture
+def axes():
+    return Figure().subplots()
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_plots_return_the_axes_they_drew_on(axes, name):
+    numbers, quantity = DRAWINGS[name]
+    before = numbers.copy()
+    assert getattr(plots, name)(numbers, axes, quantity) is axes
+    assert (numbers == before).all(axis=None) or numbers.equals(before)
+    assert axes.has_data()
+    labels = {axes.get_xlabel(), axes.get_ylabel(), *(other.get_ylabel() for other in axes.figure.axes)}
+    assert quantity in labels or name == "pixel_map"
+    axes.figure.draw_without_rendering()
+
+
+def test_density_falls_to_the_right_on_a_log_axis(axes):
+    plots.against_density(CURVES, axes, "accuracy (%)")
+    assert axes.get_xscale() == "log"
+    left, right = axes.get_xlim()
+    assert left > 1 > 0.25 > right
+    ticket, fresh = axes.lines
+    assert ticket.get_xdata().tolist() == [0.25, 0.5, 1]
+    assert ticket.get_ydata().tolist() == [3, 2, 1]
+    assert (ticket.get_color(), ticket.get_marker()) != (fresh.get_color(), fresh.get_marker())
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["ticket", "fresh"]
+
+
+def test_chance_is_drawn_broken_and_without_markers(axes):
+    plots.against_density(CURVES.assign(chance=CURVES["label"] == "fresh"), axes, "Jaccard")
+    ticket, chance = axes.lines
+    assert ticket.get_linestyle() == "-"
+    assert (chance.get_linestyle(), chance.get_marker()) == ("--", "None")
+
+
+def test_a_matrix_is_symmetric_and_grey_where_nothing_is_compared(axes):
+    plots.similarity_matrix(DRAWINGS["similarity_matrix"][0], axes, "Jaccard")
+    values = axes.images[0].get_array()
+    assert values[0].tolist() == [None, 0.5, 0.25]
+    assert values[:, 0].tolist() == [None, 0.5, 0.25]
+    assert values.mask[1, 2]
+
+
+def test_a_gap_in_a_histogram_stays_a_gap(axes):
+    plots.weight_histogram(DRAWINGS["weight_histogram"][0], axes, "weight")
+    assert axes.patches[0].get_data().values.tolist() == [0.5, 0, 1.5]
+
+
+def test_no_global_state_is_touched():
+    code = "import sys, ticketlab.plots; sys.exit('matplotlib.pyplot' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

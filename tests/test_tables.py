@@ -1,0 +1,94 @@
+"""Tables of rounds: columns and values that can be checked by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import ticketlab
+from rounds_on_disk import write_run
+from ticketlab.analysis.between_seeds import seeds_table
+from ticketlab.analysis.intervals import jackknife_interval
+from ticketlab.analysis.runs import labels, read_runs
+from ticketlab.analysis.tables import history_table, mean_table, nearest_rounds, rounds_table
+from ticketlab.errors import BadInput
+
+
+@pytest.fixture
+def run(tmp_path):
+    return ticketlab.open_run(write_run(tmp_path / "run"))
+
+
+def test_one_row_per_seed_and_round(run):
+    table = rounds_table(run.records())
+    assert list(table) == [
+        *("seed", "round", "density"),
+        *("early_stop_iteration", "early_stop_test_accuracy", "seconds", "test_accuracy", "untrained_test_accuracy"),
+        *("density_dense_1/kernel", "density_dense_2/kernel", "density_dense_3/kernel"),
+    ]
+    assert table[["seed", "round"]].to_numpy().tolist() == [[s, r] for s in range(3) for r in range(3)]
+    masks = run.round(2, 1).masks
+    row = table[(table["seed"] == 2) & (table["round"] == 1)].iloc[0]
+    assert row["density_dense_2/kernel"] == masks["dense_2/kernel"].mean()
+    assert row["density"] == pytest.approx(np.concatenate([mask.ravel() for mask in masks.values()]).mean())
+    assert table["early_stop_iteration"].dtype == np.int64
+
+
+def test_means_over_seeds_with_their_intervals(run):
+    means = mean_table(rounds_table(run.records()))
+    assert means["seeds"].tolist() == [3, 3, 3]
+    assert means["early_stop_iteration"].tolist() == [200, 190, 180]
+    # t(.975, 2) = 4.3027, standard error 100/√3
+    assert means["early_stop_iteration_interval"].to_numpy() == pytest.approx(248.41, abs=0.01)
+    assert means["test_accuracy_interval"].to_numpy() == pytest.approx(0, abs=1e-12)
+
+
+def test_history_has_one_row_per_evaluation(run):
+    table = history_table(run.records())
+    assert len(table) == 3 * 3 * 3
+    assert list(table) == [
+        *("seed", "round", "density"),
+        *("iteration", "validation_loss", "validation_accuracy", "train_loss"),
+    ]
+
+
+def test_nearest_is_meant_in_ratio():
+    rounds = pd.DataFrame({"round": [0, 1, 2], "density": [1, 0.2, 0.02]})
+    assert nearest_rounds(rounds, [0.5]) == [0]
+    assert nearest_rounds(rounds, [0.05, 0.001]) == [2]
+
+
+def test_jackknife_of_a_mean_over_pairs():
+    """For values x_i + x_j the jackknife is that of 2·mean(x): exact, by hand."""
+    x = np.array([1.0, 2.0, 4.0, 7.0])
+    first, second = np.triu_indices(4, 1)
+    mean, half_width = jackknife_interval(first, second, x[first] + x[second])
+    assert mean == pytest.approx(7)
+    assert half_width == pytest.approx(3.182446 * 2 * x.std(ddof=1) / 2, rel=1e-6)
+    assert np.isnan(jackknife_interval(np.array([0]), np.array([1]), np.array([1.0]))[1])
+
+
+def test_similarity_between_seeds_averages_over_pairs():
+    pairs = pd.DataFrame({"run_a": "r", "run_b": "r", "round_a": 1, "round_b": [1, 1, 1, 2], "layer": "all"})
+    pairs = pairs.assign(seed_a=[0, 0, 1, 0], seed_b=[1, 2, 2, 0], density_a=0.5, density_b=0.5)
+    for name in (
+        "jaccard",
+        *(f"jaccard_{kind}{null}" for kind in ("chance", "excess") for null in ("", "_by_layer", "_by_input")),
+    ):
+        pairs[name] = [0.1, 0.2, 0.3, 9.0]
+    table = seeds_table(pairs, pd.DataFrame(columns=["null"]))
+    jaccard = table[table["measure"] == "jaccard"]
+    assert jaccard[["round", "density", "pairs"]].to_numpy().tolist() == [[1, 0.5, 3]]
+    assert jaccard["mean"].item() == pytest.approx(0.2)
+
+
+def test_runs_are_labelled_by_what_differs(tmp_path):
+    folders = [write_run(tmp_path / "a", 1, 1), write_run(tmp_path / "b", 1, 1, weights_from="fresh")]
+    runs, problems = read_runs(folders)
+    assert problems == []
+    assert labels(runs) == {"a": "weights_from=rewind", "b": "weights_from=fresh"}
+    assert labels(runs[:1]) == {"a": "a"}
+
+
+def test_a_folder_that_is_no_run_does_not_open(tmp_path):
+    with pytest.raises(BadInput, match="must be a run's folder"):
+        ticketlab.open_run(tmp_path)
