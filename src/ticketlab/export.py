@@ -77,7 +77,8 @@ def save_keras(record: Record, weights: Arrays, dataset: Dataset, path: Path) ->
         raise BadInput(f"weights must be those of {name} on {dataset.name}, {wanted}. Received: {received}")
     for key, variable in places.items():
         variable.assign(weights[key])
-    model.compile(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    # an optimizer without state, since training from here begins afresh
+    model.compile("sgd", loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
     try:
         model.save(path)
     except OSError as error:

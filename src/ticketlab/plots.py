@@ -171,8 +171,7 @@ def _density_axis(axes: Axes, densities: pd.Series) -> None:
     axes.set_xticks([tick for tick in TICKS if lowest * 0.99 <= tick <= highest * 1.01] or [highest])
     axes.set_xticks([], minor=True)
     axes.xaxis.set_major_formatter(lambda value, _: _density(value))
-    if not axes.xaxis_inverted():
-        axes.invert_xaxis()
+    axes.set_xlim(highest * 1.15, lowest / 1.15)
     axes.set_xlabel("density (share of weights kept)")
 
 
