@@ -79,7 +79,8 @@ def plain_loop(evaluate: bool):
     def step(x, y):
         with tf.GradientTape() as tape:
             loss = loss_of(y, model(x, training=True))
-        optimizer.apply_gradients(zip(tape.gradient(loss, model.trainable_variables), model.trainable_variables))
+        gradients = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
         for kernel, mask in zip(kernels, ones, strict=True):
             kernel.assign(kernel * mask)
         losses.update_state(loss)

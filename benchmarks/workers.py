@@ -78,7 +78,9 @@ def time_spawn(processes: int) -> float:
 def time_pool(processes: int) -> float:
     """Return the seconds until all workers of the pool are ready."""
     began, ready = time.perf_counter(), []
-    pool.run(pool.Job(prepare_first_function, ()), range(processes), processes, lambda *_: ready.append(time.perf_counter()))
+    pool.run(
+        pool.Job(prepare_first_function, ()), range(processes), processes, lambda *_: ready.append(time.perf_counter())
+    )
     return ready[-1] - began
 
 
@@ -91,7 +93,9 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path)
     flags = parser.parse_args()
     ours, plain = time_pool(flags.processes), time_spawn(flags.processes)
-    print(f"{flags.processes} workers ready after {ours:.1f} s; with spawn {plain:.1f} s, {plain / ours:.1f} times as long")
+    print(
+        f"{flags.processes} workers ready after {ours:.1f} s, spawned {plain:.1f} s: {plain / ours:.1f} times as long"
+    )
     facts = []
     with tempfile.TemporaryDirectory() as meeting:
         job = pool.Job(prepare_training, (flags.data_dir, flags.processes, meeting))

@@ -215,7 +215,7 @@ def test_a_long_round_goes_on_from_its_partial_file(chain, tmp_path, monkeypatch
     def killer(name, facts):
         if name == "evaluation":
             seen.append((facts["round"], facts["iteration"]))
-            if len(seen) in (2, 4):
+            if len(seen) in (2, 6):
                 raise Killed
 
     for _ in range(2):
@@ -223,9 +223,16 @@ def test_a_long_round_goes_on_from_its_partial_file(chain, tmp_path, monkeypatch
             chain(folder="killed", rewind_iteration=10, report=killer)
         assert len(list(tmp_path.rglob("*.partial.h5"))) == 1
     run = chain(folder="killed", rewind_iteration=10, report=killer)
-    assert seen == [(0, 20), (0, 40), (0, 40), (0, 60), (0, 60), (1, 20), (1, 40), (1, 60), (2, 20), (2, 40), (2, 60)]
+    assert seen == [(0, 20), (0, 40), (0, 40), (0, 60), (1, 20), (1, 40), (1, 40), (1, 60), (2, 20), (2, 40), (2, 60)]
     assert contents(run) == whole
     assert not list(run.folder.rglob("*.partial.h5"))
+
+
+def test_a_training_saved_at_its_very_end_needs_no_step_more(engine):
+    done = training(engine)
+    resumed = training(engine, begin=dataclasses.replace(done, optimizer=engine.optimizer_state()))
+    assert resumed.history == done.history
+    assert all(np.array_equal(resumed.weights[path], value) for path, value in done.weights.items())
 
 
 def test_damaged_files_are_set_aside_reported_and_computed_again(chain):

@@ -179,7 +179,7 @@ def test_real_mnist(command, mnist_dir, tmp_path):
         (["--prune-rate", "20"], "`prune_rate` must be in (0, 1). Received: prune_rate=20.0"),
         (["--seeds", "5-2"], "argument --seeds: must be like 0-7 or 0,2,5. Received: 5-2"),
         (["--seeds", "1,1"], "argument --seeds: must name each seed once. Received: 1,1"),
-        (["--processes", "-1"], "argument --processes: must be 0 or a positive whole number. Received: -1"),
+        (["--processes", "-1"], "argument --processes: must be a whole number from 0 to 9999. Received: -1"),
         (["--preset", "nobody"], "argument --preset: invalid choice: 'nobody'"),
         (["--rounds", "3", "--target-density", ".1"], "`target_density` must be given without `rounds`"),
         (["--dataset", "digits", "--batch-size", "2000"], "`batch_size` must be at most the 1373 training samples"),

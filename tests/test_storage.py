@@ -107,6 +107,18 @@ def test_damaged_files_are_renamed_and_never_deleted(file):
     assert first.exists()
     assert second.exists()
     assert not file.exists()
+    first.unlink()
+    shutil.copy(second, file)
+    assert storage.set_aside(file) == first
+    assert second.exists()
+
+
+def test_a_file_that_the_system_refuses_is_not_taken_for_damaged(tmp_path, file):
+    with h5py.File(file, "a"), h5py.File(file, "r+"):  # somebody holds it open for writing
+        assert same(Record(file))
+    with pytest.raises(TicketlabError, match="No such file or directory") as caught:
+        Record(tmp_path / "missing.h5")
+    assert not isinstance(caught.value, Damaged)
 
 
 def test_a_run_is_found_by_its_spec_and_refuses_another(tmp_path):

@@ -19,6 +19,8 @@ from ticketlab.progress import summary
 from ticketlab.spec import Spec, value_type
 from ticketlab.storage import Run
 
+MOST_SEEDS = 10_000
+
 
 def main(kind: str, description: str, fixed: dict[str, Any], argv: list[str] | None = None) -> int:
     """Run an experiment as a command; return its exit status.
@@ -35,6 +37,7 @@ def main(kind: str, description: str, fixed: dict[str, Any], argv: list[str] | N
     spec_class = launch.EXPERIMENTS[kind].spec
     parser = make_parser(spec_class, description, fixed)
     flags = vars(parser.parse_args(argv))
+    sys.stdout.reconfigure(errors="replace")  # a terminal without ± gets a question mark
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cluster's time limit ends as calmly as Ctrl-C
     try:
         return _run(spec_class, fixed, flags, Console())
@@ -43,7 +46,10 @@ def main(kind: str, description: str, fixed: dict[str, Any], argv: list[str] | N
     except TicketlabError as error:
         return _say(f"{parser.prog}: {error}", 1)
     except KeyboardInterrupt:
-        return _say("interrupted: finished rounds are on disk; the same command goes on from there", 130)
+        same = "the same command without --overwrite" if flags["overwrite"] else "the same command"
+        return _say(f"interrupted: finished rounds are on disk; {same} goes on from there", 130)
+    except OSError as error:
+        return _say(f"{parser.prog}: {error.strerror}: {error.filename or 'stdout'}", 1)
 
 
 def _run(spec_class: type[Spec], fixed: dict[str, Any], flags: dict[str, Any], console: Console) -> int:
@@ -54,7 +60,7 @@ def _run(spec_class: type[Spec], fixed: dict[str, Any], flags: dict[str, Any], c
         dataset = data.load(spec.dataset, data_dir)
         launch.EXPERIMENTS[spec.kind].check(spec, dataset)
         Run(flags["models_dir"] / spec.folder_name()).check(spec, dataset.digest)
-        _print_plan(spec, seeds, flags, console)
+        _print_plan(spec, seeds, flags)
         return 0
     run, failures = launch.run(
         spec,
@@ -65,8 +71,8 @@ def _run(spec_class: type[Spec], fixed: dict[str, Any], flags: dict[str, Any], c
         overwrite=flags["overwrite"],
         console=console,
     )
-    console.print(summary(run, seeds))
-    console.print(f"{_shown(run.folder)}/", highlight=False, soft_wrap=True)
+    console.print(summary(run, seeds, getattr(spec, "rounds", None) if "target_density" not in given else None))
+    print(f"{_shown(run.folder)}/")
     if failures:
         return _say(
             f"{len(failures)} of {len(seeds)} replicates failed: seeds {', '.join(map(str, sorted(failures)))}", 1
@@ -152,7 +158,7 @@ def parse_seeds(text: str) -> list[int]:
     for part in text.split(","):
         match = re.fullmatch(r"(\d+)(?:-(\d+))?", part.strip())
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
-        if first > last:
+        if first > last or last - first > MOST_SEEDS:
             raise argparse.ArgumentTypeError(f"must be like 0-7 or 0,2,5. Received: {text}")
         seeds.extend(range(first, last + 1))
     if len(set(seeds)) < len(seeds):
@@ -161,21 +167,22 @@ def parse_seeds(text: str) -> list[int]:
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"must be 0 or a positive whole number. Received: {text}")
+    if not re.fullmatch(r"\d{1,4}", text):
+        raise argparse.ArgumentTypeError(f"must be a whole number from 0 to 9999. Received: {text}")
     return int(text)
 
 
-def _print_plan(spec: Spec, seeds: list[int], flags: dict[str, Any], console: Console) -> None:
+def _print_plan(spec: Spec, seeds: list[int], flags: dict[str, Any]) -> None:
     run = Run(flags["models_dir"] / spec.folder_name())
+    left_out = {each.metadata["excludes"] for each in fields(spec) if getattr(spec, each.name) is not None}
     for each in fields(spec):
-        console.print(f"{each.name:20} {getattr(spec, each.name)}", highlight=False, markup=False)
-    console.print(f"{'processes':20} {flags['processes']}", highlight=False)
-    console.print(f"{'folder':20} {_shown(run.folder)}/", highlight=False, soft_wrap=True)
+        print(f"{each.name:20} {'-' if each.name in left_out else getattr(spec, each.name)}")
+    print(f"{'processes':20} {flags['processes']}")
+    print(f"{'folder':20} {_shown(run.folder)}/")
     for seed in seeds:
         rounds = run.rounds(seed)
         done = f"{len(rounds)} rounds done: {', '.join(map(str, rounds))}" if rounds else "nothing done"
-        console.print(f"seed {seed:<15} {done}", highlight=False, soft_wrap=True)
+        print(f"seed {seed:<15} {done}" + (", to be deleted first" if rounds and flags["overwrite"] else ""))
 
 
 def _shown(folder: Path) -> str:

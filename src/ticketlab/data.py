@@ -24,6 +24,7 @@ ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 DOWNLOADS = {"mnist": (60_000, 10_000), "fashion_mnist": (60_000, 10_000), "cifar10": (50_000, 10_000)}
 VALIDATION_SHARE = 5_000 / 60_000
 DOWNLOAD_SECONDS = 600
+_UNREADABLE = (OSError, ValueError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Dataset:
         y_train: (samples,) int32, from 0 to classes − 1.
         x_test: (samples, ...), like x_train.
         y_test: (samples,) int32.
-        scale: the factor that takes the stored values to the network's inputs, 1/255 for uint8.
+        scale: what the stored values are multiplied by for the network: 1/255 for uint8, 1/16 for digits, else 1.
         classes: the labels as they were stored, sorted.
         digest: SHA-256 of all of this, hexadecimal.
     """
@@ -109,7 +110,7 @@ def resolve(name: str | None, data_dir: Path | None = None) -> tuple[str, str | 
     Raises:
         BadInput: if the named data set can be neither found nor downloaded.
     """
-    if data_dir is not None and not data_dir.is_dir():
+    if data_dir is not None and not os.path.isdir(data_dir):
         raise BadInput(f"`data_dir` must be a folder. Received: data_dir={data_dir}")
     wanted = name or "mnist"
     if wanted == "digits" or find(wanted, data_dir):
@@ -132,7 +133,7 @@ def resolve(name: str | None, data_dir: Path | None = None) -> tuple[str, str | 
 def find(name: str, data_dir: Path | None = None) -> Path | None:
     """Return the first file of that data set, or None."""
     candidates = [folder / f"{name}.npz" for folder in folders(data_dir)]
-    return next((path for path in candidates if path.exists()), None)
+    return next((path for path in candidates if os.path.exists(path)), None)
 
 
 def load(name: str, data_dir: Path | None = None) -> Dataset:
@@ -177,12 +178,17 @@ def _digits() -> dict[str, np.ndarray]:
 
 def _read(path: Path) -> dict[str, np.ndarray]:
     try:
+        if not zipfile.is_zipfile(path):
+            raise BadInput(f"{path} must be a readable .npz file without pickles. Received: no zip archive")
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
             missing = [name for name in ARRAYS if name not in arrays]
             if missing:
                 raise BadInput(f"{path} must hold {', '.join(ARRAYS)}. Missing: {', '.join(missing)}")
+            foreign = [name for name in ARRAYS if not isinstance(arrays[name], np.ndarray)]
+            if foreign:
+                raise BadInput(f"{path} must hold NumPy arrays. Received: something else as {', '.join(foreign)}")
             return {name: arrays[name] for name in ARRAYS}
-    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+    except _UNREADABLE as error:
         raise BadInput(f"{path} must be a readable .npz file without pickles. Received: {_one_line(error)}") from error
 
 
@@ -207,7 +213,8 @@ def _labels(arrays: dict[str, np.ndarray], source: str) -> tuple[np.ndarray, np.
         y = arrays[name]
         if y.ndim == 2 and y.shape[1] == 1:  # CIFAR-10 as Keras stores it
             y = y[:, 0]
-        if y.ndim != 1 or not (y.dtype.kind in "biu" or (y.dtype.kind == "f" and (y == np.round(y)).all())):
+        whole = y.dtype.kind in "biuf" and bool((np.isfinite(y) & (y == np.round(y)) & (np.abs(y) < 2.0**53)).all())
+        if y.ndim != 1 or not whole:
             raise BadInput(
                 f"{source}: `{name}` must be (samples,) integer labels. Received: {y.dtype} of shape {y.shape}"
             )

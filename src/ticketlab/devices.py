@@ -31,8 +31,10 @@ def load_tensorflow() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["KERAS_BACKEND"] = "tensorflow"
     with silent_stderr():
-        import keras  # noqa: F401
+        import keras
         import tensorflow  # noqa: F401
+    keras.config.set_floatx("float32")  # whatever the person's keras.json says
+    keras.config.set_image_data_format("channels_last")
 
 
 def release_memory() -> None:

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from ticketlab import devices, networks
 from ticketlab.data import Dataset, split
+from ticketlab.errors import BadInput
 from ticketlab.masks import Arrays
 from ticketlab.spec import Spec
 
@@ -39,16 +40,21 @@ class Engine:
         model: a built Keras model that ends in logits.
         dataset: the arrays.
         spec: batch size and optimizer.
+
+    Raises:
+        BadInput: if the network has state that this engine would not carry from round to round.
     """
 
     def __init__(self, model: keras.Model, dataset: Dataset, spec: Spec) -> None:
+        if model.non_trainable_variables or len(networks.variables(model)) != len(model.trainable_variables):
+            raise BadInput("`network` must have trainable variables only, in layers of its own. Received: others")
         self.model = model
         self.paths = networks.prunable(model)
         self._variables: Mapping[str, keras.Variable] = networks.variables(model)
         self._masks = {path: tf.Variable(tf.ones(self._variables[path].shape, tf.bool)) for path in self.paths}
         self._optimizer = make_optimizer(spec)
         self._optimizer.build(list(self._variables.values()))
-        self._stretch, self._batch_size = spec.eval_every, spec.batch_size
+        self._stretch, self._batch_size = min(spec.eval_every, spec.iterations), spec.batch_size
         self._scale = tf.constant(dataset.scale, tf.float32)
         self._train_data = (tf.constant(dataset.x_train), tf.constant(dataset.y_train))
         self._test_data = (tf.constant(dataset.x_test), tf.constant(dataset.y_test))

@@ -127,10 +127,10 @@ def train_round(
     engine.load(weights, mask)
     _, untrained_accuracy = engine.evaluate("test")
     start = spec.rewind_iteration if round else 0
-    partial = run.partial_path(seed, round)
+    partial, described = run.partial_path(seed, round), json.dumps(spec.described())
     done = train(
         engine,
-        find_partial(partial, report) or Checkpoint(start, weights),
+        find_partial(spec, run, seed, round, report) or Checkpoint(start, weights),
         mask,
         seed=seed,
         stop=spec.iterations,
@@ -139,7 +139,7 @@ def train_round(
         patience=spec.patience,
         keep_at=spec.rewind_iteration if round == 0 else None,
         report=lambda state: report("evaluation", _evaluation_facts(spec, round, mask, state)),
-        save=lambda state: save_partial(partial, state),
+        save=lambda state: save_partial(partial, {"spec": described, "seed": seed, "round": round}, state),
         save_every=PARTIAL_SECONDS,
     )
     test_loss, test_accuracy = engine.evaluate("test")
@@ -147,7 +147,7 @@ def train_round(
     _, early_stop_test_accuracy = engine.evaluate("test")
     early_stop_iteration, early_stop_validation_loss = done.early_stop()[:2]
     attributes = {
-        "spec": json.dumps(spec.described()),
+        "spec": described,
         "seed": seed,
         "round": round,
         "density": masks.density(mask),
@@ -175,29 +175,28 @@ def find_round(spec: ImpSpec, run: Run, seed: int, round: int, report: Report) -
     record = _readable(path, report)
     if record is None:
         return None
-    found = record.attributes
-    differing = storage.differences(json.loads(found["spec"]), spec)
-    if differing or (found["seed"], found["round"]) != (seed, round):
-        raise TicketlabError(f"{path} belongs elsewhere ({differing or 'another seed or round'}): move it away")
+    _belongs(record, spec, seed, round)
     return record
 
 
-def find_partial(path: Path, report: Report) -> "Checkpoint | None":
+def find_partial(spec: ImpSpec, run: Run, seed: int, round: int, report: Report) -> "Checkpoint | None":
     """Return where a killed process had come to, if it left anything."""
     from ticketlab.training import Checkpoint
 
+    path = run.partial_path(seed, round)
     record = _readable(path, report)
     if record is None:
         return None
+    _belongs(record, spec, seed, round)
     groups = {name: record.arrays(name) for name in ("weights", "optimizer", "best", "kept", "history")}
     history = tuple(zip(*(column.tolist() for column in groups.pop("history").values()), strict=True))
     return Checkpoint(record.attributes["iteration"], history=history, seconds=record.attributes["seconds"], **groups)
 
 
-def save_partial(path: Path, state: "Checkpoint") -> None:
+def save_partial(path: Path, owner: dict[str, Any], state: "Checkpoint") -> None:
     """Write a training's state so that it can go on from there to the same bits."""
     groups = {"weights": state.weights, "optimizer": state.optimizer, "best": state.best, "kept": state.kept}
-    attributes = {"iteration": state.iteration, "seconds": state.seconds}
+    attributes = {**owner, "iteration": state.iteration, "seconds": state.seconds}
     storage.write_file(path, attributes, {**groups, "history": state.history_arrays()})
 
 
@@ -229,6 +228,14 @@ def _readable(path: Path, report: Report) -> Record | None:
         aside = storage.set_aside(path)
         report("damaged", {"message": f"{error}; kept as {aside.name}, computing it again"})
         return None
+
+
+def _belongs(record: Record, spec: ImpSpec, seed: int, round: int) -> None:
+    """Make sure that a file is what its name says. Raises TicketlabError."""
+    found = record.attributes
+    differing = storage.differences(json.loads(found["spec"]), spec)
+    if differing or (found["seed"], found["round"]) != (seed, round):
+        raise TicketlabError(f"{record.path} belongs elsewhere ({differing or 'another seed or round'}): move it away")
 
 
 def _evaluation_facts(spec: ImpSpec, round: int, mask: Arrays, state: "Checkpoint") -> dict[str, Any]:

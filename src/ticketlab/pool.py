@@ -5,6 +5,7 @@ processes and their ends; does not know what a replicate computes.
 """
 
 import contextlib
+import functools
 import os
 import signal
 import sys
@@ -25,6 +26,7 @@ Replicate = Callable[[int, Report], None]
 OnEvent = Callable[[int, str, dict[str, Any]], None]
 TRIES = 2
 PATIENCE_SECONDS = 5.0
+GONE = (BrokenPipeError, ConnectionResetError)
 
 
 @dataclass(frozen=True)
@@ -88,20 +90,42 @@ def run(job: Job, seeds: Iterable[int], processes: int, on_event: OnEvent) -> di
     return _in_workers(job, list(seeds), processes, on_event) if processes else _in_line(job, list(seeds), on_event)
 
 
-def _in_line(job: Job, seeds: list[int], on_event: OnEvent) -> dict[int, str]:
-    devices.start(job.threads)
-    replicate = job.prepare(*job.arguments)
-    failures = {}
-    for seed in seeds:
+class _Attempt:
+    """Computes one seed after the other in this process; what is prepared serves until an attempt fails.
+
+    A call returns None, or the reason of a failure and whether trying again may help. Raises EndsRun, and what the
+    pipe to a supervisor that is gone raises.
+    """
+
+    def __init__(self, job: Job, number: int = 0) -> None:
+        self._job, self._number, self._replicate = job, number, None
+
+    def __call__(self, seed: int, report: Report) -> tuple[str, bool] | None:
         try:
-            replicate(seed, lambda name, facts, seed=seed: on_event(seed, name, facts))
-            on_event(seed, "done", {})
-        except EndsRun:
+            if self._replicate is None:
+                devices.start(self._job.threads, self._number)
+                self._replicate = self._job.prepare(*self._job.arguments)
+            self._replicate(seed, report)
+        except (EndsRun, *GONE):
             raise
         except TicketlabError as error:
-            failures[seed] = str(error)
-            on_event(seed, "failed", {"message": str(error)})
-    return failures
+            return str(error), False
+        except Exception as error:
+            self._replicate = None
+            return f"{type(error).__name__}: {' '.join(str(error).split())}{_where(error)}", True
+        return None
+
+
+def _in_line(job: Job, seeds: list[int], on_event: OnEvent) -> dict[int, str]:
+    attempt, queue = _Attempt(job), _Queue(deque(seeds))
+    while queue.waiting:
+        seed = queue.next()
+        failure = attempt(seed, functools.partial(on_event, seed))
+        if failure:
+            queue.failed(seed, *failure, on_event)
+        else:
+            on_event(seed, "done", {})
+    return queue.failures
 
 
 def _in_workers(job: Job, seeds: list[int], processes: int, on_event: OnEvent) -> dict[int, str]:
@@ -126,8 +150,8 @@ def _listen(worker: _Worker, queue: _Queue, on_event: OnEvent) -> bool:
     """Take one message from a worker; return whether it goes on working."""
     try:
         name, facts = worker.pipe.recv()
-    except (EOFError, ConnectionResetError):
-        worker.process.join()
+    except (EOFError, OSError):
+        _end(worker)
         queue.failed(worker.seed, _how_it_ended(worker.process.exitcode), True, on_event)
         return False
     if name == "ends the run":
@@ -140,7 +164,7 @@ def _listen(worker: _Worker, queue: _Queue, on_event: OnEvent) -> bool:
         return True
     if not queue.waiting:
         _send(worker, None)
-        worker.process.join(PATIENCE_SECONDS)
+        _end(worker)
         return False
     worker.seed = queue.next()
     _send(worker, worker.seed)
@@ -149,7 +173,7 @@ def _listen(worker: _Worker, queue: _Queue, on_event: OnEvent) -> bool:
 
 def _send(worker: _Worker, seed: int | None) -> None:
     """Hand out work; if the worker has just died, its closed pipe tells so at the next turn."""
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+    with contextlib.suppress(*GONE):
         worker.pipe.send(seed)
 
 
@@ -169,10 +193,15 @@ def _stop(workers: list[_Worker]) -> None:
     for worker in workers:
         worker.process.terminate()
     for worker in workers:
-        worker.process.join(PATIENCE_SECONDS)
-        if worker.process.is_alive():
-            worker.process.kill()
-            worker.process.join()
+        _end(worker)
+
+
+def _end(worker: _Worker) -> None:
+    """Wait for a process that is ending, but not for ever."""
+    worker.process.join(PATIENCE_SECONDS)
+    if worker.process.is_alive():
+        worker.process.kill()
+        worker.process.join()
 
 
 def _how_it_ended(exitcode: int | None) -> str:
@@ -186,25 +215,16 @@ def _work(pipe: connection.Connection, job: Job, number: int) -> None:
     """Compute the seeds that arrive until None does. The body of a worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    replicate = None
-    with contextlib.suppress(BrokenPipeError, EOFError):  # the supervisor was killed: so end quietly
+    attempt = _Attempt(job, number)
+    with contextlib.suppress(EOFError, *GONE):  # the supervisor was killed: so end quietly
         while (seed := pipe.recv()) is not None:
             try:
-                if replicate is None:
-                    devices.start(job.threads, number)
-                    replicate = job.prepare(*job.arguments)
-                replicate(seed, lambda name, facts: pipe.send((name, facts)))
-                pipe.send(("done", {}))
+                failure = attempt(seed, lambda name, facts: pipe.send((name, facts)))
             except EndsRun as error:
                 pipe.send(("ends the run", {"error": error}))
-            except BrokenPipeError:
-                raise
-            except TicketlabError as error:
-                pipe.send(("raised", {"message": str(error), "again": False}))
-            except Exception as error:
-                replicate = None  # nothing of a failed try is left for the next
-                message = f"{type(error).__name__}: {' '.join(str(error).split())}{_where(error)}"
-                pipe.send(("raised", {"message": message, "again": True}))
+            else:
+                name = "raised" if failure else "done"
+                pipe.send((name, {"message": failure[0], "again": failure[1]} if failure else {}))
 
 
 def _where(error: Exception) -> str:

@@ -3,6 +3,7 @@
 Progress and results go to stdout, problems to stderr. Knows words and columns; computes nothing but means.
 """
 
+import sys
 import time
 from types import TracebackType
 from typing import Any, Self
@@ -24,16 +25,18 @@ class Display:
     Args:
         seeds: of all replicates.
         rounds: after round 0, as far as known before a replicate begins.
-        console: where progress goes; lines move only if it is a terminal.
-        problems: where problems go.
+        console: where progress goes; lines move only if it is a terminal. Problems go to stderr, above them.
     """
 
-    def __init__(self, seeds: list[int], rounds: int, console: Console, problems: Console) -> None:
-        self._console, self._problems = console, problems
+    def __init__(self, seeds: list[int], rounds: int, console: Console) -> None:
+        self._console = console
         self._clock = _Clock(seeds, rounds)
         self._rows: dict[int, TaskID] = {}
         columns = (TextColumn("{task.fields[name]:>8}"), BarColumn(bar_width=24), TextColumn("{task.description}"))
-        self._live = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        shared = console.is_terminal and sys.stderr.isatty()
+        self._live = Progress(
+            *columns, console=console, transient=True, disable=not console.is_terminal, redirect_stderr=shared
+        )
         self._total = self._live.add_task("starting workers …", name="all", total=1.0)
 
     def __enter__(self) -> Self:
@@ -46,9 +49,10 @@ class Display:
     def event(self, seed: int, name: str, facts: dict[str, Any]) -> None:
         """Take note of one event of a replicate."""
         if name in PROBLEMS:
-            self._problems.print(f"seed {seed}: {facts['message']}", markup=False, highlight=False, soft_wrap=True)
+            print(f"seed {seed}: {facts['message']}", file=sys.stderr, flush=True)
         if name == "begin":
             self._clock.begin(seed, facts["rounds"])
+            self._remove(seed)  # of a first try
             self._rows[seed] = self._live.add_task("", name=f"seed {seed}", total=facts["rounds"] + 1)
         elif name == "evaluation":
             self._clock.reached(seed, facts["round"] + facts["iteration"] / facts["iterations"])
@@ -59,9 +63,12 @@ class Display:
                 self._console.print(f"seed {seed:>2}  {round_line(facts)}", highlight=False, soft_wrap=True)
         elif name in ("done", "failed"):
             self._clock.finish(seed)
-            if seed in self._rows:
-                self._live.remove_task(self._rows.pop(seed))
+            self._remove(seed)
         self._live.update(self._total, completed=self._clock.share(), description=self._clock.time_left())
+
+    def _remove(self, seed: int) -> None:
+        if seed in self._rows:
+            self._live.remove_task(self._rows.pop(seed))
 
     def _update(self, seed: int, description: str) -> None:
         self._live.update(self._rows[seed], completed=self._clock.positions[seed], description=description)
@@ -74,13 +81,17 @@ class _Clock:
         self.positions = dict.fromkeys(seeds, 0.0)
         self._ends = dict.fromkeys(seeds, rounds + 1)
         self._computed, self._started = 0.0, time.monotonic()
+        self._resumed: set[int] = set()
 
     def begin(self, seed: int, rounds: int) -> None:
         self.positions[seed], self._ends[seed] = 0.0, rounds + 1
+        self._resumed.add(seed)
 
     def reached(self, seed: int, position: float, computed: bool = True) -> None:
-        if computed:
-            self._computed += max(0.0, position - max(self.positions[seed], int(position - 1e-9)))
+        if computed and seed not in self._resumed:  # the first evaluation may stand late in a resumed round
+            self._computed += position - self.positions[seed]
+        elif computed:
+            self._resumed.discard(seed)
         self.positions[seed] = position
 
     def finish(self, seed: int) -> None:
@@ -106,8 +117,8 @@ def round_line(facts: dict[str, Any]) -> str:
     )
 
 
-def summary(run: Run, seeds: list[int]) -> Table:
-    """Tabulate the finished rounds of these seeds: mean ± standard deviation over the seeds."""
+def summary(run: Run, seeds: list[int], last: int | None = None) -> Table:
+    """Tabulate the finished rounds of these seeds up to a last one: mean ± standard deviation over the seeds."""
     table = Table(
         box=SIMPLE_HEAD, pad_edge=False, caption="mean ± standard deviation over the seeds", caption_justify="left"
     )
@@ -120,7 +131,7 @@ def summary(run: Run, seeds: list[int]) -> Table:
         "test accuracy\nat the end",
     ):
         table.add_column(heading, justify="right", no_wrap=True)
-    finished = {seed: run.rounds(seed) for seed in seeds}
+    finished = {seed: [each for each in run.rounds(seed) if last is None or each <= last] for seed in seeds}
     for round in sorted({each for rounds in finished.values() for each in rounds}):
         records = [run.round(seed, round).attributes for seed, rounds in finished.items() if round in rounds]
         columns = {name: np.array([record[name] for record in records], float) for name in _TABLE}

@@ -38,7 +38,7 @@ POSITIVE = (lambda value: value > 0, "greater than 0")
 NOT_NEGATIVE = (lambda value: value >= 0, "0 or greater")
 OPEN_UNIT = (lambda value: 0 < value < 1, "in (0, 1)")
 HALF_OPEN_UNIT = (lambda value: 0 <= value < 1, "in [0, 1)")
-NAME = (lambda value: re.fullmatch(r"\w[\w.-]*", value), "a name of letters, digits, `_`, `.` and `-`")
+NAME = (lambda value: re.fullmatch(r"\w[\w.-]{0,99}", value), "a name of letters, digits, `_`, `.` and `-`")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +69,8 @@ class Spec:
         for each in fields(self):
             object.__setattr__(self, each.name, _checked(each, getattr(self, each.name)))
         if self.optimizer == "adam" and (self.momentum or self.nesterov):
-            raise _error("momentum", "0 and `nesterov` off with the optimizer adam", self.momentum)
+            name = "momentum" if self.momentum else "nesterov"
+            raise _error(name, "left out with the optimizer adam", getattr(self, name))
         if self.nesterov and not self.momentum:
             raise _error("momentum", "greater than 0 with `nesterov`", self.momentum)
 
@@ -138,8 +139,9 @@ class ImpSpec(Spec):
     weights_from: str = option(
         "rewind",
         "rewinding",
-        "what kept weights go back to: the state at --rewind-iteration, a fresh draw (random reinitialisation), the "
-        "final weights (fine-tuning), or the sign of the initial weight times its layer's standard deviation",
+        "what kept weights go back to: the state at --rewind-iteration; a fresh draw in every round (random "
+        "reinitialisation all along the chain, so from round 2 on its masks are its own); the final weights "
+        "(fine-tuning); the sign of the initial weight times its layer's standard deviation",
         choices=WEIGHTS_FROM,
     )
     rewind_iteration: int = option(

@@ -5,8 +5,10 @@ The layout stands in docs/design.md, section 4.
 """
 
 import contextlib
+import errno
 import fcntl
 import io
+import itertools
 import json
 import os
 import re
@@ -132,9 +134,12 @@ class Record:
     @contextlib.contextmanager
     def _open(self) -> Iterator[h5py.File]:
         try:
-            with h5py.File(self.path, "r") as file:
+            with h5py.File(self.path, "r", locking=False) as file:  # immutable files need no lock
                 yield file
         except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
+            number = getattr(error, "errno", None)
+            if number and number != errno.EISDIR:  # the system refused; the content may be sound
+                raise TicketlabError(f"cannot open {self.path}: {os.strerror(number)}") from error
             raise Damaged(f"{self.path} cannot be read: {' '.join(str(error).split())}") from error
 
 
@@ -168,7 +173,7 @@ class Run:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             if not os.access(self.folder, os.W_OK):
-                raise BadInput(f"cannot write into {self.folder}: Permission denied")
+                raise BadInput(f"cannot write into {self.folder}: it is not writable")
             if not (self.folder / "spec.json").exists():
                 if any(self.folder.glob("seed_*")):
                     raise BadInput(f"{self.folder} holds rounds but no spec.json: {ELSEWHERE}")
@@ -185,7 +190,7 @@ class Run:
             return
         try:
             differing = differences(self.description["spec"], spec)
-        except (BadInput, KeyError, TypeError) as error:
+        except (BadInput, KeyError) as error:
             raise BadInput(f"{self.folder} belongs to another version of ticketlab ({error}): {ELSEWHERE}") from error
         if differing:
             raise BadInput(f"{self.folder} belongs to another spec ({differing}): {ELSEWHERE}")
@@ -236,15 +241,18 @@ class Run:
             yield
 
     def discard(self, seed: int) -> None:
-        """Delete a seed's rounds."""
-        for file in (self.folder / f"seed_{seed}").glob("round_*.h5"):
-            file.unlink()
+        """Delete a seed's rounds. Raises TicketlabError if another process is computing them."""
+        if not (self.folder / f"seed_{seed}").is_dir():
+            return
+        with self.claim(seed):
+            for file in (self.folder / f"seed_{seed}").glob("round_*.h5"):
+                file.unlink(missing_ok=True)
 
 
 def set_aside(path: Path) -> Path:
     """Rename a damaged file to the first free ``<name>.damaged-<i>`` and return that name."""
-    taken = len(list(path.parent.glob(f"{path.name}.damaged-*")))
-    return path.rename(path.with_name(f"{path.name}.damaged-{taken + 1}"))
+    names = (path.with_name(f"{path.name}.damaged-{number}") for number in itertools.count(1))
+    return path.rename(next(name for name in names if not name.exists()))
 
 
 def _wait_for(lock: Any, otherwise: str) -> None:
@@ -284,6 +292,6 @@ def differences(stored: Mapping[str, Any], spec: Spec) -> str:
 
     A field that the stored one lacks is newer than it and has its default.
     """
-    there, here = type(spec)(**stored).described(), spec.described()
+    there, here = spec.from_json(json.dumps(stored)).described(), spec.described()
     differing = [name for name in here if there[name] != here[name]]
     return ", ".join(f"`{name}` is {there[name]} there and {here[name]} here" for name in differing)

@@ -103,7 +103,7 @@ def train(
     engine.load(begin.weights, masks, begin.optimizer)
     state, started = begin, time.perf_counter()
     saved, position, loss = started, begin.iteration, 0.0
-    evaluations = set(evaluation_iterations(begin.iteration, stop, eval_every))
+    evaluations = set(evaluation_iterations(begin.iteration, stop, eval_every)) if begin.iteration < stop else set()
     for pause in sorted(evaluations | ({keep_at} if keep_at and keep_at > begin.iteration else set())):
         loss += engine.train(batches(engine.train_indices, batch_size, seed, position, pause))
         position = pause
@@ -127,7 +127,7 @@ def train(
         report(state)
         if patience and _without_improvement(state) >= patience and position >= (keep_at or 0):
             break
-        if now - saved >= save_every:
+        if position < stop and now - saved >= save_every:
             save(replace(state, weights=engine.weights(), optimizer=engine.optimizer_state()))
             saved = now
     return replace(state, weights=engine.weights(), optimizer=None)
