@@ -70,8 +70,9 @@ def _seeds_chart(name: str, seeds: pd.DataFrame) -> Chart:
 def _matrix_chart(results: Results, pairs: pd.DataFrame) -> Chart:
     rounds = pairs[["round_a", "density"]].rename(columns={"round_a": "round"})
     (round,) = nearest_rounds(rounds, [MATRIX_DENSITY])
-    pairs = pairs[pairs["round_a"] == round]
     short, legend = _short_names(results)
+    pairs = pairs[pairs["round_a"] == round].assign(order=pairs["run_a"].map(list(short).index))
+    pairs = pairs.sort_values(["order", "seed_a", "seed_b"], kind="stable")
     shown = {run: f"{name} " if len(short) > 1 else "" for run, name in short.items()}
     names = {side: pairs[f"run_{side}"].map(shown) + "seed " + pairs[f"seed_{side}"].astype(str) for side in ("a", "b")}
     numbers = pairs.assign(**names)[["a", "b", "density", "similarity"]]
@@ -79,7 +80,10 @@ def _matrix_chart(results: Results, pairs: pd.DataFrame) -> Chart:
         f"Every two masks of round {round} (density {pairs['density'].mean():.3f}), all layers together: Jaccard "
         f"similarity above that of random masks with the same density of each layer; grey: not compared. {legend}"
     )
-    return chart("similarity_matrix", caption, plots.similarity_matrix, [Panel(ABOVE_CHANCE, numbers)])
+    drawn = chart("similarity_matrix", caption, plots.similarity_matrix, [Panel(ABOVE_CHANCE, numbers)])
+    masks = min(len({*numbers["a"], *numbers["b"]}), 20)
+    drawn.figure.set_size_inches(1.6 + 0.4 * masks, 1.2 + 0.4 * masks)
+    return drawn
 
 
 def _runs_chart(results: Results, pairs: pd.DataFrame) -> Chart:

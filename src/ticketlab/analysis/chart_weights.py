@@ -15,6 +15,7 @@ PARTS = {
     ("final", "pruned"): "pruned, final",
     ("initial", "pruned"): "pruned, initial",
 }
+ORDER = list(PARTS.values())  # the same in every panel, so that styles mean the same
 
 
 def weight_charts(results: Results) -> Iterator[Chart]:
@@ -66,6 +67,7 @@ def _histogram_chart(results: Results, run: str) -> Chart:
             rows["count"] / rows.groupby(["moment", "part"])["count"].transform("sum") / (rows["right"] - rows["left"])
         )
         numbers = rows.assign(label=keys.map(PARTS), share_per_unit=share)
+        numbers = numbers.sort_values("label", key=lambda labels: labels.map(ORDER.index), kind="stable")
         columns = ["label", "left", "right", "count", "share_per_unit"]
         panels.append(Panel("weight", numbers[columns], f"round {round}, density {densities[round]:.2g}"))
     caption = (

@@ -1,8 +1,8 @@
 """report.html: one self-contained file with the spec, the quoted numbers, the tables and the figures of some runs."""
 
 import base64
-import html
 from collections.abc import Iterable, Sequence
+from html import escape
 from pathlib import Path
 from string import Template
 
@@ -73,12 +73,12 @@ def report(results: Results, charts: Iterable[Chart], images: Path, problems: Se
         problems: lines on what was left out.
     """
     runs = [run.name for run in results.runs]
-    headings = {run: f"<h3>{_text(results.labels[run])}</h3>" if len(runs) > 1 else "" for run in runs}
+    headings = {run: f"<h3>{escape(results.labels[run])}</h3>" if len(runs) > 1 else "" for run in runs}
     return PAGE.substitute(
-        title=_text(" and ".join(runs)),
-        notes="".join(f'<p class="notes">{_text(line)}</p>' for line in problems),
+        title=escape(" and ".join(runs)),
+        notes="".join(f'<p class="notes">{escape(line)}</p>' for line in problems),
         highlights="".join(
-            headings[run] + "".join(f"<p>{_text(line)}</p>" for line in highlights(results, run)) for run in runs
+            headings[run] + "".join(f"<p>{escape(line)}</p>" for line in highlights(results, run)) for run in runs
         ),
         spec=_table(_specs(results)),
         rounds="".join(headings[run] + _table(_rounds(results, run)) for run in runs),
@@ -123,12 +123,8 @@ def _table(table: pd.DataFrame) -> str:
 
 def _figure(number: int, chart: Chart, images: Path) -> str:
     image = base64.b64encode((images / f"{chart.name}.svg").read_bytes()).decode()
-    caption = _text(chart.caption)
+    caption = escape(chart.caption)
     return (
-        f'<figure id="{_text(chart.name)}"><img alt="{_text(chart.name)}" src="data:image/svg+xml;base64,{image}">'
+        f'<figure id="{escape(chart.name)}"><img alt="{escape(chart.name)}" src="data:image/svg+xml;base64,{image}">'
         f"<figcaption><b>Figure {number}.</b> {caption}</figcaption></figure>\n"
     )
-
-
-def _text(text: str) -> str:
-    return html.escape(text)
