@@ -51,13 +51,13 @@ def main() -> None:
         subprocess.run([sys.executable, SCRIPT, *settings], check=True, stdout=subprocess.DEVNULL)
         wall = time.perf_counter() - began
         (run,) = (Run(path) for path in Path(folder).iterdir())
-        records = [run.round(seed, round) for seed in run.seeds() for round in run.rounds(seed)]
+        seeds, records = run.seeds(), list(run.records())
         training = [record.attributes["seconds"] for record in records]
         saving = statistics.median(seconds_to_save(record, Path(folder)) for record in records)
         size = sum(record.path.stat().st_size for record in records) / len(records) / 1e6
-    busy = sum(training) / wall / min(int(flags.processes), len(run.seeds()))
-    rounds = len(records) // len(run.seeds())
-    print(f"{len(run.seeds())} seeds × {rounds} rounds, {flags.processes} processes: {wall:.0f} s")
+    busy = sum(training) / wall / min(int(flags.processes), len(seeds))
+    rounds = len(records) // len(seeds)
+    print(f"{len(seeds)} seeds × {rounds} rounds, {flags.processes} processes: {wall:.0f} s")
     print(f"a round trains {statistics.median(training):.1f} s (median); {busy:.0%} of the workers' time is training")
     share = saving / statistics.median(training)
     print(f"saving a round: {saving * 1000:.0f} ms (median), {share:.1%} of a round, {size:.2f} MB on average")

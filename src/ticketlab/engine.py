@@ -13,19 +13,13 @@ from ticketlab import devices, networks
 from ticketlab.data import Dataset, split
 from ticketlab.errors import BadInput
 from ticketlab.masks import Arrays
+from ticketlab.optimizers import slot_names, update
 from ticketlab.spec import Spec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 EVALUATION_BATCH = 500
-
-
-def make_optimizer(spec: Spec) -> keras.optimizers.Optimizer:
-    """Make the optimizer that a spec asks for."""
-    if spec.optimizer == "adam":
-        return keras.optimizers.Adam(spec.learning_rate)
-    return keras.optimizers.SGD(spec.learning_rate, momentum=spec.momentum, nesterov=spec.nesterov)
 
 
 class Engine:
@@ -52,8 +46,11 @@ class Engine:
         self.paths = networks.prunable(model)
         self._variables: Mapping[str, keras.Variable] = networks.variables(model)
         self._masks = {path: tf.Variable(tf.ones(self._variables[path].shape, tf.bool)) for path in self.paths}
-        self._optimizer = make_optimizer(spec)
-        self._optimizer.build(list(self._variables.values()))
+        self._spec, self._steps, names = spec, tf.Variable(0, dtype=tf.int64), slot_names(spec)
+        self._slots = {
+            path: {name: tf.Variable(tf.zeros(variable.shape)) for name in names}
+            for path, variable in self._variables.items()
+        }
         self._stretch, self._batch_size = min(spec.eval_every, spec.iterations), spec.batch_size
         self._scale = tf.constant(dataset.scale, tf.float32)
         self._train_data = (tf.constant(dataset.x_train), tf.constant(dataset.y_train))
@@ -79,8 +76,8 @@ class Engine:
         for path, mask in self._masks.items():
             mask.assign(masks[path])
             self._variables[path].assign(np.where(masks[path], weights[path], np.float32(0)))
-        for path, slot in self._slots().items():
-            slot.assign(tf.zeros_like(slot) if optimizer is None else optimizer[path])
+        for name, variable in self._optimizer_variables().items():
+            variable.assign(tf.zeros_like(variable) if optimizer is None else optimizer[name])
 
     def train(self, order: np.ndarray) -> float:
         """Do one optimizer step per row of `order`.
@@ -107,8 +104,8 @@ class Engine:
         return {path: variable.numpy().copy() for path, variable in self._variables.items()}
 
     def optimizer_state(self) -> dict[str, np.ndarray]:
-        """Copy the optimizer's iteration counter and slots out."""
-        return {path: slot.numpy().copy() for path, slot in self._slots().items()}
+        """Copy the optimizer's number of steps and its slots out, as ``<variable's path>/<slot>``."""
+        return {name: variable.numpy().copy() for name, variable in self._optimizer_variables().items()}
 
     def _compile(self) -> None:
         """Compile now, so that no round's seconds hold it, and give back the memory that compiling took."""
@@ -117,27 +114,35 @@ class Engine:
             self.evaluate(part)
         devices.release_memory()
 
-    def _slots(self) -> dict[str, keras.Variable]:
-        rate = self._optimizer.learning_rate
-        slots = [slot for slot in self._optimizer.variables if slot is not rate]
-        return {f"{index:03d}": slot for index, slot in enumerate(slots)}
+    def _optimizer_variables(self) -> dict[str, tf.Variable]:
+        slots = {f"{path}/{name}": slot for path, slots in self._slots.items() for name, slot in slots.items()}
+        return {"steps": self._steps, **slots}
 
     def _batch(self, x: tf.Tensor, y: tf.Tensor, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return tf.cast(tf.gather(x, indices), tf.float32) * self._scale, tf.gather(y, indices)
 
     def _train_loop(self, order: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
-        variables = list(self._variables.values())
+        variables = {path: variable.value for path, variable in self._variables.items()}
         step, total = tf.constant(0), tf.constant(0.0)
         while step < steps:  # a tf.range would make XLA compile anew for every number of steps
             x, y = self._batch(*self._train_data, order[step])
             with tf.GradientTape() as tape:
                 losses = tf.nn.sparse_softmax_cross_entropy_with_logits(y, self.model(x, training=True))
                 loss = tf.reduce_mean(losses)
-            self._optimizer.apply(tape.gradient(loss, [each.value for each in variables]), variables)
-            for path, mask in self._masks.items():
-                self._variables[path].assign(tf.where(mask, self._variables[path], 0.0))
+            self._steps.assign_add(1)
+            for path, gradient in tape.gradient(loss, variables).items():
+                self._step(path, gradient)
             step, total = step + 1, total + loss
         return total
+
+    def _step(self, path: str, gradient: tf.Tensor) -> None:
+        """Move one variable; its mask is the last operation."""
+        variable, slots = self._variables[path], self._slots[path]
+        values = {name: slot.value() for name, slot in slots.items()}
+        moved, kept = update(self._spec, tf.cast(self._steps, tf.float32), variable.value, gradient, values)
+        variable.assign(tf.where(self._masks[path], moved, 0.0) if path in self._masks else moved)
+        for name, slot in slots.items():
+            slot.assign(kept[name])
 
     def _evaluation_loop(
         self, x: tf.Tensor, y: tf.Tensor, order: tf.Tensor, counted: tf.Tensor

@@ -8,20 +8,21 @@ from ticketlab.analysis.results import Results
 from ticketlab.analysis.tables import mean_table
 
 AGAINST_DENSITY = {
-    "accuracy": (
+    "early_stop": (
         {
             "early_stop_test_accuracy": "test accuracy, early stop (%)",
-            "test_accuracy": "test accuracy, end (%)",
+            "early_stop_iteration": "early-stop iteration",
         },
-        "Test accuracy against density, at the iteration of minimum validation loss and at the end of training.",
+        "How well and how soon: test accuracy at the iteration (optimizer step) of minimum validation loss, and that "
+        "iteration, against density.",
     ),
-    "early_stop": (
-        {"early_stop_iteration": "early-stop iteration"},
-        "Speed of learning: the iteration (optimizer step) of minimum validation loss against density.",
-    ),
-    "untrained_accuracy": (
-        {"untrained_test_accuracy": "untrained test accuracy (%)"},
-        "Supermasks: test accuracy of the weights that a round starts from, under its mask, before any training.",
+    "accuracy": (
+        {
+            "test_accuracy": "test accuracy, end (%)",
+            "untrained_test_accuracy": "test accuracy, untrained (%)",
+        },
+        "Test accuracy at the end of training, and of the weights that a round starts from, under its mask, before any "
+        "training (a supermask's).",
     ),
 }
 EVALUATIONS = {"validation_loss": ("validation loss (nats)", 1), "error": ("validation error (%)", 100)}
