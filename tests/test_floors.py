@@ -13,7 +13,7 @@ FLOORS = {
     "files": ("spec", "presets", "data", "storage"),
     "analysis": ("analysis", "plots"),
     "tensorflow": ("devices", "forkserver", "networks", "optimizers", "engine", "training"),
-    "methods": ("lottery",),
+    "methods": ("rounds", "lottery"),
     "many runs": ("pool", "progress", "launch", "cli", "export", "export_command"),
 }
 SEES = {

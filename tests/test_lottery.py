@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from conftest import contents
-from ticketlab import lottery, masks, networks
+from ticketlab import lottery, masks, networks, rounds
 from ticketlab.errors import BadInput, Diverged, TicketlabError
 from ticketlab.lottery import replicate
 from ticketlab.spec import ImpSpec
@@ -209,7 +209,7 @@ class Killed(Exception):
 def test_a_long_round_goes_on_from_its_partial_file(chain, tmp_path, monkeypatch):
     """Rewind state, optimizer, early stop and history survive: the files are the same to the bit."""
     whole = contents(chain(folder="whole", rewind_iteration=10))
-    monkeypatch.setattr(lottery, "PARTIAL_SECONDS", 0.0)
+    monkeypatch.setattr(rounds, "PARTIAL_SECONDS", 0.0)
     seen = []
 
     def killer(name, facts):
