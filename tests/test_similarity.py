@@ -1,5 +1,6 @@
 import warnings
 import weakref
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from ticketlab.analysis import similarity
 from ticketlab.analysis.packed import Label, pack, pairs
 from ticketlab.errors import BadInput
 from ticketlab.masks import random_masks
+from ticketlab.storage import Run
 from ticketlab.streams import stream
 
 LABELS = ["run_a", "seed_a", "round_a", "run_b", "seed_b", "round_b", "layer", "density_a", "density_b"]
@@ -34,12 +36,22 @@ def layers_and_all(masks):
     return {"all": np.concatenate([mask.ravel() for mask in masks.values()])} | {p: m.ravel() for p, m in masks.items()}
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_every_measure_agrees_with_scikit_learn_and_scipy(seed):
-    a, b = draw(seed), draw(seed + 100)
+def drawn_masks(seed):
+    return draw(seed), draw(seed + 100)
+
+
+def masks_of_the_example_run(seed):
+    example = Run(Path(__file__).parent.parent / "models" / "example")
+    return example.round(seed, 7).masks, example.round(seed + 1, 7).masks
+
+
+@pytest.mark.parametrize("masks", [drawn_masks, masks_of_the_example_run])
+@pytest.mark.parametrize("seed", range(3))
+def test_every_measure_agrees_with_scikit_learn_and_scipy(seed, masks):
+    a, b = masks(seed)
     table = compare_two(a, b)
     flat_a, flat_b = layers_and_all(a), layers_and_all(b)
-    for layer in ("all", *DENSITIES):
+    for layer in ("all", *a):
         x, y, row = flat_a[layer], flat_b[layer], table.loc[layer]
         null = hypergeom(x.size, x.sum(), y.sum())
         p, q = x.mean(), y.mean()

@@ -80,10 +80,11 @@ class _Clock:
     def __init__(self, seeds: list[int], rounds: int) -> None:
         self.positions = dict.fromkeys(seeds, 0.0)
         self._ends = dict.fromkeys(seeds, rounds + 1)
-        self._computed, self._started = 0.0, time.monotonic()
+        self._computed, self._started = 0.0, None
         self._resumed: set[int] = set()
 
     def begin(self, seed: int, rounds: int) -> None:
+        self._started = self._started or time.monotonic()  # starting up is no measure of rounds
         self.positions[seed], self._ends[seed] = 0.0, rounds + 1
         self._resumed.add(seed)
 

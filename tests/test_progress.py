@@ -1,0 +1,58 @@
+"""What the person sees: plain lines without a terminal, rows that move on one, problems on stderr."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from ticketlab import progress
+from ticketlab.progress import Display
+
+ROUND = {"new": True, "round": 3, "density": 0.5128, "early_stop_iteration": 1900, "seconds": 12.34}
+ROUND |= {"early_stop_test_accuracy": 0.98091, "test_accuracy": 0.97999}
+
+
+def evaluation(round, iteration):
+    facts = {"round": round, "iteration": iteration, "iterations": 100, "density": 0.8, "validation_accuracy": 0.9}
+    return "evaluation", facts
+
+
+def test_without_a_terminal_each_finished_round_is_a_line(capsys):
+    out = io.StringIO()
+    with Display([0, 1], 3, Console(file=out, width=60)) as display:
+        display.event(0, "begin", {"rounds": 3})
+        display.event(0, "round", {**ROUND, "round": 2, "new": False})
+        display.event(0, *evaluation(3, 50))
+        display.event(0, "damaged", {"message": "round_01.h5 cannot be read"})
+        display.event(0, "round", ROUND)
+        display.event(0, "done", {})
+    assert out.getvalue() == (
+        "seed  0  round  3  density 0.5128  early stop   1900  test accuracy there 0.9809, at the end 0.9800  12.3 s\n"
+    )
+    assert capsys.readouterr().err == "seed 0: round_01.h5 cannot be read\n"
+
+
+def test_on_a_terminal_a_retried_replicate_has_one_row():
+    console = Console(file=io.StringIO(), force_terminal=True, width=100)
+    with Display([4], 3, console) as display:
+        for _ in range(2):
+            display.event(4, "begin", {"rounds": 3})
+            display.event(4, *evaluation(0, 50))
+            display.event(4, "retry", {"message": "killed"})
+        rows = [task.fields["name"] for task in display._live.tasks]
+        assert rows == ["all", "seed 4"]
+        display.event(4, "done", {})
+        assert [task.fields["name"] for task in display._live.tasks] == ["all"]
+
+
+def test_time_left_counts_only_what_was_computed_here(monkeypatch):
+    now = iter((100.0, 110.0))
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(now))
+    clock = progress._Clock([0], 9)
+    assert clock.time_left() == "starting"
+    clock.begin(0, 9)
+    clock.reached(0, 5.0, computed=False)  # found on disk
+    clock.reached(0, 5.9)  # a round that a killed process had nearly finished
+    clock.reached(0, 6.9)  # one round in ten seconds
+    assert clock.share() == pytest.approx(0.69)
+    assert clock.time_left() == "0:31 left"
