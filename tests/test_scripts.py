@@ -126,8 +126,6 @@ def test_overwrite_and_dry_run(command, tmp_path):
     path = only_run(tmp_path / "models").path(0, 0)
     first = path.stat().st_mtime_ns
     assert "1 rounds done: 0" in command(*flags, "--dry-run").stdout
-    assert command(*flags).returncode == 0
-    assert path.stat().st_mtime_ns == first
     assert command(*flags, "--overwrite").returncode == 0
     assert path.stat().st_mtime_ns > first
 

@@ -5,6 +5,8 @@ import json
 import multiprocessing
 import resource
 import shutil
+import subprocess
+import sys
 
 import h5py
 import numpy as np
@@ -114,8 +116,15 @@ def test_damaged_files_are_renamed_and_never_deleted(file):
 
 
 def test_a_file_that_the_system_refuses_is_not_taken_for_damaged(tmp_path, file):
-    with h5py.File(file, "a"), h5py.File(file, "r+"):  # somebody holds it open for writing
-        assert same(Record(file))
+    code = "import h5py, sys; file = h5py.File(sys.argv[1], 'a'); print('open', flush=True); sys.stdin.read()"
+    line = [sys.executable, "-c", code, str(file)]
+    with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as writer:
+        writer.stdout.readline()  # now another process holds it open for writing
+        with pytest.raises(TicketlabError, match="cannot open") as caught:
+            Record(file)
+        assert not isinstance(caught.value, Damaged)
+        writer.stdin.close()
+    assert same(Record(file))
     with pytest.raises(TicketlabError, match="No such file or directory") as caught:
         Record(tmp_path / "missing.h5")
     assert not isinstance(caught.value, Damaged)

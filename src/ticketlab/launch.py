@@ -71,6 +71,6 @@ def run(
             run.discard(seed)
     job = pool.Job(experiment.prepare, (spec.to_json(), str(run.folder), data_dir), spec.threads)
     rounds = getattr(spec, "rounds", 0)
-    with Display(seeds, rounds, console or Console()) as display:
+    with Display(seeds, rounds, console or Console(force_jupyter=False)) as display:
         failures = pool.run(job, seeds, processes, display.event)
     return run, failures

@@ -134,7 +134,7 @@ class Record:
     @contextlib.contextmanager
     def _open(self) -> Iterator[h5py.File]:
         try:
-            with h5py.File(self.path, "r", locking=False) as file:  # immutable files need no lock
+            with h5py.File(self.path, "r") as file:
                 yield file
         except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
             number = getattr(error, "errno", None)
