@@ -20,7 +20,7 @@ def main(description: str, argv: list[str] | None = None) -> int:
         argv: the flags; those of the process if left out.
 
     Returns:
-        0, 1 if a file could not be read or written, 2 on bad input.
+        0, 1 if a file could not be read or written, 2 on bad input, 130 if interrupted.
     """
     parser = Parser(description=description)
     parser.add_argument("run", type=Path, metavar="RUN", help="folder of a run")
@@ -39,6 +39,9 @@ def main(description: str, argv: list[str] | None = None) -> int:
     except TicketlabError as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
     print(flags.to)
     return 0
 

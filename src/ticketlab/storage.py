@@ -159,8 +159,9 @@ class Run:
         try:
             return json.loads((self.folder / "spec.json").read_text())
         except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or f"no JSON ({error})"
             raise BadInput(
-                f"{self.folder} must be a run's folder with a readable spec.json. Received: {error}"
+                f"{self.folder} must be a run's folder with a readable spec.json. Received: {reason}"
             ) from error
 
     def begin(self, spec: Spec, data_digest: str) -> None:

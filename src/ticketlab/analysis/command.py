@@ -36,7 +36,7 @@ def main(description: str, argv: list[str] | None = None) -> int:
 
     Returns:
         0 if all went well or only parts of the runs were left out, each with a line on stderr; 1 if a file could not
-        be written; 2 on bad input.
+        be written; 2 on bad input; 130 if interrupted.
     """
     parser = Parser(description=description)
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder of a finished run")
@@ -62,6 +62,9 @@ def main(description: str, argv: list[str] | None = None) -> int:
     except TicketlabError as error:
         _say([f"{parser.prog}: {error}"])
         return 1
+    except KeyboardInterrupt:
+        _say(["interrupted: what was written so far is whole, the rest is missing"])
+        return 130
     return 0
 
 
