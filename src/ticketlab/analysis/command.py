@@ -63,7 +63,7 @@ def main(description: str, argv: list[str] | None = None) -> int:
         _say([f"{parser.prog}: {error}"])
         return 1
     except KeyboardInterrupt:
-        _say(["interrupted: what was written so far is whole, the rest is missing"])
+        _say(["interrupted: the outputs are incomplete; the same command writes all of them again"])
         return 130
     return 0
 
