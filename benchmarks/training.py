@@ -25,7 +25,7 @@ os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = str(flags.t
 import numpy as np  # noqa: E402
 
 from ticketlab import data, devices, masks, networks  # noqa: E402
-from ticketlab.spec import ImpSpec  # noqa: E402
+from ticketlab.kinds import ImpSpec  # noqa: E402
 
 os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: flags.threads])
 devices.load_tensorflow()

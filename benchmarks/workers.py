@@ -15,7 +15,7 @@ import multiprocess
 import psutil
 
 from ticketlab import data, devices, pool
-from ticketlab.spec import ImpSpec
+from ticketlab.kinds import ImpSpec
 
 
 def first_function() -> None:

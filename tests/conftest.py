@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ticketlab import data, devices, networks
-from ticketlab.spec import ImpSpec
+from ticketlab.kinds import ImpSpec
 from ticketlab.storage import Run
 
 SCRIPTS = Path(__file__).parent.parent / "experiment_scripts"

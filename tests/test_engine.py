@@ -8,7 +8,7 @@ import pytest
 
 from ticketlab import data, masks, networks
 from ticketlab.engine import Engine
-from ticketlab.spec import ImpSpec
+from ticketlab.kinds import ImpSpec
 
 ADAM = ImpSpec(dataset="digits", eval_every=20)
 SGD = ImpSpec(dataset="digits", eval_every=20, optimizer="sgd", learning_rate=0.1)

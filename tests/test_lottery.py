@@ -10,7 +10,7 @@ from conftest import contents
 from ticketlab import lottery, masks, networks, rounds
 from ticketlab.errors import BadInput, Diverged, TicketlabError
 from ticketlab.lottery import replicate
-from ticketlab.spec import ImpSpec
+from ticketlab.kinds import ImpSpec
 from ticketlab.storage import Run, write_file
 from ticketlab.training import Checkpoint, train
 

@@ -7,7 +7,7 @@ import pytest
 
 from ticketlab.errors import BadInput
 from ticketlab.presets import DATASET_DEFAULTS, PRESETS
-from ticketlab.spec import ImpSpec
+from ticketlab.kinds import ImpSpec
 from ticketlab.streams import stream, stream_seed
 
 

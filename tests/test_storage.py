@@ -14,7 +14,7 @@ import pytest
 
 from ticketlab import storage
 from ticketlab.errors import BadInput, TicketlabError, WriteFailed
-from ticketlab.spec import ImpSpec
+from ticketlab.kinds import ImpSpec
 from ticketlab.storage import Damaged, Record, Run, write_file
 
 MASK = np.random.default_rng(0).random((40, 30)) < 0.3

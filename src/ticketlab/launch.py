@@ -9,7 +9,8 @@ from rich.console import Console
 
 from ticketlab import data, lottery, pool
 from ticketlab.progress import Display
-from ticketlab.spec import ImpSpec, Spec
+from ticketlab.kinds import ImpSpec
+from ticketlab.spec import Spec
 from ticketlab.storage import Run
 
 

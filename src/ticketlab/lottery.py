@@ -1,6 +1,6 @@
 """Iterative magnitude pruning: rounds of train → prune → rewind (Frankle & Carbin 2019, arXiv 1803.03635).
 
-Reads like the paper: `replicate` is its section 1. TensorFlow is imported by `prepare` alone, so a process that only
+Reads like the paper: `replicate` is its section 1. TensorFlow is imported inside functions, so a process that only
 checks flags never loads it.
 """
 
@@ -10,39 +10,36 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ticketlab import data, masks, pruning, schedules
+from ticketlab import branches, controls, masks, pruning, schedules, workbench
+from ticketlab.dataset import Dataset
 from ticketlab.errors import BadInput
-from ticketlab.masks import Arrays
-from ticketlab.rounds import Report, find_round, train_round
-from ticketlab.spec import ImpSpec
+from ticketlab.kinds import ImpSpec
+from ticketlab.rounds import Report, Ticket, find_round, train_round
 from ticketlab.storage import Record, Run
 from ticketlab.streams import stream
+from ticketlab.workbench import Source
 
 if TYPE_CHECKING:
     from ticketlab.engine import Engine
 
 
-def check(spec: ImpSpec, dataset: data.Dataset) -> None:
-    """Refuse what spec and data forbid together. Raises BadInput."""
-    samples = data.split(len(dataset.x_train))[0].size
-    if spec.batch_size > samples:
-        raise BadInput(f"`batch_size` must be at most the {samples} training samples. Received: {spec.batch_size}")
+def check(spec: ImpSpec, dataset: Dataset, source: Source, models_dir: Path, seeds: list[int]) -> None:
+    """Refuse what spec, data and finished rounds forbid together. Raises BadInput."""
+    workbench.check(spec, dataset, source)
+    if spec.branch:
+        branches.check(spec, dataset, models_dir, seeds)
 
 
-def prepare(spec_json: str, run_folder: str, data_dir: Path | None) -> Callable[[int, Report], None]:
+def prepare(spec_json: str, run_folder: str, source: Source) -> Callable[[int, Report], None]:
     """Load data and network once for all the replicates that this process will compute.
 
     Returns:
         A function of seed and report that computes one replicate.
     """
-    from ticketlab import networks
-    from ticketlab.engine import Engine
-
     spec, run = ImpSpec.from_json(spec_json), Run(run_folder)
-    dataset = data.load(spec.dataset, data_dir)
-    run.check(spec, dataset.digest)
-    model = networks.NETWORKS[spec.network](dataset.input_shape, len(dataset.classes))
-    engine = Engine(model, dataset, spec)
+    engine = workbench.engine(spec, run, source)
+    if spec.branch:
+        return lambda seed, report: branches.replicate(spec, engine, run, seed, report)
     return lambda seed, report: replicate(spec, engine, run, seed, report)
 
 
@@ -64,50 +61,56 @@ def replicate(spec: ImpSpec, engine: "Engine", run: Run, seed: int, report: Repo
             record = find_round(spec, run, seed, round, report)
             new = record is None
             if record is None:
-                weights, mask = ticket(spec, engine, run, seed, previous)
-                record = train_round(spec, engine, run, seed, round, weights, mask, report)
+                start = ticket(spec, engine, run, seed, previous)
+                record = train_round(spec, engine, run, seed, round, start, report, keep_at=spec.rewind_iteration)
             report("round", {"new": new, **record.attributes})
             previous = record
 
 
-def ticket(
-    spec: ImpSpec, engine: "Engine", run: Run, seed: int, previous: Record | None
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Return the weights and masks that the round after `previous` starts from."""
-    from ticketlab import networks
+def ticket(spec: ImpSpec, engine: "Engine", run: Run, seed: int, previous: Record | None) -> Ticket:
+    """Return what the round after `previous` starts from."""
+    from ticketlab import variables
 
+    initial = variables.draw(engine.model, seed, "initialisation")
     if previous is None:
-        initial = networks.draw(engine.model, seed, "initialisation")
-        return initial, masks.all_kept(initial, engine.paths)
+        return Ticket(initial, masks.all_kept(initial, engine.paths), 0, spec.learning_rates)
     round = previous.attributes["round"] + 1
     origin, final = run.round(seed, 0).rewind, previous.weights
     mask = pruning.prune(
         previous.masks,
-        origin,
+        initial,
         final,
         criterion=spec.criterion,
         scope=spec.scope,
-        rates=pruning.layer_rates(engine.paths, spec.scope, spec.prune_rate, spec.output_prune_rate),
+        rates=rates(spec, engine),
         rng=stream(seed, "pruning", round),
     )
     if spec.weights_from == "rewind":
         weights = origin
     elif spec.weights_from == "fresh":
-        weights = networks.draw(engine.model, seed, f"fresh draw {round}")
+        weights = variables.draw(engine.model, seed, f"fresh draw {round}")
     elif spec.weights_from == "final":
         weights = final
+    elif spec.weights_from == "shuffled_weights":
+        weights = controls.shuffled(origin, mask, stream(seed, "shuffled weights", round))
     else:
-        weights = signed_constant(origin, engine.paths)
-    return masks.apply(weights, mask), mask
+        weights = controls.signed_constant(origin, engine.paths)
+    return Ticket(masks.apply(weights, mask), mask, spec.rewind_iteration, learning_rates(spec))
 
 
-def signed_constant(initial: Arrays, paths: list[str]) -> dict[str, np.ndarray]:
-    """Replace each kernel's values by their sign times the standard deviation of its layer (arXiv 1905.01067, sec. 4).
+def learning_rates(spec: ImpSpec) -> Callable[[int, int], np.ndarray]:
+    """Return the learning rates of the pruned rounds (the axes of Renda et al. 2020, arXiv 2003.02389, section 3)."""
+    if spec.schedule_from == "rewind":
+        return spec.learning_rates
+    last = spec.learning_rates(spec.iterations - 1, spec.iterations)
+    return lambda start, stop: np.repeat(last, stop - start)
 
-    >>> signed_constant({"k": np.array([3.0, -1.0])}, ["k"])
-    {'k': array([ 2., -2.])}
-    """
-    return {path: np.sign(value) * value.std() if path in paths else value for path, value in initial.items()}
+
+def rates(spec: ImpSpec, engine: "Engine") -> dict[str, float]:
+    """Assign each layer its prune rate."""
+    return pruning.layer_rates(
+        engine.shapes(), spec.scope, spec.prune_rate, spec.output_prune_rate, spec.conv_prune_rate
+    )
 
 
 def number_of_rounds(spec: ImpSpec, engine: "Engine") -> int:
@@ -115,8 +118,7 @@ def number_of_rounds(spec: ImpSpec, engine: "Engine") -> int:
     if spec.target_density is None:
         return spec.rounds
     sizes = {path: int(np.prod(shape)) for path, shape in engine.shapes().items()}
-    rates = pruning.layer_rates(engine.paths, spec.scope, spec.prune_rate, spec.output_prune_rate)
     try:
-        return schedules.rounds_to_density(sizes, rates, spec.scope, spec.target_density)
+        return schedules.rounds_to_density(sizes, rates(spec, engine), spec.scope, spec.target_density)
     except ValueError as error:
         raise BadInput(str(error)) from error

@@ -20,23 +20,26 @@ def slot_names(spec: Spec) -> tuple[str, ...]:
 
 
 def update(
-    spec: Spec, step: tf.Tensor, weight: tf.Tensor, gradient: tf.Tensor, slots: Slots
+    spec: Spec, rate: tf.Tensor, step: tf.Tensor, weight: tf.Tensor, gradient: tf.Tensor, slots: Slots
 ) -> tuple[tf.Tensor, Slots]:
     """Return a variable and its slots after one step.
 
     Args:
-        spec: optimizer, learning rate and momentum.
+        spec: optimizer and momentum.
+        rate: float32 learning rate of this step.
         step: float32 number of this step since the slots were 0, from 1.
         weight: of any shape.
         gradient: of the same shape.
         slots: {name: tensor of the same shape}.
     """
     if spec.optimizer == "adam":
-        return adam(spec.learning_rate, step, weight, gradient, slots)
-    return sgd(spec.learning_rate, spec.momentum, spec.nesterov, weight, gradient, slots)
+        return adam(rate, step, weight, gradient, slots)
+    return sgd(rate, spec.momentum, spec.nesterov, weight, gradient, slots)
 
 
-def adam(rate: float, step: tf.Tensor, weight: tf.Tensor, gradient: tf.Tensor, slots: Slots) -> tuple[tf.Tensor, Slots]:
+def adam(
+    rate: tf.Tensor, step: tf.Tensor, weight: tf.Tensor, gradient: tf.Tensor, slots: Slots
+) -> tuple[tf.Tensor, Slots]:
     """Do a step of Adam (Kingma & Ba 2015, arXiv 1412.6980, algorithm 1 in the form of its section 2's last remark)."""
     momentum = slots["momentum"] + (gradient - slots["momentum"]) * (1 - BETA_1)
     velocity = slots["velocity"] + (gradient * gradient - slots["velocity"]) * (1 - BETA_2)
@@ -46,10 +49,19 @@ def adam(rate: float, step: tf.Tensor, weight: tf.Tensor, gradient: tf.Tensor, s
 
 
 def sgd(
-    rate: float, momentum: float, nesterov: bool, weight: tf.Tensor, gradient: tf.Tensor, slots: Slots
+    rate: tf.Tensor, momentum: float, nesterov: bool, weight: tf.Tensor, gradient: tf.Tensor, slots: Slots
 ) -> tuple[tf.Tensor, Slots]:
     """Do a step of SGD, with Nesterov's momentum if asked (Sutskever et al. 2013, equations 3 and 4)."""
     if not momentum:
         return weight - rate * gradient, {}
     moved = slots["momentum"] * momentum - rate * gradient
     return weight + (moved * momentum - rate * gradient if nesterov else moved), {"momentum": moved}
+
+
+def penalised(spec: Spec, weight: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+    """Add the gradient of the penalties ``weight_decay / 2 · |w|²`` and ``l1_penalty · |w|`` to that of the loss."""
+    if spec.weight_decay:
+        gradient = gradient + spec.weight_decay * weight
+    if spec.l1_penalty:
+        gradient = gradient + spec.l1_penalty * tf.sign(weight)
+    return gradient

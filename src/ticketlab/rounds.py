@@ -7,14 +7,17 @@ import importlib.metadata
 import json
 import platform
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ticketlab import masks, storage
 from ticketlab.errors import TicketlabError
 from ticketlab.masks import Arrays
-from ticketlab.spec import ImpSpec
+from ticketlab.spec import Spec
 from ticketlab.storage import Record, Run
 
 if TYPE_CHECKING:
@@ -26,26 +29,57 @@ PARTIAL_SECONDS = 60.0  # a killed process loses at most about so much work
 PACKAGES = ("ticketlab", "tensorflow", "keras", "numpy", "h5py")
 
 
-def train_round(
-    spec: ImpSpec, engine: "Engine", run: Run, seed: int, round: int, weights: Arrays, mask: Arrays, report: Report
-) -> Record:
-    """Train a ticket from its start, or from where a killed process had come to, and write the round's file."""
-    from ticketlab.training import Checkpoint, train
+@dataclass(frozen=True)
+class Ticket:
+    """What a round starts from, and how it trains.
 
+    Attributes:
+        weights: {path: array}, zero where masked.
+        masks: {path: bool array}.
+        iteration: at which it begins, counted from the beginning of round 0.
+        learning_rates: of the iterations from its first argument to its second.
+        trained: whether it is trained at all; if not, the round tells what the weights are worth as they are.
+    """
+
+    weights: Arrays
+    masks: Arrays
+    iteration: int
+    learning_rates: Callable[[int, int], np.ndarray]
+    trained: bool = True
+
+
+def train_round(
+    spec: Spec,
+    engine: "Engine",
+    run: Run,
+    seed: int,
+    round: int,
+    start: Ticket,
+    report: Report,
+    keep_at: int = 0,
+) -> Record:
+    """Train a ticket from its start, or from where a killed process had come to, and write the round's file.
+
+    In round 0, the weights at the iteration `keep_at` are kept as those that later rounds rewind to.
+    """
+    from ticketlab.training import Checkpoint, train
+    from ticketlab.variables import chained
+
+    weights, mask = start.weights, start.masks
     engine.load(weights, mask)
     _, untrained_accuracy = engine.evaluate("test")
-    start = spec.rewind_iteration if round else 0
     partial, described = run.partial_path(seed, round), json.dumps(spec.described())
     done = train(
         engine,
-        find_partial(spec, run, seed, round, report) or Checkpoint(start, weights),
+        find_partial(spec, run, seed, round, report) or Checkpoint(start.iteration, weights),
         mask,
         seed=seed,
-        stop=spec.iterations,
+        stop=spec.iterations if start.trained else start.iteration,
         batch_size=spec.batch_size,
         eval_every=spec.eval_every,
+        rates=start.learning_rates,
         patience=spec.patience,
-        keep_at=spec.rewind_iteration if round == 0 else None,
+        keep_at=keep_at if round == 0 else None,
         report=lambda state: report("evaluation", _evaluation_facts(spec, round, mask, state)),
         save=lambda state: save_partial(partial, {"spec": described, "seed": seed, "round": round}, state),
         save_every=PARTIAL_SECONDS,
@@ -59,6 +93,7 @@ def train_round(
         "seed": seed,
         "round": round,
         "density": masks.density(mask),
+        "chain": chained(engine.model),
         "seconds": done.seconds,
         "versions": json.dumps(versions()),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -77,7 +112,7 @@ def train_round(
     return run.round(seed, round)
 
 
-def find_round(spec: ImpSpec, run: Run, seed: int, round: int, report: Report) -> Record | None:
+def find_round(spec: Spec, run: Run, seed: int, round: int, report: Report) -> Record | None:
     """Return a complete round of this spec if it is on disk; set a damaged one aside and report it."""
     path = run.path(seed, round)
     record = _readable(path, report)
@@ -87,7 +122,7 @@ def find_round(spec: ImpSpec, run: Run, seed: int, round: int, report: Report) -
     return record
 
 
-def find_partial(spec: ImpSpec, run: Run, seed: int, round: int, report: Report) -> "Checkpoint | None":
+def find_partial(spec: Spec, run: Run, seed: int, round: int, report: Report) -> "Checkpoint | None":
     """Return where a killed process had come to, if it left anything."""
     from ticketlab.training import Checkpoint
 
@@ -126,7 +161,7 @@ def _readable(path: Path, report: Report) -> Record | None:
         return None
 
 
-def _belongs(record: Record, spec: ImpSpec, seed: int, round: int) -> None:
+def _belongs(record: Record, spec: Spec, seed: int, round: int) -> None:
     """Make sure that a file is what its name says. Raises TicketlabError."""
     found = record.attributes
     differing = storage.differences(json.loads(found["spec"]), spec)
@@ -134,7 +169,7 @@ def _belongs(record: Record, spec: ImpSpec, seed: int, round: int) -> None:
         raise TicketlabError(f"{record.path} belongs elsewhere ({differing or 'another seed or round'}): move it away")
 
 
-def _evaluation_facts(spec: ImpSpec, round: int, mask: Arrays, state: "Checkpoint") -> dict[str, Any]:
+def _evaluation_facts(spec: Spec, round: int, mask: Arrays, state: "Checkpoint") -> dict[str, Any]:
     iteration, loss, accuracy, _ = state.history[-1]
     return {
         "round": round,

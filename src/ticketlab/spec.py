@@ -2,20 +2,25 @@
 
 One field is one flag (cli.py makes it), one entry of the metadata in every file, and one part of the run key. A field
 that does not change the numbers of a round (how many rounds, say) is marked ``key=False`` and stays out of the key.
-The key leaves out defaults: a new field's default must therefore be the old behaviour.
+The key leaves out defaults: a new field's default must therefore be the old behaviour. What each kind of experiment adds
+to these fields stands in kinds.py.
 """
 
 import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, ClassVar, Self, get_args
+from pathlib import PurePath
+from typing import Any, ClassVar, Self, get_args, get_origin
+
+import numpy as np
 
 from ticketlab.errors import BadInput
-from ticketlab.pruning import CRITERIA, SCOPES
+from ticketlab.schedules import SCHEDULES, ScheduleSettings, learning_rates
 
 OPTIMIZERS = ("adam", "sgd")
-WEIGHTS_FROM = ("rewind", "fresh", "final", "signed_constant")
+ACTIVATIONS = ("relu", "tanh", "sigmoid", "gelu")
+INITIALISERS = ("glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "lecun_normal", "lecun_uniform")
 
 
 def option(default: Any, group: str, help: str, *, choices=None, valid=None, key=True, excludes=None) -> Any:
@@ -38,7 +43,13 @@ POSITIVE = (lambda value: value > 0, "greater than 0")
 NOT_NEGATIVE = (lambda value: value >= 0, "0 or greater")
 OPEN_UNIT = (lambda value: 0 < value < 1, "in (0, 1)")
 HALF_OPEN_UNIT = (lambda value: 0 <= value < 1, "in [0, 1)")
+UNIT = (lambda value: 0 < value <= 1, "in (0, 1]")
+INCREASING = (lambda value: all(a < b for a, b in zip((0, *value), value, strict=False)), "greater than 0 and increasing")
 NAME = (lambda value: re.fullmatch(r"\w[\w.-]{0,99}", value), "a name of letters, digits, `_`, `.` and `-`")
+NETWORK = (
+    lambda value: NAME[0](value) or re.fullmatch(r".*\.py:[^\W\d]\w*", value),
+    "a network's name or path/to/file.py:function",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,13 +59,30 @@ class Spec:
     kind: ClassVar[str]
 
     dataset: str = option("mnist", "data and network", "name of the data set", valid=NAME)
-    network: str = option("lenet_300_100", "data and network", "name of the network", valid=NAME)
+    network: str = option(
+        "lenet_300_100",
+        "data and network",
+        "lenet_300_100, lenet5, conv2, conv4, conv6, resnet20, fcn_<units>_<units>_… or path/to/file.py:function",
+        valid=NETWORK,
+    )
+    activation: str = option("relu", "data and network", "of the hidden layers", choices=ACTIVATIONS)
+    initialiser: str = option("glorot_normal", "data and network", "of the kernels", choices=INITIALISERS)
     iterations: int = option(8000, "training", "optimizer steps of one training", valid=POSITIVE)
     batch_size: int = option(60, "training", "samples of one optimizer step", valid=POSITIVE)
     optimizer: str = option("adam", "training", "optimizer", choices=OPTIMIZERS)
     learning_rate: float = option(1.2e-3, "training", "learning rate", valid=POSITIVE)
+    schedule: str = option("constant", "training", "how the learning rate changes", choices=tuple(SCHEDULES))
+    schedule_steps: tuple[int, ...] = option(
+        (), "training", "iterations at which the schedule `step` multiplies the rate", valid=INCREASING
+    )
+    schedule_factor: float = option(0.1, "training", "by which it multiplies the rate", valid=POSITIVE)
+    warmup: int = option(0, "training", "iterations in which the rate climbs linearly from 0", valid=NOT_NEGATIVE)
     momentum: float = option(0.0, "training", "momentum of SGD", valid=HALF_OPEN_UNIT)
     nesterov: bool = option(False, "training", "Nesterov momentum of SGD")
+    weight_decay: float = option(
+        0.0, "training", "L2 penalty: so many times a kernel's weight is added to its gradient", valid=NOT_NEGATIVE
+    )
+    l1_penalty: float = option(0.0, "training", "L1 penalty: the same with the weight's sign", valid=NOT_NEGATIVE)
     eval_every: int = option(
         100, "training", "iterations between two evaluations on the validation set", valid=POSITIVE
     )
@@ -70,31 +98,43 @@ class Spec:
             object.__setattr__(self, each.name, _checked(each, getattr(self, each.name)))
         if self.optimizer == "adam" and (self.momentum or self.nesterov):
             name = "momentum" if self.momentum else "nesterov"
-            raise _error(name, "left out with the optimizer adam", getattr(self, name))
+            raise refused(name, "left out with the optimizer adam", getattr(self, name))
         if self.nesterov and not self.momentum:
-            raise _error("momentum", "greater than 0 with `nesterov`", self.momentum)
+            raise refused("momentum", "greater than 0 with `nesterov`", self.momentum)
+        if bool(self.schedule_steps) != (self.schedule == "step"):
+            expected = "given with" if self.schedule == "step" else "left out without"
+            raise refused("schedule_steps", f"{expected} the schedule step", self.schedule_steps)
+        if self.schedule != "step" and self.schedule_factor != 0.1:
+            raise refused("schedule_factor", "left out without the schedule step", self.schedule_factor)
+        if max(self.schedule_steps, default=0) >= self.iterations:
+            raise refused("schedule_steps", f"less than `iterations`={self.iterations}", self.schedule_steps)
+        if self.warmup > self.iterations:
+            raise refused("warmup", f"at most `iterations`={self.iterations}", self.warmup)
+
+    def learning_rates(self, start: int, stop: int) -> np.ndarray:
+        """Return the learning rates of the iterations from `start` to `stop`, (stop − start,) float32."""
+        settings = ScheduleSettings(self.iterations, self.warmup, self.schedule_steps, self.schedule_factor)
+        return learning_rates(self.schedule, self.learning_rate, settings, start, stop)
 
     def described(self) -> dict[str, Any]:
-        """Return the fields that determine the numbers, defaults included: the metadata of every file."""
-        return {each.name: getattr(self, each.name) for each in fields(self) if each.metadata["key"]}
+        """Return the fields that determine the numbers, defaults included: the metadata of every file.
+
+        Of a network of one's own, the file's name stands there without its folder.
+        """
+        values = {each.name: getattr(self, each.name) for each in fields(self) if each.metadata["key"]}
+        return values | {"network": PurePath(self.network).name}
 
     def key(self) -> str:
-        """Return ten hexadecimal digits that name this run among all others of its kind.
-
-        >>> len(ImpSpec().key()), ImpSpec().key() == ImpSpec(rounds=3).key() != ImpSpec(batch_size=64).key()
-        (10, True)
-        """
-        chosen = {
-            each.name: getattr(self, each.name)
-            for each in fields(self)
-            if each.metadata["key"] and getattr(self, each.name) != each.default
-        }
+        """Return ten hexadecimal digits that name this run among all others of its kind."""
+        defaults = {each.name: each.default for each in fields(self)}
+        chosen = {name: value for name, value in self.described().items() if value != defaults[name]}
         text = json.dumps({"kind": self.kind, **chosen}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:10]
 
     def folder_name(self) -> str:
         """Return the name of the run's folder, ``<kind>-<dataset>-<network>-<key>``."""
-        return f"{self.kind}-{self.dataset}-{self.network}-{self.key()}"
+        network = re.sub(r"[^\w.-]", "_", PurePath(self.network).name.replace(".py:", "."))
+        return f"{self.kind}-{self.dataset}-{network}-{self.key()}"
 
     def to_json(self) -> str:
         """Write all fields as JSON."""
@@ -102,11 +142,7 @@ class Spec:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read a spec back. Raises BadInput on fields of another version and on bad values.
-
-        >>> ImpSpec.from_json(ImpSpec(prune_rate=0.5).to_json()) == ImpSpec(prune_rate=0.5)
-        True
-        """
+        """Read a spec back. Raises BadInput on fields of another version and on bad values."""
         values = json.loads(text)
         unknown = sorted(set(values) - {each.name for each in fields(cls)})
         if unknown:
@@ -114,52 +150,10 @@ class Spec:
         return cls(**values)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ImpSpec(Spec):
-    """Iterative magnitude pruning with rewinding (Frankle & Carbin 2019, arXiv 1803.03635)."""
-
-    kind: ClassVar[str] = "imp"
-
-    rounds: int = option(16, "pruning", "rounds of pruning after the dense round 0", valid=NOT_NEGATIVE, key=False)
-    target_density: float | None = option(
-        None,
-        "pruning",
-        "prune until the density is at most this, in place of --rounds",
-        valid=(lambda value: 0 < value <= 1, "in (0, 1]"),
-        key=False,
-        excludes="rounds",
-    )
-    criterion: str = option("large_final", "pruning", "scores by which weights are kept", choices=tuple(CRITERIA))
-    scope: str = option("layer", "pruning", "compare scores within each layer or over all of them", choices=SCOPES)
-    prune_rate: float = option(0.2, "pruning", "share of the kept weights that each round prunes", valid=OPEN_UNIT)
-    output_prune_rate: float | None = option(
-        None, "pruning", "the same for the output layer in the scope `layer`; half of --prune-rate if left out",
-        valid=HALF_OPEN_UNIT,
-    )  # fmt: skip
-    weights_from: str = option(
-        "rewind",
-        "rewinding",
-        "what kept weights go back to: the state at --rewind-iteration; a fresh draw in every round (random "
-        "reinitialisation all along the chain, so from round 2 on its masks are its own); the final weights "
-        "(fine-tuning); the sign of the initial weight times its layer's standard deviation",
-        choices=WEIGHTS_FROM,
-    )
-    rewind_iteration: int = option(
-        0, "rewinding", "iteration of round 0 that `rewind` goes back to; 0 = initial weights", valid=NOT_NEGATIVE
-    )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.scope == "global" and self.output_prune_rate is not None:
-            raise _error("output_prune_rate", "left out in the scope `global`", self.output_prune_rate)
-        if self.rewind_iteration >= self.iterations:
-            raise _error("rewind_iteration", f"less than `iterations`={self.iterations}", self.rewind_iteration)
-        if self.rewind_iteration and self.weights_from != "rewind":
-            raise _error("rewind_iteration", f"0 with `weights_from`={self.weights_from}", self.rewind_iteration)
-
-
 def value_type(annotation: Any) -> type:
-    """Return the plain type behind an annotation: int for ``int | None``."""
+    """Return the plain type behind an annotation: int for ``int | None``, tuple for ``tuple[int, ...]``."""
+    if get_origin(annotation) is tuple:
+        return tuple
     return next((kind for kind in get_args(annotation) if kind is not type(None)), annotation)
 
 
@@ -170,17 +164,22 @@ def _checked(each: Any, value: Any) -> Any:
     kind = value_type(each.type)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
+    if kind is tuple and isinstance(value, list):  # as JSON stores it
+        value = tuple(value)
     if type(value) is not kind:
-        raise _error(each.name, f"of type {kind.__name__}", value)
+        raise refused(each.name, f"of type {kind.__name__}", value)
+    if kind is tuple and any(type(number) is not int for number in value):
+        raise refused(each.name, "whole numbers", value)
     if kind is float and value - value != 0:
-        raise _error(each.name, "a finite number", value)
+        raise refused(each.name, "a finite number", value)
     choices, valid = each.metadata["choices"], each.metadata["valid"]
     if choices and value not in choices:
-        raise _error(each.name, f"one of {', '.join(choices)}", value)
+        raise refused(each.name, f"one of {', '.join(choices)}", value)
     if valid and not valid[0](value):
-        raise _error(each.name, valid[1], value)
+        raise refused(each.name, valid[1], value)
     return value
 
 
-def _error(name: str, expected: str, received: Any) -> BadInput:
+def refused(name: str, expected: str, received: Any) -> BadInput:
+    """Make the error that a field must be something else, in Keras's form."""
     return BadInput(f"`{name}` must be {expected}. Received: {name}={received}")

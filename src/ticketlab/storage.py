@@ -6,13 +6,11 @@ The layout stands in docs/design.md, section 4.
 
 import contextlib
 import errno
-import fcntl
 import io
 import itertools
 import json
 import os
 import re
-import time
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -22,11 +20,11 @@ import h5py
 import numpy as np
 
 from ticketlab.errors import BadInput, TicketlabError, WriteFailed
+from ticketlab.locks import held
 from ticketlab.spec import Spec
 
 FORMAT = 1
 GZIP_LEVEL = 2
-LOCK_SECONDS = 15.0
 ELSEWHERE = "move it away, or choose another --models-dir"
 
 Groups = Mapping[str, Mapping[str, np.ndarray]]
@@ -198,6 +196,26 @@ class Run:
         if self.description.get("data_sha256") != data_digest:
             raise BadInput(f"{self.folder} was computed on other data of the name `{spec.dataset}`: {ELSEWHERE}")
 
+    def keep_network(self, network: Mapping[str, Any]) -> None:
+        """Keep the network's architecture as network.json, or make sure that it is the one that the run began with.
+
+        Args:
+            network: what `json` can write, under "model", and under "keras" the version that described it so; another
+                version may describe the same network otherwise.
+
+        Raises:
+            BadInput: if it is another one.
+        """
+        path = self.folder / "network.json"
+        if not path.exists():
+            write_bytes(path, json.dumps(network, indent=1).encode())
+        try:
+            began = json.loads(path.read_text())
+        except (OSError, ValueError) as error:
+            raise BadInput(f"{path} must be readable JSON. Received: {error}") from error
+        if began["keras"] == network["keras"] and began["model"] != network["model"]:
+            raise BadInput(f"{self.folder} was computed with another network of that name: {ELSEWHERE}")
+
     def seeds(self) -> list[int]:
         """List the seeds that have a folder."""
         return _numbers(self.folder, r"seed_(\d+)")
@@ -230,13 +248,7 @@ class Run:
             TicketlabError: if another process keeps working on this seed.
         """
         folder = self.folder / f"seed_{seed}"
-        try:
-            folder.mkdir(exist_ok=True)
-            lock = open(folder / ".lock", "w")  # noqa: SIM115, the lock outlives this block
-        except OSError as error:
-            raise WriteFailed(f"cannot write into {folder}: {error.strerror}") from error
-        with lock:
-            _wait_for(lock, f"seed {seed} of {self.folder} is being computed by another process")
+        with held(folder, f"seed {seed} of {self.folder} is being computed by another process"):
             for stale in folder.glob(".*.tmp"):
                 stale.unlink(missing_ok=True)
             yield
@@ -254,19 +266,6 @@ def set_aside(path: Path) -> Path:
     """Rename a damaged file to the first free ``<name>.damaged-<i>`` and return that name."""
     names = (path.with_name(f"{path.name}.damaged-{number}") for number in itertools.count(1))
     return path.rename(next(name for name in names if not name.exists()))
-
-
-def _wait_for(lock: Any, otherwise: str) -> None:
-    deadline = time.monotonic() + LOCK_SECONDS
-    while True:
-        try:
-            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise TicketlabError(otherwise) from None
-            time.sleep(0.2)
-        except OSError:
-            return None  # a file system without locks
 
 
 def _numbers(folder: Path, pattern: str) -> list[int]:

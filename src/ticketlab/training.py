@@ -26,7 +26,7 @@ class Trainer(Protocol):
     train_indices: np.ndarray
 
     def load(self, weights: Arrays, masks: Arrays, optimizer: Arrays | None = None) -> None: ...  # noqa: D102
-    def train(self, order: np.ndarray) -> float: ...  # noqa: D102
+    def train(self, order: np.ndarray, rates: np.ndarray) -> float: ...  # noqa: D102
     def evaluate(self, part: str) -> tuple[float, float]: ...  # noqa: D102
     def weights(self) -> dict[str, np.ndarray]: ...  # noqa: D102
     def optimizer_state(self) -> dict[str, np.ndarray]: ...  # noqa: D102
@@ -73,6 +73,7 @@ def train(
     stop: int,
     batch_size: int,
     eval_every: int,
+    rates: Callable[[int, int], np.ndarray],
     patience: int | None = None,
     keep_at: int | None = None,
     report: Callable[[Checkpoint], None] = lambda checkpoint: None,
@@ -88,9 +89,10 @@ def train(
         begin: where to begin; its iteration also says which batches come first.
         masks: {path: bool array}.
         seed: of the replicate, for the data order.
-        stop: the last iteration.
+        stop: the last iteration; where it is the first as well, the weights are evaluated as they are.
         batch_size: samples of one step.
         eval_every: iterations between two evaluations.
+        rates: learning rates of the iterations from its first argument to its second.
         patience: end after so many evaluations without a new minimum of the validation loss.
         keep_at: iteration whose weights are remembered as `kept`.
         report: called after every evaluation; the checkpoint it gets has no new weights.
@@ -103,15 +105,17 @@ def train(
     engine.load(begin.weights, masks, begin.optimizer)
     state, started = begin, time.perf_counter()
     saved, position, loss = started, begin.iteration, 0.0
-    evaluations = set(evaluation_iterations(begin.iteration, stop, eval_every)) if begin.iteration < stop else set()
+    left = begin.iteration < stop or not begin.history
+    evaluations = set(evaluation_iterations(begin.iteration, stop, eval_every)) if left else set()
     for pause in sorted(evaluations | ({keep_at} if keep_at and keep_at > begin.iteration else set())):
-        loss += engine.train(batches(engine.train_indices, batch_size, seed, position, pause))
+        order = batches(engine.train_indices, batch_size, seed, position, pause)
+        loss += engine.train(order, rates(position, pause))
         position = pause
         if position == keep_at:
             state = replace(state, kept=engine.weights())
         if position not in evaluations:
             continue
-        row = (position, *engine.evaluate("validation"), loss / (position - state.iteration))
+        row = (position, *engine.evaluate("validation"), loss / max(1, position - state.iteration))
         if not math.isfinite(row[1]):
             raise Diverged(f"training diverged: the validation loss is {row[1]} at iteration {position}")
         improved = not state.history or row[1] < state.early_stop()[1]

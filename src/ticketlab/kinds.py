@@ -1,0 +1,123 @@
+"""The kinds of experiments: the fields that each adds to those of spec.py, and what these forbid together."""
+
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
+from ticketlab.controls import CONTROLS
+from ticketlab.densities import DISTRIBUTIONS
+from ticketlab.pruning import CRITERIA, SCOPES
+from ticketlab.saliency import SALIENCIES
+from ticketlab.spec import HALF_OPEN_UNIT, INCREASING, NOT_NEGATIVE, OPEN_UNIT, POSITIVE, UNIT, Spec, option, refused
+
+WEIGHTS_FROM = ("rewind", "fresh", "final", "signed_constant", "shuffled_weights")
+SCHEDULE_FROM = ("rewind", "final")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PruningSpec(Spec):
+    """Rounds of falling density, of which round 0 is dense."""
+
+    rounds: int = option(16, "pruning", "rounds of pruning after the dense round 0", valid=NOT_NEGATIVE, key=False)
+    target_density: float | None = option(
+        None,
+        "pruning",
+        "prune until the density is at most this, in place of --rounds",
+        valid=UNIT,
+        key=False,
+        excludes="rounds",
+    )
+    only_rounds: tuple[int, ...] = option(
+        (), "pruning", "of rounds that do not rest on each other, these only", valid=INCREASING, key=False
+    )
+    prune_rate: float = option(0.2, "pruning", "share of the kept weights that each round prunes", valid=OPEN_UNIT)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImpSpec(PruningSpec):
+    """Iterative magnitude pruning with rewinding (Frankle & Carbin 2019, arXiv 1803.03635).
+
+    >>> len(ImpSpec().key()), ImpSpec().key() == ImpSpec(rounds=3).key() != ImpSpec(batch_size=64).key()
+    (10, True)
+    >>> ImpSpec.from_json(ImpSpec(prune_rate=0.5).to_json()) == ImpSpec(prune_rate=0.5)
+    True
+    """
+
+    kind: ClassVar[str] = "imp"
+
+    criterion: str = option("large_final", "pruning", "scores by which weights are kept", choices=tuple(CRITERIA))
+    scope: str = option("layer", "pruning", "compare scores within each layer or over all of them", choices=SCOPES)
+    conv_prune_rate: float | None = option(
+        None, "pruning", "the rate of convolutions in the scope `layer`; --prune-rate if left out",
+        valid=HALF_OPEN_UNIT,
+    )  # fmt: skip
+    output_prune_rate: float | None = option(
+        None, "pruning", "the rate of the output layer in the scope `layer`; half of --prune-rate if left out",
+        valid=HALF_OPEN_UNIT,
+    )  # fmt: skip
+    weights_from: str = option(
+        "rewind",
+        "rewinding",
+        "what kept weights go back to: the state at --rewind-iteration; a fresh draw in every round (random "
+        "reinitialisation all along the chain, so from round 2 on its masks are its own); their final values; the "
+        "sign of that state times its layer's standard deviation; its values shuffled among a layer's kept weights",
+        choices=WEIGHTS_FROM,
+    )
+    rewind_iteration: int = option(
+        0, "rewinding", "iteration of round 0 that rounds go back to; 0 = initial weights", valid=NOT_NEGATIVE
+    )
+    schedule_from: str = option(
+        "rewind",
+        "rewinding",
+        "the learning rates of the pruned rounds: those from --rewind-iteration on, or the last one all the time",
+        choices=SCHEDULE_FROM,
+    )
+    branch: str | None = option(
+        None,
+        "controls",
+        "in place of a run, a control computed from the rounds of this run, which must be finished: kept beside it",
+        choices=tuple(CONTROLS),
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("output_prune_rate", "conv_prune_rate"):
+            if self.scope == "global" and getattr(self, name) is not None:
+                raise refused(name, "left out in the scope `global`", getattr(self, name))
+        if self.rewind_iteration >= self.iterations:
+            raise refused("rewind_iteration", f"less than `iterations`={self.iterations}", self.rewind_iteration)
+        if self.rewind_iteration and self.weights_from == "fresh":
+            raise refused("rewind_iteration", "0 with `weights_from`=fresh", self.rewind_iteration)
+        if self.schedule_from == "final" and self.schedule == "cosine":
+            raise refused("schedule_from", "rewind with the schedule cosine, which ends near 0", self.schedule_from)
+        if self.only_rounds and not self.branch:
+            raise refused("only_rounds", "given with a `branch`, since rounds rest on those before", self.only_rounds)
+
+    def trunk(self) -> Self:
+        """Return the spec of the run that a branch belongs to."""
+        return replace(self, branch=None, only_rounds=())
+
+    def folder_name(self) -> str:
+        """Return the name of the run's folder; a branch's is that of its run and the branch's name."""
+        return f"{self.trunk().folder_name()}-{self.branch}" if self.branch else super().folder_name()
+
+
+@dataclass(frozen=True, kw_only=True)
+class BeforeSpec(PruningSpec):
+    """Pruning before training; round r has the density ``(1 − prune_rate)^r`` (compared in arXiv 2009.08576)."""
+
+    kind: ClassVar[str] = "before_training"
+
+    method: str = option("snip", "pruning", "scores by which initial weights are kept", choices=tuple(SALIENCIES))
+    distribution: str = option(
+        "global",
+        "pruning",
+        "compare scores over all layers, or within layers of these densities",
+        choices=("global", *DISTRIBUTIONS),
+    )
+    scoring_steps: int | None = option(
+        None, "pruning", "steps in which a mask is found, scored anew in each; the method's own number if left out",
+        valid=POSITIVE,
+    )  # fmt: skip
+    scoring_samples: int = option(
+        100, "pruning", "training samples whose loss snip and grasp differentiate", valid=POSITIVE
+    )
