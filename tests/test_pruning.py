@@ -6,19 +6,21 @@ import numpy as np
 import pytest
 
 from ticketlab import masks, schedules
-from ticketlab.pruning import CRITERIA, SCOPES, drop_lowest, layer_rates, prune, prune_count
+from ticketlab.pruning import CRITERIA, SCOPES, drop_lowest, keep, layer_rates, prune, prune_count
 
 SHAPES = {"dense_1/kernel": (30, 20), "conv/kernel": (3, 3, 4, 5), "dense_2/kernel": (20, 7)}
-RATES = {"layer": layer_rates(list(SHAPES), "layer", 0.2), "global": layer_rates(list(SHAPES), "global", 0.2)}
+RATES = {"layer": layer_rates(SHAPES, "layer", 0.2), "global": layer_rates(SHAPES, "global", 0.2)}
 
 
 def chain(criterion: str, scope: str, rounds: int, weights) -> list[dict]:
-    """Prune `rounds` times, with weights from a function of the round."""
+    """Prune `rounds` times, with weights from a function of the round; those of round −1 are the initial ones."""
+    initial = weights(-1)
     chained = [masks.all_kept(weights(0), SHAPES)]
     for round in range(rounds):
         final = masks.apply(weights(round), chained[-1])
         rng = np.random.default_rng(round)
-        chained.append(prune(chained[-1], final, final, criterion=criterion, scope=scope, rates=RATES[scope], rng=rng))
+        settings = {"criterion": criterion, "scope": scope, "rates": RATES[scope], "rng": rng}
+        chained.append(prune(chained[-1], initial, final, **settings))
     return chained
 
 
@@ -58,10 +60,29 @@ def test_masks_are_nested(criterion, scope, weights):
 
 @everything
 def test_nothing_given_is_changed(criterion, scope, weights):
-    mask, final = masks.all_kept(weights(0), SHAPES), weights(0)
-    prune(mask, final, final, criterion=criterion, scope=scope, rates=RATES[scope], rng=np.random.default_rng(0))
+    mask, initial, final = masks.all_kept(weights(0), SHAPES), weights(-1), weights(0)
+    prune(mask, initial, final, criterion=criterion, scope=scope, rates=RATES[scope], rng=np.random.default_rng(0))
     assert masks.density(mask) == 1
+    assert all((initial[path] == weights(-1)[path]).all() for path in SHAPES)
     assert all((final[path] == weights(0)[path]).all() for path in SHAPES)
+
+
+@pytest.mark.parametrize(
+    ("criterion", "scores"),
+    [
+        ("large_final", [3.0, 0.5, 2.0, 0.1]),
+        ("small_final", [-3.0, -0.5, -2.0, -0.1]),
+        ("large_initial", [1.0, 1.0, 2.5, 0.2]),
+        ("small_initial", [-1.0, -1.0, -2.5, -0.2]),
+        ("large_initial_and_final", [1.0, 0.5, 2.0, 0.1]),
+        ("magnitude_increase", [2.0, -0.5, -0.5, -0.1]),
+        ("movement", [4.0, 0.5, 0.5, 0.3]),
+    ],
+)
+def test_criteria_are_those_of_zhou_et_al(criterion, scores):
+    """arXiv 1905.01067, table 1, by hand; the first and the last weight change their sign in training."""
+    initial, final = np.array([1.0, 1.0, -2.5, 0.2]), np.array([-3.0, 0.5, -2.0, -0.1])
+    np.testing.assert_allclose(CRITERIA[criterion](initial, final, np.random.default_rng(0)), scores)
 
 
 @pytest.mark.parametrize(
@@ -84,6 +105,21 @@ def test_ties_are_broken_by_index():
     assert drop_lowest(np.ones(4, bool), np.ones(4), 2).tolist() == [False, False, True, True]
 
 
+def test_layers_and_all_of_them_keep_the_highest_scores():
+    mask = {"a": np.array([True, True, False]), "b": np.array([[True, True]])}
+    scores = {"a": np.array([1.0, 4.0, 9.0]), "b": np.array([[2.0, 3.0]])}
+    within = keep(mask, scores, {"a": 1, "b": 1})
+    assert (within["a"].tolist(), within["b"].tolist()) == ([False, True, False], [[False, True]])
+    together = keep(mask, scores, 3)
+    assert (together["a"].tolist(), together["b"].tolist()) == ([False, True, False], [[True, True]])
+
+
+@pytest.mark.parametrize("counts", [4, -1, {"a": 4}])
+def test_more_than_there_is_cannot_be_kept(counts):
+    with pytest.raises(ValueError, match="0 to 3 here"):
+        keep({"a": np.array([True, True, False, True])}, {"a": np.ones(4)}, counts)
+
+
 def test_nan_scores_are_refused():
     with pytest.raises(ValueError, match="Received: NaN"):
         drop_lowest(np.ones(2, bool), np.array([1.0, np.nan]), 1)
@@ -99,10 +135,20 @@ def test_global_scope_compares_layers():
 
 
 def test_output_layer_has_half_the_rate_unless_told():
-    paths = ["first", "last"]
-    assert layer_rates(paths, "layer", 0.2) == {"first": 0.2, "last": 0.1}
-    assert layer_rates(paths, "layer", 0.2, 0.0) == {"first": 0.2, "last": 0.0}
-    assert layer_rates(paths, "global", 0.2) == {"first": 0.2, "last": 0.2}
+    shapes = {"first": (784, 300), "last": (300, 10)}
+    assert layer_rates(shapes, "layer", 0.2) == {"first": 0.2, "last": 0.1}
+    assert layer_rates(shapes, "layer", 0.2, 0.0) == {"first": 0.2, "last": 0.0}
+    assert layer_rates(shapes, "global", 0.2) == {"first": 0.2, "last": 0.2}
+
+
+def test_convolutions_have_their_own_rate_where_told():
+    """Frankle & Carbin 2019, figure 2: Conv-2 prunes convolutions by 10 %, dense layers by 20 %, the output by 10 %."""
+    shapes = {"conv": (3, 3, 3, 64), "line": (5, 3, 8), "dense": (256, 256), "output": (256, 10)}
+    expected = {"conv": 0.1, "line": 0.1, "dense": 0.2, "output": 0.1}
+    assert layer_rates(shapes, "layer", 0.2, conv_prune_rate=0.1) == expected
+    assert layer_rates(shapes, "layer", 0.2, 0.0, 0.0) == {"conv": 0.0, "line": 0.0, "dense": 0.2, "output": 0.0}
+    assert layer_rates({"conv": (3, 3, 1, 8)}, "layer", 0.2, conv_prune_rate=0.15) == {"conv": 0.1}
+    assert set(layer_rates(shapes, "global", 0.2, conv_prune_rate=0.1).values()) == {0.2}
 
 
 def test_densities_of_lenet_300_100():

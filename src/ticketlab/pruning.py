@@ -1,14 +1,16 @@
 """From trained weights to the next masks: scores × scope × rate, as pure functions of NumPy arrays.
 
-A criterion is a function ``(initial, final, rng) -> scores`` on one layer's arrays; the lowest scores are pruned.
-To add one: write the function, add its entry to `CRITERIA`. Does not know rounds or rewinding (lottery.py).
+A criterion is a function ``(initial, final, rng) -> scores`` on one layer's arrays, `initial` the weights at iteration
+0 whatever state the rounds rewind to; the lowest scores are pruned. The criteria are those of Zhou et al. 2019 (arXiv
+1905.01067, table 1). To add one: write the function, add its entry to `CRITERIA`. Does not know rounds or rewinding
+(lottery.py), nor scores that need a gradient (saliency.py).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
-from ticketlab.masks import Arrays
+from ticketlab.masks import Arrays, kept
 
 Criterion = Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray]
 
@@ -23,29 +25,81 @@ def small_final(initial: np.ndarray, final: np.ndarray, rng: np.random.Generator
     return -np.abs(final)
 
 
+def large_initial(initial: np.ndarray, final: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Score by |initial|: what training did is ignored."""
+    return np.abs(initial)
+
+
+def small_initial(initial: np.ndarray, final: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Score by −|initial|: the weights that began largest go."""
+    return -np.abs(initial)
+
+
+def large_initial_and_final(initial: np.ndarray, final: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Score by min(α|final|, |initial|) with α = 1: only what began and ended large stays."""
+    return np.minimum(np.abs(final), np.abs(initial))
+
+
+def magnitude_increase(initial: np.ndarray, final: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Score by |final| − |initial|: how far training moved a weight away from zero."""
+    return np.abs(final) - np.abs(initial)
+
+
+def movement(initial: np.ndarray, final: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Score by |final − initial|: how far training moved a weight, in either direction."""
+    return np.abs(final - initial)
+
+
 def random(initial: np.ndarray, final: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Score at random, whatever the weights."""
     return rng.random(final.shape)
 
 
-CRITERIA: dict[str, Criterion] = {"large_final": large_final, "small_final": small_final, "random": random}
+CRITERIA: dict[str, Criterion] = {
+    "large_final": large_final,
+    "small_final": small_final,
+    "large_initial": large_initial,
+    "small_initial": small_initial,
+    "large_initial_and_final": large_initial_and_final,
+    "magnitude_increase": magnitude_increase,
+    "movement": movement,
+    "random": random,
+}
 SCOPES = ("layer", "global")
 
 
 def layer_rates(
-    paths: list[str], scope: str, prune_rate: float, output_prune_rate: float | None = None
+    shapes: Mapping[str, tuple[int, ...]],
+    scope: str,
+    prune_rate: float,
+    output_prune_rate: float | None = None,
+    conv_prune_rate: float | None = None,
 ) -> dict[str, float]:
     """Assign each layer its rate.
 
-    In the scope "layer" the last layer (the output) prunes at half the rate of the others unless told otherwise
-    (Frankle & Carbin 2019, figure 2); in the scope "global" there is one rate.
+    In the scope "layer" convolutions have the rate `conv_prune_rate` where it is given, and the last layer (the output)
+    prunes at half of `prune_rate` unless told otherwise (Frankle & Carbin 2019, figure 2); in the scope "global" there
+    is one rate, `prune_rate`.
 
-    >>> layer_rates(["dense_1/kernel", "dense_2/kernel"], "layer", 0.2)
-    {'dense_1/kernel': 0.2, 'dense_2/kernel': 0.1}
+    Args:
+        shapes: {path: shape of the kernel}, in the network's order; a kernel of more than two axes is a convolution's.
+        scope: a name of `SCOPES`.
+        prune_rate: share of the kept weights that goes in a round.
+        output_prune_rate: the same for the last layer.
+        conv_prune_rate: the same for convolutions.
+
+    >>> shapes = {"conv/kernel": (3, 3, 1, 64), "dense_1/kernel": (784, 300), "dense_2/kernel": (300, 10)}
+    >>> layer_rates(shapes, "layer", 0.2, conv_prune_rate=0.15)
+    {'conv/kernel': 0.15, 'dense_1/kernel': 0.2, 'dense_2/kernel': 0.1}
+    >>> layer_rates(shapes, "global", 0.2)
+    {'conv/kernel': 0.2, 'dense_1/kernel': 0.2, 'dense_2/kernel': 0.2}
     """
-    rates = dict.fromkeys(paths, prune_rate)
-    if scope == "layer":
-        rates[paths[-1]] = prune_rate / 2 if output_prune_rate is None else output_prune_rate
+    rates = dict.fromkeys(shapes, prune_rate)
+    if scope == "global":
+        return rates
+    if conv_prune_rate is not None:
+        rates |= {path: conv_prune_rate for path, shape in shapes.items() if len(shape) > 2}
+    rates[list(shapes)[-1]] = prune_rate / 2 if output_prune_rate is None else output_prune_rate
     return rates
 
 
@@ -82,6 +136,44 @@ def drop_lowest(mask: np.ndarray, scores: np.ndarray, count: int) -> np.ndarray:
     return smaller
 
 
+def score(
+    criterion: str, paths: Iterable[str], initial: Arrays, final: Arrays, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """Score the weights of the layers named by `paths`, in this order.
+
+    >>> score("movement", ["k"], {"k": np.array([1.0, -1.0])}, {"k": np.array([1.5, 1.0])}, np.random.default_rng(0))
+    {'k': array([0.5, 2. ])}
+    """
+    return {path: CRITERIA[criterion](initial[path], final[path], rng) for path in paths}
+
+
+def keep(masks: Arrays, scores: Arrays, counts: Mapping[str, int] | int) -> dict[str, np.ndarray]:
+    """Keep the highest scores among the kept weights; among equals the higher index stays.
+
+    Args:
+        masks: the present masks, {path: bool array}; the result is nested in them.
+        scores: {path: floats of the same shape}; those of masked positions are ignored.
+        counts: how many weights each layer keeps, {path: count}, scores compared within layers; or one number, how many
+            weights all layers keep together, scores compared over all of them.
+
+    Raises:
+        ValueError: where more is to be kept than there is, or a kept position's score is NaN.
+
+    >>> masks = {"a": np.array([True, True]), "b": np.array([True, False])}
+    >>> scores = {"a": np.array([1.0, 2.0]), "b": np.array([3.0, 9.0])}
+    >>> keep(masks, scores, 2)
+    {'a': array([False,  True]), 'b': array([ True, False])}
+    >>> keep(masks, scores, {"a": 1, "b": 0})
+    {'a': array([False,  True]), 'b': array([False, False])}
+    """
+    if isinstance(counts, Mapping):
+        return {path: _keep_highest(mask, scores[path], counts[path]) for path, mask in masks.items()}
+    joined = np.concatenate([mask.ravel() for mask in masks.values()])
+    joined = _keep_highest(joined, np.concatenate([scores[path].ravel() for path in masks]), counts)
+    parts = np.split(joined, np.cumsum([mask.size for mask in masks.values()])[:-1])
+    return {path: part.reshape(mask.shape) for (path, mask), part in zip(masks.items(), parts, strict=True)}
+
+
 def prune(
     masks: Arrays,
     initial: Arrays,
@@ -96,7 +188,7 @@ def prune(
 
     Args:
         masks: the present masks, {path: bool array}; the layers that are pruned, in the network's order.
-        initial: weights before training, {path: array}.
+        initial: weights at iteration 0, {path: array}.
         final: weights after training, {path: array}.
         criterion: a name of `CRITERIA`.
         scope: "layer" removes ``round(rate × kept)`` weights of every layer; "global" compares all layers' scores and
@@ -104,13 +196,16 @@ def prune(
         rates: {path: share of the kept weights that goes}; in the global scope all are the same.
         rng: the stream of this round, for criteria that draw.
     """
-    scores = {path: CRITERIA[criterion](initial[path], final[path], rng) for path in masks}
+    scores = score(criterion, masks, initial, final, rng)
     if scope == "layer":
-        counts = {path: prune_count(rates[path], int(np.count_nonzero(mask))) for path, mask in masks.items()}
-        return {path: drop_lowest(mask, scores[path], counts[path]) for path, mask in masks.items()}
+        present = {path: int(np.count_nonzero(mask)) for path, mask in masks.items()}
+        return keep(masks, scores, {path: count - prune_count(rates[path], count) for path, count in present.items()})
     (rate,) = set(rates.values())
-    joined = np.concatenate([mask.ravel() for mask in masks.values()])
-    joined_scores = np.concatenate([scores[path].ravel() for path in masks])
-    joined = drop_lowest(joined, joined_scores, prune_count(rate, int(np.count_nonzero(joined))))
-    parts = np.split(joined, np.cumsum([mask.size for mask in masks.values()])[:-1])
-    return {path: part.reshape(mask.shape) for (path, mask), part in zip(masks.items(), parts, strict=True)}
+    return keep(masks, scores, kept(masks) - prune_count(rate, kept(masks)))
+
+
+def _keep_highest(mask: np.ndarray, scores: np.ndarray, count: int) -> np.ndarray:
+    present = int(np.count_nonzero(mask))
+    if not 0 <= count <= present:
+        raise ValueError(f"`counts` must be of weights that are kept, 0 to {present} here. Received: {count}")
+    return drop_lowest(mask, scores, present - count)
