@@ -1,0 +1,139 @@
+"""How an overall density is spread over the layers: pure functions of the kernels' shapes.
+
+A distribution is a function ``(shapes, density) -> {path: density}``; to add one, write the function and add its entry
+to `DISTRIBUTIONS`. Does not know which weights of a layer are kept (masks.py, pruning.py, saliency.py).
+"""
+
+import math
+from collections.abc import Callable, Mapping
+
+from ticketlab.errors import BadInput
+
+Shapes = Mapping[str, tuple[int, ...]]
+Distribution = Callable[[Shapes, float], dict[str, float]]
+
+
+def uniform(shapes: Shapes, density: float) -> dict[str, float]:
+    """Give every layer the overall density. Raises BadInput on a density outside (0, 1].
+
+    >>> uniform({"first": (4, 3), "last": (3, 2)}, 0.5)
+    {'first': 0.5, 'last': 0.5}
+    """
+    _check(density)
+    return dict.fromkeys(shapes, density)
+
+
+def er(shapes: Shapes, density: float) -> dict[str, float]:
+    """Spread as an Erdős–Rényi graph: a layer's density ∝ (n_in + n_out) / (n_in · n_out), its channels alone.
+
+    The distribution of sparse evolutionary training (Mocanu et al. 2018, arXiv 1707.04780, equation 3), solved for an
+    overall density as in Evci et al. 2020 (arXiv 1911.11134, section 3): layers that would exceed 1 become dense and
+    leave the equation. Small layers come out denser than large ones.
+
+    Args:
+        shapes: {path: shape of the kernel}, the last two axes channels in and out.
+        density: kept / total over all layers.
+
+    Raises:
+        BadInput: on a density outside (0, 1].
+
+    >>> er({"first": (8, 8), "second": (8, 4), "last": (4, 2)}, 8 / 13)
+    {'first': 0.5, 'second': 0.75, 'last': 1.0}
+    """
+    return _solve(shapes, density, {path: _sum_over_product(shape[-2:]) for path, shape in shapes.items()})
+
+
+def erk(shapes: Shapes, density: float) -> dict[str, float]:
+    """Spread as `er` does, with all axes of a kernel: density ∝ (n_in + n_out + w + h) / (n_in · n_out · w · h).
+
+    The Erdős–Rényi kernel of Evci et al. 2020 (arXiv 1911.11134, section 3). On dense layers it is `er`.
+
+    Args:
+        shapes: {path: shape of the kernel}.
+        density: kept / total over all layers.
+
+    Raises:
+        BadInput: on a density outside (0, 1].
+
+    >>> spread = erk({"dense_1": (784, 300), "dense_2": (300, 100), "dense_3": (100, 10)}, 0.1)
+    >>> [round(1 - each, 5) for each in spread.values()]
+    [0.92043, 0.76981, 0.0]
+    """
+    return _solve(shapes, density, {path: _sum_over_product(shape) for path, shape in shapes.items()})
+
+
+DISTRIBUTIONS: dict[str, Distribution] = {"uniform": uniform, "er": er, "erk": erk}
+
+
+def kept_count(shapes: Shapes, density: float) -> int:
+    """Count the weights that an overall density keeps: ``round(density × total)``.
+
+    Raises:
+        BadInput: on a density outside (0, 1], or one that keeps fewer weights than there are layers: nothing would get
+            through such a network.
+
+    >>> kept_count({"first": (784, 300), "second": (300, 100), "last": (100, 10)}, 0.01)
+    2662
+    """
+    _check(density)
+    kept = round(density * sum(_sizes(shapes).values()))
+    if kept < len(shapes):
+        raise BadInput(f"`density` must keep a weight for each of {len(shapes)} layers. Received: density={density}")
+    return kept
+
+
+def layer_counts(shapes: Shapes, densities: Mapping[str, float], kept: int) -> dict[str, int]:
+    """Turn the layers' densities into whole numbers of weights that add up to `kept`.
+
+    The method of largest remainders: each layer has the whole part of density × size, the weights that are then missing
+    go to the layers with the largest fractions, among equals to the first. No layer is left without a weight, since
+    nothing would get through it; a layer that has one on this account takes it from those that are furthest above their
+    density.
+
+    Args:
+        shapes: {path: shape of the kernel}.
+        densities: {path: density}.
+        kept: how many weights all layers keep; the number of layers or more.
+
+    >>> shapes = {"a": (5, 5), "b": (5, 3), "c": (3, 1)}
+    >>> layer_counts(shapes, {"a": 0.3, "b": 0.3, "c": 0.3}, 13)
+    {'a': 8, 'b': 4, 'c': 1}
+    >>> layer_counts(shapes, {"a": 0.1, "b": 0.1, "c": 0.1}, 4)
+    {'a': 2, 'b': 1, 'c': 1}
+    """
+    sizes = _sizes(shapes)
+    quotas = {path: densities[path] * size for path, size in sizes.items()}
+    counts = {path: min(max(1, math.floor(quota)), sizes[path]) for path, quota in quotas.items()}
+    while (missing := kept - sum(counts.values())) != 0:
+        step = 1 if missing > 0 else -1
+        free = [path for path in shapes if 1 <= counts[path] + step <= sizes[path]]
+        most = max(free, key=lambda path: step * (quotas[path] - counts[path]))
+        counts[most] += step
+    return counts
+
+
+def _solve(shapes: Shapes, density: float, ratios: Mapping[str, float]) -> dict[str, float]:
+    """Scale `ratios` to the overall density; layers above 1 become dense, and the others are scaled anew."""
+    _check(density)
+    sizes, dense = _sizes(shapes), set()
+    while True:
+        sparse = [path for path in shapes if path not in dense]
+        wanted = density * sum(sizes.values()) - sum(sizes[path] for path in dense)
+        scale = wanted / sum(ratios[path] * sizes[path] for path in sparse) if sparse else 0.0
+        above = {path for path in sparse if scale * ratios[path] > 1}
+        if not above:
+            return {path: 1.0 if path in dense else scale * ratios[path] for path in shapes}
+        dense |= above
+
+
+def _sum_over_product(axes: tuple[int, ...]) -> float:
+    return sum(axes) / math.prod(axes)
+
+
+def _sizes(shapes: Shapes) -> dict[str, int]:
+    return {path: math.prod(shape) for path, shape in shapes.items()}
+
+
+def _check(density: float) -> None:
+    if not 0 < density <= 1:
+        raise BadInput(f"`density` must be in (0, 1]. Received: density={density}")
