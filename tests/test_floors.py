@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "src" / "ticketlab"
 FLOORS = {
-    "values": ("errors", "flags", "streams", "masks", "pruning", "schedules", "densities", "saliency"),
+    "values": ("errors", "flags", "streams", "masks", "pruning", "schedules", "densities", "saliency", "controls"),
     "files": ("spec", "presets", "data", "storage"),
     "analysis": ("analysis", "plots"),
     "tensorflow": ("devices", "forkserver", "networks", "optimizers", "engine", "training"),
