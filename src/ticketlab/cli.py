@@ -14,33 +14,43 @@ from rich.console import Console
 from ticketlab import data, launch
 from ticketlab.errors import BadInput, TicketlabError
 from ticketlab.flags import Parser
-from ticketlab.presets import DATASET_DEFAULTS, PRESETS
+from ticketlab.presets import DATASET_DEFAULTS, PRESETS, fitting
 from ticketlab.progress import summary
 from ticketlab.spec import Spec, value_type
 from ticketlab.storage import Run
+from ticketlab.workbench import Source
 
-MOST_SEEDS = 10_000
+MOST_NUMBERS = 10_000
 
 
-def main(kind: str, description: str, fixed: dict[str, Any], argv: list[str] | None = None) -> int:
+def main(
+    kind: str,
+    description: str,
+    *,
+    fixed: dict[str, Any] | None = None,
+    usual: dict[str, Any] | None = None,
+    argv: list[str] | None = None,
+) -> int:
     """Run an experiment as a command; return its exit status.
 
     Args:
         kind: of the experiment, a name of `launch.EXPERIMENTS`.
         description: for ``--help``.
-        fixed: fields of the spec that the command itself decides.
+        fixed: fields of the spec that the command itself decides; they are no flags.
+        usual: the command's own defaults of fields.
         argv: the flags; those of the process if left out.
 
     Returns:
         0 if all replicates are complete, 1 if some failed, 2 on bad input, 130 if interrupted.
     """
     spec_class = launch.EXPERIMENTS[kind].spec
-    parser = make_parser(spec_class, description, fixed)
+    fixed, usual = fixed or {}, usual or {}
+    parser = make_parser(spec_class, description, fixed, usual)
     flags = vars(parser.parse_args(argv))
     sys.stdout.reconfigure(errors="replace")  # a terminal without ± gets a question mark
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cluster's time limit ends as calmly as Ctrl-C
     try:
-        return _run(spec_class, fixed, flags, Console())
+        return _run(spec_class, fixed, usual, flags, Console())
     except BadInput as error:
         parser.error(str(error))
     except TicketlabError as error:
@@ -52,26 +62,28 @@ def main(kind: str, description: str, fixed: dict[str, Any], argv: list[str] | N
         return _say(f"{parser.prog}: {error.strerror}: {error.filename or 'stdout'}", 1)
 
 
-def _run(spec_class: type[Spec], fixed: dict[str, Any], flags: dict[str, Any], console: Console) -> int:
-    data_dir, seeds = flags["data_dir"], flags["seeds"] or list(range(max(1, flags["processes"])))
+def _run(
+    spec_class: type[Spec], fixed: dict[str, Any], usual: dict[str, Any], flags: dict[str, Any], console: Console
+) -> int:
+    data_dir, models_dir, processes = flags["data_dir"], flags["models_dir"], flags["processes"]
     given = {each.name: flags[each.name] for each in fields(spec_class) if each.name in flags}
-    spec = spec_class(**resolve(spec_class, {**fixed, **given}, flags["preset"], data_dir))
+    spec = spec_class(**resolve(spec_class, {**fixed, **given}, usual, flags["preset"], data_dir))
+    seeds = flags["seeds"] or launch.usual_seeds(spec, models_dir, processes)
     if flags["dry_run"]:
-        dataset = data.load(spec.dataset, data_dir)
-        launch.EXPERIMENTS[spec.kind].check(spec, dataset)
-        Run(flags["models_dir"] / spec.folder_name()).check(spec, dataset.digest)
+        launch.check(spec, seeds, models_dir, Source(data_dir))
         _print_plan(spec, seeds, flags)
         return 0
     run, failures = launch.run(
         spec,
         seeds,
-        processes=flags["processes"],
-        models_dir=flags["models_dir"],
+        processes=processes,
+        models_dir=models_dir,
         data_dir=data_dir,
         overwrite=flags["overwrite"],
         console=console,
     )
-    console.print(summary(run, seeds, getattr(spec, "rounds", None) if "target_density" not in given else None))
+    last = spec.rounds if "rounds" in given else None
+    console.print(summary(run, seeds, last))
     print(f"{_shown(run.folder)}/")
     if failures:
         return _say(
@@ -80,25 +92,31 @@ def _run(spec_class: type[Spec], fixed: dict[str, Any], flags: dict[str, Any], c
     return 0
 
 
-def resolve(spec_class: type[Spec], given: dict[str, Any], preset: str | None, data_dir: Path | None) -> dict[str, Any]:
-    """Decide all fields: what was given, else the preset's, else what fits the data set, else the spec's default."""
+def resolve(
+    spec_class: type[Spec], given: dict[str, Any], usual: dict[str, Any], preset: str | None, data_dir: Path | None
+) -> dict[str, Any]:
+    """Decide all fields: what was given, else the preset's, the command's, what suits network and data, the spec's."""
     names = {each.name for each in fields(spec_class)}
     published = PRESETS[preset] if preset else {}
-    if set(published) - names:
-        raise BadInput(f"`preset` must be one for this experiment. Received: preset={preset}")
+    other_network = preset and given.get("network", published["network"]) != published["network"]
+    if set(published) - names or other_network:
+        raise BadInput(f"`preset` must be one for this experiment and network. Received: preset={preset}")
     for each in fields(spec_class):
         other = each.metadata["excludes"]
         if each.name in given and other in given:
             raise BadInput(f"`{each.name}` must be given without `{other}`. Received: both")
     chosen = {**published, **given}
+    asked, chosen = chosen.get("dataset"), {**usual, **chosen}
+    suited = {name: value for name, value in fitting(chosen.get("network", ""), chosen).items() if name in names}
+    chosen = {**suited, **chosen}
     spec_class(**chosen)  # a value out of range is refused before any data is looked for
-    dataset, notice = data.resolve(chosen.get("dataset"), data_dir)
+    dataset, notice = data.resolve(asked, data_dir, usual.get("dataset", "mnist"))
     if notice:
         _say(f"WARNING: {notice}", 0)
     return {**DATASET_DEFAULTS.get(dataset, {}), **chosen, "dataset": dataset}
 
 
-def make_parser(spec_class: type[Spec], description: str, fixed: dict[str, Any]) -> Parser:
+def make_parser(spec_class: type[Spec], description: str, fixed: dict[str, Any], usual: dict[str, Any]) -> Parser:
     """Make the flags: one per field of the spec, and those that say where, how often and how."""
     parser = Parser(description=description)
     places = parser.add_argument_group("replicates and places")
@@ -110,7 +128,7 @@ def make_parser(spec_class: type[Spec], description: str, fixed: dict[str, Any])
         metavar="N",
         help=f"worker processes; 0: this one (default: all cores, {cores})",
     )
-    places.add_argument("--seeds", type=parse_seeds, metavar="S", help="0-7 or 0,2,5 (default: one per process)")
+    places.add_argument("--seeds", type=parse_numbers, metavar="S", help="0-7 or 0,2,5 (default: one per process)")
     places.add_argument(
         "--data-dir",
         type=Path,
@@ -132,38 +150,40 @@ def make_parser(spec_class: type[Spec], description: str, fixed: dict[str, Any])
         if each.name not in fixed:
             title = each.metadata["group"]
             groups[title] = groups.get(title) or parser.add_argument_group(title)
-            _add_flag(groups[title], each)
+            _add_flag(groups[title], each, usual.get(each.name, each.default))
     return parser
 
 
-def _add_flag(group: Any, each: Field) -> None:
+def _add_flag(group: Any, each: Field, default: Any) -> None:
     flag, kind = "--" + each.name.replace("_", "-"), value_type(each.type)
-    shown = f"{each.metadata['help']} (default: {each.default})" if each.default is not None else each.metadata["help"]
+    shown = each.metadata["help"] if default in (None, ()) else f"{each.metadata['help']} (default: {default})"
     settings: dict[str, Any] = {"dest": each.name, "default": argparse.SUPPRESS, "help": shown}
     if kind is bool:
         group.add_argument(flag, action=argparse.BooleanOptionalAction, **settings)
     elif each.metadata["choices"]:
         group.add_argument(flag, choices=each.metadata["choices"], **settings)
+    elif kind is tuple:
+        group.add_argument(flag, type=lambda text: tuple(parse_numbers(text)), metavar="N,N…", **settings)
     else:
         group.add_argument(flag, type=kind, metavar=kind.__name__.upper(), **settings)
 
 
-def parse_seeds(text: str) -> list[int]:
+def parse_numbers(text: str) -> list[int]:
     """Read ``0-7`` or ``0,2,5`` or both. Raises ArgumentTypeError.
 
-    >>> parse_seeds("0-2,7")
+    >>> parse_numbers("0-2,7")
     [0, 1, 2, 7]
     """
-    seeds: list[int] = []
+    numbers: list[int] = []
     for part in text.split(","):
         match = re.fullmatch(r"(\d+)(?:-(\d+))?", part.strip())
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
-        if first > last or last - first > MOST_SEEDS:
+        if first > last or last - first > MOST_NUMBERS:
             raise argparse.ArgumentTypeError(f"must be like 0-7 or 0,2,5. Received: {text}")
-        seeds.extend(range(first, last + 1))
-    if len(set(seeds)) < len(seeds):
-        raise argparse.ArgumentTypeError(f"must name each seed once. Received: {text}")
-    return seeds
+        numbers.extend(range(first, last + 1))
+    if len(set(numbers)) < len(numbers):
+        raise argparse.ArgumentTypeError(f"must name each number once. Received: {text}")
+    return numbers
 
 
 def _count(text: str) -> int:
@@ -176,7 +196,9 @@ def _print_plan(spec: Spec, seeds: list[int], flags: dict[str, Any]) -> None:
     run = Run(flags["models_dir"] / spec.folder_name())
     left_out = {each.metadata["excludes"] for each in fields(spec) if getattr(spec, each.name) is not None}
     for each in fields(spec):
-        print(f"{each.name:20} {'-' if each.name in left_out else getattr(spec, each.name)}")
+        value = getattr(spec, each.name)
+        shown = ", ".join(map(str, value)) if isinstance(value, tuple) else value
+        print(f"{each.name:20} {'-' if each.name in left_out or shown in (None, '') else shown}")
     print(f"{'processes':20} {flags['processes']}")
     print(f"{'folder':20} {_shown(run.folder)}/")
     for seed in seeds:

@@ -115,7 +115,8 @@ def from_arrays(
     >>> from_arrays("mine", x, y, x, y).task, from_arrays("mine", x, y / 2, x, y / 2).task
     ('classification', 'regression')
     """
-    x_train, x_test = (_inputs(np.asarray(x), f"{source}: `{part}`") for x, part in ((x_train, "x_train"), (x_test, "x_test")))
+    given = {"x_train": x_train, "x_test": x_test}
+    x_train, x_test = (_inputs(np.asarray(x), f"{source}: `{name}`") for name, x in given.items())
     if x_train.shape[1:] != x_test.shape[1:] or x_train.dtype != x_test.dtype:
         wanted, received = (f"{x.shape[1:]} {x.dtype}" for x in (x_train, x_test))
         raise BadInput(f"{source}: samples of `x_test` must be like those of `x_train`, {wanted}. Received: {received}")
@@ -145,9 +146,7 @@ def _inputs(x: np.ndarray, name: str) -> np.ndarray:
     return x
 
 
-def _targets(
-    y_train: np.ndarray, y_test: np.ndarray, source: str
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _targets(y_train: np.ndarray, y_test: np.ndarray, source: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the targets of a regression, or labels as indices into the sorted classes; and the classes.
 
     Numbers that are not all whole are for regression.

@@ -10,9 +10,10 @@ import numpy as np
 import tensorflow as tf
 
 from ticketlab import devices, variables
-from ticketlab.data import Dataset, split
+from ticketlab.dataset import Dataset, split
 from ticketlab.masks import Arrays
 from ticketlab.optimizers import penalised, slot_names, update
+from ticketlab.saliency import Scalar
 from ticketlab.spec import Spec
 
 if TYPE_CHECKING:
@@ -92,9 +93,9 @@ class Engine:
         Returns:
             The sum of the steps' losses, without penalties.
         """
-        padded, padded_rates = np.zeros((self._stretch, self._batch_size), np.int32), np.zeros(self._stretch, np.float32)
-        padded[: len(order)], padded_rates[: len(order)] = order, rates
-        return float(self._train(tf.constant(padded), tf.constant(padded_rates), tf.constant(len(order))))
+        indices, speeds = np.zeros((self._stretch, self._batch_size), np.int32), np.zeros(self._stretch, np.float32)
+        indices[: len(order)], speeds[: len(order)] = order, rates
+        return float(self._train(tf.constant(indices), tf.constant(speeds), tf.constant(len(order))))
 
     def evaluate(self, part: str) -> tuple[float, float]:
         """Return mean loss and accuracy on "validation" or "test"; of a regression, R² in place of the accuracy."""
@@ -111,6 +112,35 @@ class Engine:
     def optimizer_state(self) -> dict[str, np.ndarray]:
         """Copy the optimizer's number of steps and its slots out, as ``<variable's path>/<slot>``."""
         return {name: variable.numpy().copy() for name, variable in self._optimizer_variables().items()}
+
+    def functions(self, weights: Arrays, samples: np.ndarray) -> tuple[Scalar, Scalar]:
+        """Return two differentiable functions of the prunable kernels, {path: tensor}; all else is as in `weights`.
+
+        Args:
+            weights: all that is carried, {path: array}.
+            samples: indices of training samples.
+
+        Returns:
+            The mean loss on the samples, in training mode, and the sum of the outputs for an input of ones, in
+            inference mode.
+        """
+        x, y = self._batch(*self._train_data, tf.constant(samples))
+
+        def outputs(kernels: "Mapping[str, tf.Tensor]", inputs: tf.Tensor, training: bool) -> tf.Tensor:
+            places = {id(variable): path for path, variable in self._variables.items()}
+            values = [
+                [tf.convert_to_tensor(kernels.get(places[id(each)], weights[places[id(each)]])) for each in group]
+                for group in (self.model.trainable_variables, self.model.non_trainable_variables)
+            ]
+            return self.model.stateless_call(*values, inputs, training=training)[0]
+
+        def loss(kernels: "Mapping[str, tf.Tensor]") -> tf.Tensor:
+            return tf.reduce_mean(self._losses(y, outputs(kernels, x, True)))
+
+        def flow(kernels: "Mapping[str, tf.Tensor]") -> tf.Tensor:
+            return tf.reduce_sum(outputs(kernels, tf.ones((1, *x.shape[1:])), False))
+
+        return loss, flow
 
     def _compile(self) -> None:
         """Compile now, so that no round's seconds hold it, and give back the memory that compiling took."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ticketlab import masks
-from ticketlab.data import Dataset
+from ticketlab.dataset import Dataset
 from ticketlab.errors import BadInput, WriteFailed
 from ticketlab.masks import Arrays
 from ticketlab.networks import NETWORKS, variables

@@ -3,13 +3,14 @@
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
+import numpy as np
+
 from ticketlab.controls import CONTROLS
-from ticketlab.densities import DISTRIBUTIONS
 from ticketlab.pruning import CRITERIA, SCOPES
-from ticketlab.saliency import SALIENCIES
+from ticketlab.saliency import DISTRIBUTIONS, SALIENCIES
 from ticketlab.spec import HALF_OPEN_UNIT, INCREASING, NOT_NEGATIVE, OPEN_UNIT, POSITIVE, UNIT, Spec, option, refused
 
-WEIGHTS_FROM = ("rewind", "fresh", "final", "signed_constant", "shuffled_weights")
+WEIGHTS_FROM = ("rewind", "final", "fresh", "signed_constant", "shuffled_weights")
 SCHEDULE_FROM = ("rewind", "final")
 
 
@@ -89,8 +90,16 @@ class ImpSpec(PruningSpec):
             raise refused("rewind_iteration", "0 with `weights_from`=fresh", self.rewind_iteration)
         if self.schedule_from == "final" and self.schedule == "cosine":
             raise refused("schedule_from", "rewind with the schedule cosine, which ends near 0", self.schedule_from)
+        if self.branch and self.weights_from != "rewind":
+            raise refused("branch", "of a run with `weights_from`=rewind", self.branch)
         if self.only_rounds and not self.branch:
             raise refused("only_rounds", "given with a `branch`, since rounds rest on those before", self.only_rounds)
+
+    def rewound_learning_rates(self, start: int, stop: int) -> np.ndarray:
+        """Return the learning rates of the pruned rounds (Renda et al. 2020, arXiv 2003.02389, section 3)."""
+        if self.schedule_from == "final":
+            return np.repeat(self.learning_rates(self.iterations - 1, self.iterations), stop - start)
+        return self.learning_rates(start, stop)
 
     def trunk(self) -> Self:
         """Return the spec of the run that a branch belongs to."""
@@ -112,7 +121,7 @@ class BeforeSpec(PruningSpec):
         "global",
         "pruning",
         "compare scores over all layers, or within layers of these densities",
-        choices=("global", *DISTRIBUTIONS),
+        choices=DISTRIBUTIONS,
     )
     scoring_steps: int | None = option(
         None, "pruning", "steps in which a mask is found, scored anew in each; the method's own number if left out",

@@ -1,44 +1,70 @@
 """From a spec and seeds to a finished run: checks, folder, pool, progress. What scripts and notebooks both call."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 from rich.console import Console
 
-from ticketlab import data, lottery, pool
+from ticketlab import before_training, branches, lottery, pool
+from ticketlab.dataset import from_arrays
+from ticketlab.kinds import BeforeSpec, ImpSpec
+from ticketlab.own_network import located
 from ticketlab.progress import Display
-from ticketlab.kinds import ImpSpec
 from ticketlab.spec import Spec
 from ticketlab.storage import Run
+from ticketlab.workbench import Build, Source
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """The two functions that a kind of experiment consists of.
+    """What a kind of experiment consists of.
 
     Attributes:
         spec: its class of specs.
-        check: refuses what spec and data forbid together, without TensorFlow.
+        check: refuses what spec, data and finished rounds forbid together, without TensorFlow.
         prepare: makes the function that computes a replicate, in the process that computes it.
     """
 
     spec: type[Spec]
-    check: Callable[[Any, data.Dataset], None]
+    check: Callable[..., None]
     prepare: Callable[..., pool.Replicate]
 
 
-EXPERIMENTS = {"imp": Experiment(ImpSpec, lottery.check, lottery.prepare)}
+EXPERIMENTS = {
+    "imp": Experiment(ImpSpec, lottery.check, lottery.prepare),
+    "before_training": Experiment(BeforeSpec, before_training.check, before_training.prepare),
+}
+
+
+def check(spec: Spec, seeds: Sequence[int], models_dir: Path, source: Source) -> str:
+    """Refuse what can be refused before any work starts; return the SHA-256 of the data.
+
+    Raises:
+        BadInput: with one line.
+    """
+    dataset = source.data(spec)
+    EXPERIMENTS[spec.kind].check(spec, dataset, source, models_dir, seeds)
+    Run(models_dir / spec.folder_name()).check(spec, dataset.digest)
+    return dataset.digest
+
+
+def usual_seeds(spec: Spec, models_dir: Path, processes: int) -> list[int]:
+    """Choose the seeds where none are named: all that a branch's run has, else one per process."""
+    there = branches.trunk(spec, models_dir).seeds() if getattr(spec, "branch", None) else []
+    return there or list(range(max(1, processes)))
 
 
 def run(
     spec: Spec,
-    seeds: list[int],
+    seeds: Sequence[int],
     *,
     processes: int,
     models_dir: Path | str = "models",
     data_dir: Path | str | None = None,
+    build: Build | None = None,
+    arrays: Sequence[np.ndarray] | None = None,
     overwrite: bool = False,
     console: Console | None = None,
 ) -> tuple[Run, dict[int, str]]:
@@ -50,6 +76,9 @@ def run(
         processes: number of workers; 0 computes in this process.
         models_dir: where the run's folder lies or will lie.
         data_dir: folder that is searched for the data set first.
+        build: a function ``(input_shape, outputs) -> keras.Model`` in place of the network that the spec names; the
+            spec's `network` is then its name alone.
+        arrays: x_train, y_train, x_test, y_test in place of the data set that the spec names, likewise.
         overwrite: delete what these seeds have computed before.
         console: where progress goes, stdout if left out.
 
@@ -60,17 +89,20 @@ def run(
         EndsRun: BadInput before any work starts, or WriteFailed.
         KeyboardInterrupt: after the workers are stopped; what is on disk is complete.
     """
-    experiment = EXPERIMENTS[spec.kind]
-    data_dir = Path(data_dir).absolute() if data_dir else None
-    dataset = data.load(spec.dataset, data_dir)
-    experiment.check(spec, dataset)
-    run = Run(Path(models_dir).absolute() / spec.folder_name())
-    run.begin(spec, dataset.digest)
-    del dataset  # the workers load their own
+    models_dir, seeds = Path(models_dir).absolute(), list(seeds)
+    source = Source(
+        Path(data_dir).absolute() if data_dir else None,
+        from_arrays(spec.dataset, *arrays) if arrays is not None else None,
+        build,
+    )
+    run = Run(models_dir / spec.folder_name())
+    run.begin(spec, check(spec, seeds, models_dir, source))
     if overwrite:
         for seed in seeds:
             run.discard(seed)
-    job = pool.Job(experiment.prepare, (spec.to_json(), str(run.folder), data_dir), spec.threads)
+    if own := located(spec.network):  # a worker's folder need not be this one
+        spec = replace(spec, network=f"{own[0].absolute()}:{own[1]}")
+    job = pool.Job(EXPERIMENTS[spec.kind].prepare, (spec.to_json(), str(run.folder), source), spec.threads)
     rounds = getattr(spec, "rounds", 0)
     with Display(seeds, rounds, console or Console(force_jupyter=False)) as display:
         failures = pool.run(job, seeds, processes, display.event)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ticketlab import branches, controls, masks, pruning, schedules, workbench
+from ticketlab import branches, masks, pruning, schedules, workbench
+from ticketlab.controls import CONTROLS
 from ticketlab.dataset import Dataset
 from ticketlab.errors import BadInput
 from ticketlab.kinds import ImpSpec
@@ -21,6 +22,9 @@ from ticketlab.workbench import Source
 
 if TYPE_CHECKING:
     from ticketlab.engine import Engine
+
+# the weights of these controls in every round of a chain
+CONTROL_OF = {"fresh": "random_reinit", "signed_constant": "signed_constant", "shuffled_weights": "shuffled_weights"}
 
 
 def check(spec: ImpSpec, dataset: Dataset, source: Source, models_dir: Path, seeds: list[int]) -> None:
@@ -75,35 +79,24 @@ def ticket(spec: ImpSpec, engine: "Engine", run: Run, seed: int, previous: Recor
     if previous is None:
         return Ticket(initial, masks.all_kept(initial, engine.paths), 0, spec.learning_rates)
     round = previous.attributes["round"] + 1
-    origin, final = run.round(seed, 0).rewind, previous.weights
+    dense = run.round(seed, 0)
     mask = pruning.prune(
         previous.masks,
         initial,
-        final,
+        previous.weights,
         criterion=spec.criterion,
         scope=spec.scope,
         rates=rates(spec, engine),
         rng=stream(seed, "pruning", round),
     )
     if spec.weights_from == "rewind":
-        weights = origin
-    elif spec.weights_from == "fresh":
-        weights = variables.draw(engine.model, seed, f"fresh draw {round}")
+        weights = dense.rewind
     elif spec.weights_from == "final":
-        weights = final
-    elif spec.weights_from == "shuffled_weights":
-        weights = controls.shuffled(origin, mask, stream(seed, "shuffled weights", round))
+        weights = previous.weights
     else:
-        weights = controls.signed_constant(origin, engine.paths)
-    return Ticket(masks.apply(weights, mask), mask, spec.rewind_iteration, learning_rates(spec))
-
-
-def learning_rates(spec: ImpSpec) -> Callable[[int, int], np.ndarray]:
-    """Return the learning rates of the pruned rounds (the axes of Renda et al. 2020, arXiv 2003.02389, section 3)."""
-    if spec.schedule_from == "rewind":
-        return spec.learning_rates
-    last = spec.learning_rates(spec.iterations - 1, spec.iterations)
-    return lambda start, stop: np.repeat(last, stop - start)
+        control = CONTROLS[CONTROL_OF[spec.weights_from]]
+        weights, mask = control.make(branches.facts(spec, engine, dense, round, mask))
+    return Ticket(masks.apply(weights, mask), mask, spec.rewind_iteration, spec.rewound_learning_rates)
 
 
 def rates(spec: ImpSpec, engine: "Engine") -> dict[str, float]:

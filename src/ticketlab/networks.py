@@ -1,87 +1,246 @@
-"""Keras networks by name, their weights as dicts from path to array, and which of them are prunable.
+"""Networks by name: which there are, what data they take, how they are built.
 
-A network is a function ``(input_shape, classes) -> keras.Model`` that ends in logits; to add one, write the function
-and add its entry to `NETWORKS`. Keras is imported inside the functions, so the names are known without TensorFlow.
+A name is an entry of `NETWORKS`, ``fcn_<a>_<b>…`` for hidden layers of so many units, or ``path/to/file.py:function``
+(own_network.py). All end in logits; kernels are drawn from one initialiser, biases are 0. To add a network, write its
+function and add its entry. Keras is imported inside the functions, so names are checked without TensorFlow.
 """
 
+import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from ticketlab.streams import stream_seed
+from ticketlab import own_network, refusals
+from ticketlab.errors import BadInput
 
 if TYPE_CHECKING:
     import keras
 
+Build = Callable[[tuple[int, ...], int, str, str], "keras.Model"]
+ACTIVATION, INITIALISER = "relu", "glorot_normal"
+FULLY_CONNECTED = r"fcn((?:_[1-9]\d{0,5})+)"
 
-def lenet_300_100(input_shape: tuple[int, ...], classes: int) -> "keras.Model":
-    """Build LeNet-300-100: two hidden layers of ReLU units (LeCun et al. 1998; Frankle & Carbin 2019, figure 2).
 
-    Kernels are drawn from the Gaussian Glorot initialiser (truncated at two deviations, as in the authors' code),
-    biases are 0. Any input shape is flattened.
+@dataclass(frozen=True)
+class Network:
+    """A kind of network.
+
+    Attributes:
+        build: a function of input shape, number of outputs, hidden activation, and initialiser of the kernels.
+        least_side: images need at least so many pixels a side; 0 for a network that takes any input.
     """
+
+    build: Build
+    least_side: int = 0
+
+
+def check(
+    name: str, input_shape: tuple[int, ...], activation: str = ACTIVATION, initialiser: str = INITIALISER
+) -> None:
+    """Refuse a network that is not known or not for the data, without loading TensorFlow.
+
+    Raises:
+        BadInput: with one line that says what would do.
+
+    >>> check("conv2", (6,))
+    Traceback (most recent call last):
+    ticketlab.errors.BadInput: `network` must be one for the data: conv2 takes images of at least 2×2 pixels.
+    Received: samples of shape (6,)
+    """
+    if own := own_network.located(name):
+        own_network.check_file(*own)
+        for option, value, default in (
+            ("activation", activation, ACTIVATION),
+            ("initialiser", initialiser, INITIALISER),
+        ):
+            if value != default:
+                wish = f"`{option}` must be left out with a network of one's own"
+                raise BadInput(f"{wish}. Received: {option}={value}")
+        return
+    least = known(name).least_side
+    if least and (len(input_shape) not in (2, 3) or min(input_shape[:2]) < least):
+        raise BadInput(
+            f"`network` must be one for the data: {name} takes images of at least {least}×{least} pixels. "
+            f"Received: samples of shape {tuple(input_shape)}"
+        )
+
+
+def build(
+    name: str,
+    input_shape: tuple[int, ...],
+    outputs: int,
+    activation: str = ACTIVATION,
+    initialiser: str = INITIALISER,
+    *,
+    regression: bool = False,
+) -> "keras.Model":
+    """Build a network by name.
+
+    Args:
+        name: see the module.
+        input_shape: of one sample; images as (height, width) or (height, width, channels).
+        outputs: classes, or numbers to predict.
+        activation: of the hidden layers, by Keras's name.
+        initialiser: of the kernels, by Keras's name.
+        regression: whether the outputs are the targets themselves rather than logits of classes.
+
+    Raises:
+        BadInput: if there is no such network, it is not for the data, or one's own does not do.
+    """
+    check(name, input_shape, activation, initialiser)
+    if own := own_network.located(name):
+        return own_network.build_file(*own, input_shape, outputs, regression=regression)
+    model = known(name).build(input_shape, outputs, activation, initialiser)
+    refusals.refuse(model, input_shape, outputs, regression=regression)
+    return model
+
+
+def known(name: str) -> Network:
+    """Look a network of the house up. Raises BadInput.
+
+    >>> known("fcn_256_32").build.args
+    ('fcn_256_32', (256, 32))
+    """
+    if form := re.fullmatch(FULLY_CONNECTED, name):
+        return fully_connected(name, *map(int, form[1].split("_")[1:]))
+    if name not in NETWORKS:
+        others = "fcn_<a>_<b>… (hidden layers of so many units) or path/to/file.py:function"
+        raise BadInput(f"`network` must be one of {', '.join(NETWORKS)}, {others}. Received: network={name}")
+    return NETWORKS[name]
+
+
+def fully_connected(name: str, *widths: int) -> Network:
+    """Return a network of hidden dense layers of these widths; any input is flattened.
+
+    With the default initialiser, the Gaussian one of Glorot truncated at two deviations, and ReLU, widths 300 and 100
+    are LeNet-300-100 as in Frankle & Carbin 2019 (figure 2) and their code, after LeCun et al. 1998.
+    """
+    return Network(partial(_fully_connected, name, widths))
+
+
+def convolutional(name: str, *channels: int) -> Network:
+    """Return Conv-2, -4 or -6 of Frankle & Carbin 2019 (arXiv 1803.03635, figure 2), after VGG.
+
+    For each number of channels a pair of 3×3 convolutions and a 2×2 max-pooling, then dense layers of 256 and 256.
+    """
+    return Network(partial(_convolutional, name, channels), least_side=2 ** len(channels))
+
+
+# What follows are functions of the form `Build`, some of them after the arguments that make one kind of several.
+
+
+def _fully_connected(name, widths, input_shape, outputs, activation, initialiser):
     from keras import Input, Sequential, layers
 
-    return Sequential(
-        [
-            Input(input_shape),
-            layers.Flatten(name="flatten"),
-            layers.Dense(300, "relu", kernel_initializer="glorot_normal", name="dense_1"),
-            layers.Dense(100, "relu", kernel_initializer="glorot_normal", name="dense_2"),
-            layers.Dense(classes, kernel_initializer="glorot_normal", name="dense_3"),
-        ]
-    )
+    flat = [Input(input_shape, name="input"), layers.Flatten(name="flatten")]
+    return Sequential(flat + _dense(widths, outputs, activation, initialiser), name=name)
 
 
-NETWORKS: dict[str, Callable[[tuple[int, ...], int], "keras.Model"]] = {"lenet_300_100": lenet_300_100}
+def _convolutional(name, channels, input_shape, outputs, activation, initialiser):
+    from keras import Sequential, layers
+
+    stack = _images(input_shape)
+    for pair, width in enumerate(channels, 1):
+        for number in (2 * pair - 1, 2 * pair):
+            settings = {"padding": "same", "activation": activation, "kernel_initializer": initialiser}
+            stack.append(layers.Conv2D(width, 3, name=f"conv_{number}", **settings))
+        stack.append(layers.MaxPooling2D(2, name=f"pool_{pair}"))
+    stack.append(layers.Flatten(name="flatten"))
+    return Sequential(stack + _dense((256, 256), outputs, activation, initialiser), name=name)
 
 
-def variables(model: "keras.Model") -> dict[str, Any]:
-    """Return the trainable variables by path, ``<layer>/<variable>``, in the network's order."""
-    return {f"{layer.name}/{variable.name}": variable for layer, variable in _layer_variables(model)}
+def _lenet5(input_shape, outputs, activation, initialiser):
+    """Build LeNet-5 (LeCun et al. 1998, section II.B) in its usual modern form.
+
+    It departs from the original in this: pooling takes the maximum and has no weights or activation of its own; each
+    of the 16 maps of the second convolution sees all 6 of the first; the output layer is dense, not of radial basis
+    functions; the activation is not a scaled tanh. Images of 28×28 pixels are padded by the first convolution instead
+    of beforehand to 32×32, which is the same.
+    """
+    from keras import Sequential, layers
+
+    settings = {"activation": activation, "kernel_initializer": initialiser}
+    stack = [
+        *_images(input_shape),
+        layers.Conv2D(6, 5, padding="same", name="conv_1", **settings),
+        layers.MaxPooling2D(2, name="pool_1"),
+        layers.Conv2D(16, 5, name="conv_2", **settings),
+        layers.MaxPooling2D(2, name="pool_2"),
+        layers.Flatten(name="flatten"),
+        *_dense((120, 84), outputs, activation, initialiser),
+    ]
+    return Sequential(stack, name="lenet5")
 
 
-def prunable(model: "keras.Model") -> list[str]:
-    """Return the paths of all kernels of Dense and Conv layers, found by the layers' type and not by their names."""
+def _resnet20(input_shape, outputs, activation, initialiser):
+    """Build ResNet-20 for CIFAR-10 (He et al. 2016, arXiv 1512.03385, section 4.2), shortcuts without weights (A).
+
+    Three stages of three blocks of two 3×3 convolutions without biases, each followed by batch normalisation. Its
+    momentum is .9 and its epsilon 1e-5 as in the authors' code: with Keras's .99 the moving statistics would lag
+    hundreds of iterations behind the weights, and so would every evaluation in the early part of a training.
+    """
+    from keras import Model, layers
+
+    number = 0
+
+    def normalised(x, width, stride=1):
+        nonlocal number
+        number += 1
+        padding = "same"
+        if stride == 2:  # centred on the pixels that the shortcut takes; Keras's own padding would be one to the right
+            x, padding = layers.ZeroPadding2D(1, name=f"pad_{number}")(x), "valid"
+        settings = {"padding": padding, "use_bias": False, "kernel_initializer": initialiser}
+        x = layers.Conv2D(width, 3, stride, name=f"conv_{number}", **settings)(x)
+        return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"norm_{number}")(x)
+
+    def active(x):
+        return layers.Activation(activation, name=f"activation_{number}")(x)
+
+    def block(x, width, stride):
+        shortcut = x
+        if stride == 2:
+            shortcut = layers.AveragePooling2D(1, stride, name=f"subsample_{number}")(shortcut)
+            # called width and channels here, the last two axes: padding channels needs no layer of our own
+            more = ((0, 0), (0, width - x.shape[-1]))
+            shortcut = layers.ZeroPadding2D(more, "channels_first", name=f"widen_{number}")(shortcut)
+        inner = normalised(active(normalised(x, width, stride)), width)
+        return active(layers.Add(name=f"add_{number}")([shortcut, inner]))
+
+    image, *channel = _images(input_shape)
+    x = active(normalised(channel[0](image) if channel else image, 16))
+    for stage, width in enumerate((16, 32, 64)):
+        for place in range(3):
+            x = block(x, width, 2 if stage and not place else 1)
+    x = layers.GlobalAveragePooling2D(name="pool")(x)
+    (output,) = _dense((), outputs, activation, initialiser)
+    return Model(image, output(x), name="resnet20")
+
+
+def _images(input_shape):
+    """Return the first layers of a convolutional network; images without an axis of channels get one."""
+    from keras import Input, layers
+
+    first = [Input(input_shape, name="input")]
+    return first if len(input_shape) == 3 else [*first, layers.Reshape((*input_shape, 1), name="channel")]
+
+
+def _dense(widths, outputs, activation, initialiser):
+    """Return hidden dense layers and one of logits, ``dense_1`` and so on."""
     from keras import layers
 
-    kinds = (layers.Dense, layers.Conv1D, layers.Conv2D, layers.Conv3D)
+    sizes, activations = (*widths, outputs), [activation] * len(widths) + [None]
     return [
-        f"{layer.name}/{variable.name}"
-        for layer, variable in _layer_variables(model)
-        if isinstance(layer, kinds) and variable is layer.kernel
+        layers.Dense(size, each, kernel_initializer=initialiser, name=f"dense_{number}")
+        for number, (size, each) in enumerate(zip(sizes, activations, strict=True), 1)
     ]
 
 
-def dense_only(model: "keras.Model") -> bool:
-    """Tell whether matrix products are all the network computes with its weights."""
-    from keras import layers
-
-    return all(isinstance(layer, layers.Dense) for layer, _ in _layer_variables(model))
-
-
-def draw(model: "keras.Model", seed: int, purpose: str) -> dict[str, np.ndarray]:
-    """Draw weights from the layers' own initialisers, each variable from a stream named by purpose and path.
-
-    Args:
-        model: its own values are neither used nor changed.
-        seed: of the replicate.
-        purpose: "initialisation" for the first draw, another word for another draw.
-
-    Returns:
-        {path: float32 array}
-    """
-    drawn = {}
-    for layer, variable in _layer_variables(model):
-        path = f"{layer.name}/{variable.name}"
-        initialiser = getattr(layer, f"{variable.name}_initializer")
-        settings = initialiser.get_config()
-        if "seed" in settings:
-            settings["seed"] = stream_seed(seed, purpose, path) % 2**31
-        drawn[path] = np.asarray(type(initialiser).from_config(settings)(variable.shape, dtype="float32"))
-    return drawn
-
-
-def _layer_variables(model: "keras.Model") -> list[tuple[Any, Any]]:
-    return [(layer, variable) for layer in model.layers for variable in layer.trainable_variables]
+NETWORKS: dict[str, Network] = {
+    "lenet_300_100": fully_connected("lenet_300_100", 300, 100),
+    "lenet5": Network(_lenet5, least_side=12),
+    "conv2": convolutional("conv2", 64),
+    "conv4": convolutional("conv4", 64, 128),
+    "conv6": convolutional("conv6", 64, 128, 256),
+    "resnet20": Network(_resnet20, least_side=4),
+}

@@ -1,21 +1,75 @@
-"""Settings by name: published ones, each citing its source, and those that fit a data set's size."""
+"""Settings by name: published ones, each citing its source, and those that fit a data set's size or a network."""
 
+from collections.abc import Mapping
 from typing import Any
 
+# Frankle & Carbin 2019 (arXiv 1803.03635), figure 2: what its columns share. The output layer's rate, half of the other
+# dense layers', is the default. Adam's epsilon is Keras's 1e-7; the authors' TensorFlow 1 had 1e-8.
+_FRANKLE_CARBIN: dict[str, Any] = {"batch_size": 60, "optimizer": "adam", "eval_every": 100, "prune_rate": 0.2}
+
+# What a network is trained and pruned with where the person does not say otherwise: the published learning rates and
+# prune rates, in the iterations of the spec's default.
+NETWORK_DEFAULTS: dict[str, dict[str, Any]] = {
+    "conv2": {"learning_rate": 2e-4, "conv_prune_rate": 0.1},  # Frankle & Carbin 2019, figure 2, columns Conv-2 to -6
+    "conv4": {"learning_rate": 3e-4, "conv_prune_rate": 0.1},
+    "conv6": {"learning_rate": 3e-4, "conv_prune_rate": 0.15},
+    # the same, column Resnet-18, whose dense layer is not pruned; the schedule's steps depend on the iterations
+    "resnet20": {
+        "batch_size": 128,
+        "optimizer": "sgd",
+        "learning_rate": 0.1,
+        "momentum": 0.9,
+        "output_prune_rate": 0.0,
+    },
+}
+
 PRESETS: dict[str, dict[str, Any]] = {
-    # Frankle & Carbin 2019 (arXiv 1803.03635), figure 2, column "Lenet". Pruned until 3.6 % and less are left as in
-    # their figures 3 and 4: 25 rounds end at a density of .004. The output layer's rate, half of the others', is the
-    # default. Adam's epsilon is Keras's 1e-7; the authors' TensorFlow 1 had 1e-8.
+    # Column "Lenet". Pruned until 3.6 % and less are left as in their figures 3 and 4: 25 rounds end at .004.
     "frankle-carbin-2019": {
+        **_FRANKLE_CARBIN,
         "dataset": "mnist",
         "network": "lenet_300_100",
         "iterations": 50_000,
-        "batch_size": 60,
-        "optimizer": "adam",
         "learning_rate": 1.2e-3,
+        "rounds": 25,
+    },
+    # Columns "Conv-2", "Conv-4", "Conv-6"; rounds until 2 % and less are left, as in their figure 5.
+    "frankle-carbin-2019-conv2": {
+        **_FRANKLE_CARBIN,
+        **NETWORK_DEFAULTS["conv2"],
+        "dataset": "cifar10",
+        "network": "conv2",
+        "iterations": 20_000,
+        "rounds": 20,
+    },
+    "frankle-carbin-2019-conv4": {
+        **_FRANKLE_CARBIN,
+        **NETWORK_DEFAULTS["conv4"],
+        "dataset": "cifar10",
+        "network": "conv4",
+        "iterations": 25_000,
+        "rounds": 20,
+    },
+    "frankle-carbin-2019-conv6": {
+        **_FRANKLE_CARBIN,
+        **NETWORK_DEFAULTS["conv6"],
+        "dataset": "cifar10",
+        "network": "conv6",
+        "iterations": 30_000,
+        "rounds": 20,
+    },
+    # Column "Resnet-18", with the nearest network of this house: ResNet-20 with parameter-free shortcuts. 30,000
+    # iterations of 128, rates .1, .01 and .001; the dense output layer is not pruned.
+    "frankle-carbin-2019-resnet": {
+        **NETWORK_DEFAULTS["resnet20"],
+        "dataset": "cifar10",
+        "network": "resnet20",
+        "iterations": 30_000,
+        "schedule": "step",
+        "schedule_steps": (20_000, 25_000),
         "eval_every": 100,
         "prune_rate": 0.2,
-        "rounds": 25,
+        "rounds": 20,
     },
 }
 
@@ -23,3 +77,18 @@ PRESETS: dict[str, dict[str, Any]] = {
 DATASET_DEFAULTS: dict[str, dict[str, Any]] = {
     "digits": {"iterations": 1000, "eval_every": 20},
 }
+
+
+def fitting(network: str, chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the defaults of a network that go together with what was chosen.
+
+    >>> fitting("conv2", {}), fitting("conv2", {"scope": "global"})
+    ({'learning_rate': 0.0002, 'conv_prune_rate': 0.1}, {'learning_rate': 0.0002})
+    """
+    defaults = NETWORK_DEFAULTS.get(network, {})
+    foreign: set[str] = set()
+    if chosen.get("scope") == "global":  # there, layers have no rates of their own
+        foreign |= {"conv_prune_rate", "output_prune_rate"}
+    if chosen.get("optimizer", defaults.get("optimizer")) != defaults.get("optimizer"):
+        foreign |= {"optimizer", "learning_rate", "momentum"}
+    return {name: value for name, value in defaults.items() if name not in foreign}

@@ -55,10 +55,10 @@ class Display:
             self._remove(seed)  # of a first try
             self._rows[seed] = self._live.add_task("", name=f"seed {seed}", total=facts["rounds"] + 1)
         elif name == "evaluation":
-            self._clock.reached(seed, facts["round"] + facts["iteration"] / facts["iterations"])
+            self._clock.reached(seed, _position(facts) + facts["iteration"] / facts["iterations"])
             self._update(seed, f"{_round(facts)}  iteration {facts['iteration']:>5}  validation {_accuracy(facts)}")
         elif name == "round":
-            self._clock.reached(seed, facts["round"] + 1, computed=facts["new"])
+            self._clock.reached(seed, _position(facts) + 1, computed=facts["new"])
             if facts["new"] and not self._console.is_terminal:
                 self._console.print(f"seed {seed:>2}  {round_line(facts)}", highlight=False, soft_wrap=True)
         elif name in ("done", "failed"):
@@ -149,6 +149,11 @@ _TABLE = {"early_stop_iteration": 0, "early_stop_test_accuracy": 4, "test_accura
 def _mean(values: np.ndarray, digits: int) -> str:
     deviation = f" ± {values.std(ddof=1):.{digits}f}" if values.size > 1 else ""
     return f"{values.mean():.{digits}f}{deviation}"
+
+
+def _position(facts: dict[str, Any]) -> int:
+    """Return how many rounds come before, which is the round's number unless only some rounds are computed."""
+    return facts.get("position", facts["round"])
 
 
 def _round(facts: dict[str, Any]) -> str:

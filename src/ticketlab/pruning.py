@@ -40,6 +40,11 @@ def large_initial_and_final(initial: np.ndarray, final: np.ndarray, rng: np.rand
     return np.minimum(np.abs(final), np.abs(initial))
 
 
+def small_initial_and_final(initial: np.ndarray, final: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Score by −max(α|final|, |initial|) with α = 1 (Zhou et al. 2019, table 1)."""
+    return -np.maximum(np.abs(final), np.abs(initial))
+
+
 def magnitude_increase(initial: np.ndarray, final: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Score by |final| − |initial|: how far training moved a weight away from zero."""
     return np.abs(final) - np.abs(initial)
@@ -61,6 +66,7 @@ CRITERIA: dict[str, Criterion] = {
     "large_initial": large_initial,
     "small_initial": small_initial,
     "large_initial_and_final": large_initial_and_final,
+    "small_initial_and_final": small_initial_and_final,
     "magnitude_increase": magnitude_increase,
     "movement": movement,
     "random": random,

@@ -6,7 +6,7 @@ Knows what a round's file says and when it may be used. Does not know where tick
 import importlib.metadata
 import json
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -110,6 +110,39 @@ def train_round(
     storage.write_file(run.path(seed, round), attributes, groups)
     partial.unlink(missing_ok=True)
     return run.round(seed, round)
+
+
+def independent_rounds(
+    spec: Spec,
+    engine: "Engine",
+    run: Run,
+    seed: int,
+    rounds: Sequence[int],
+    start: Callable[[int], Ticket],
+    report: Report,
+) -> None:
+    """Compute rounds that do not rest on each other, but for those that are on disk already.
+
+    Args:
+        spec: the experiment.
+        engine: network, data and optimizer of this spec.
+        run: where rounds are found and written.
+        seed: of the replicate.
+        rounds: their numbers.
+        start: makes a round's ticket.
+        report: called with the name of an event and its facts, among them the round's `position` in `rounds`.
+    """
+    report("begin", {"rounds": len(rounds) - 1})
+    for position, round in enumerate(rounds):
+
+        def told(name: str, facts: dict[str, Any], position: int = position) -> None:
+            report(name, {**facts, "position": position})
+
+        record = find_round(spec, run, seed, round, told)
+        new = record is None
+        if record is None:
+            record = train_round(spec, engine, run, seed, round, start(round), told)
+        told("round", {"new": new, **record.attributes})
 
 
 def find_round(spec: Spec, run: Run, seed: int, round: int, report: Report) -> Record | None:

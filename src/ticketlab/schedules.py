@@ -40,7 +40,7 @@ def step(iterations: np.ndarray, settings: ScheduleSettings) -> np.ndarray:
 
 
 def cosine(iterations: np.ndarray, settings: ScheduleSettings) -> np.ndarray:
-    """Let the rate fall to 0 along half a cosine after the warm-up (Loshchilov & Hutter 2017, arXiv 1608.03983, eq. 5)."""
+    """Let the rate fall to 0 along half a cosine after the warm-up (Loshchilov & Hutter 2017, arXiv 1608.03983)."""
     share = (iterations - settings.warmup) / max(1, settings.length - settings.warmup)
     return (1 + np.cos(np.pi * np.clip(share, 0, 1))) / 2
 

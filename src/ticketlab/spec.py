@@ -2,8 +2,8 @@
 
 One field is one flag (cli.py makes it), one entry of the metadata in every file, and one part of the run key. A field
 that does not change the numbers of a round (how many rounds, say) is marked ``key=False`` and stays out of the key.
-The key leaves out defaults: a new field's default must therefore be the old behaviour. What each kind of experiment adds
-to these fields stands in kinds.py.
+The key leaves out defaults: a new field's default must therefore be the old behaviour. What each kind of experiment
+adds to these fields stands in kinds.py.
 """
 
 import hashlib
@@ -44,7 +44,7 @@ NOT_NEGATIVE = (lambda value: value >= 0, "0 or greater")
 OPEN_UNIT = (lambda value: 0 < value < 1, "in (0, 1)")
 HALF_OPEN_UNIT = (lambda value: 0 <= value < 1, "in [0, 1)")
 UNIT = (lambda value: 0 < value <= 1, "in (0, 1]")
-INCREASING = (lambda value: all(a < b for a, b in zip((0, *value), value, strict=False)), "greater than 0 and increasing")
+INCREASING = (lambda value: list(value) == sorted({*value} - {0}), "greater than 0 and increasing")
 NAME = (lambda value: re.fullmatch(r"\w[\w.-]{0,99}", value), "a name of letters, digits, `_`, `.` and `-`")
 NETWORK = (
     lambda value: NAME[0](value) or re.fullmatch(r".*\.py:[^\W\d]\w*", value),

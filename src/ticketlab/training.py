@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ticketlab.data import batches
+from ticketlab.dataset import batches
 from ticketlab.errors import Diverged
 from ticketlab.masks import Arrays
 from ticketlab.schedules import evaluation_iterations

@@ -1,6 +1,6 @@
 """What a process computes a run with: its data, network and engine. The same for every kind of experiment.
 
-Knows where these come from, and that a run keeps to the network it began with. TensorFlow is imported by `engine` alone.
+Knows where these come from, and that a run keeps to the network it began with. TensorFlow is imported by `engine`.
 """
 
 import json
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ticketlab import data, networks
+from ticketlab import data, networks, own_network
 from ticketlab.dataset import Dataset, split
 from ticketlab.errors import BadInput
 from ticketlab.spec import Spec
@@ -64,11 +64,12 @@ def engine(spec: Spec, run: Run, source: Source) -> "Engine":
 
     dataset = source.data(spec)
     run.check(spec, dataset.digest)
+    regression = dataset.task == "regression"
     if source.build:
-        model = networks.finished(source.build, dataset.input_shape, dataset.outputs, dataset.task)
+        model = own_network.finished(source.build, dataset.input_shape, dataset.outputs, regression=regression)
     else:
         model = networks.build(
-            spec.network, dataset.input_shape, dataset.outputs, spec.activation, spec.initialiser, dataset.task
+            spec.network, dataset.input_shape, dataset.outputs, spec.activation, spec.initialiser, regression=regression
         )
     run.keep_network({"keras": keras.__version__, "model": json.loads(model.to_json())})
     return Engine(model, dataset, spec)

@@ -1,0 +1,8 @@
+"""Iterative magnitude pruning of convolutional networks, Conv-2 on CIFAR-10 if not told otherwise."""
+
+import sys
+
+from ticketlab.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main("imp", __doc__, usual={"network": "conv2", "dataset": "cifar10"}))

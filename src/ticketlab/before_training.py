@@ -1,0 +1,79 @@
+"""Pruning before training: each round finds a mask of its density from the initial weights, and trains under it.
+
+Rounds do not rest on each other but for the initial weights, which are the same. What a method scores stands in
+saliency.py. TensorFlow is imported inside functions.
+"""
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ticketlab import masks, workbench
+from ticketlab.dataset import Dataset
+from ticketlab.errors import BadInput
+from ticketlab.kinds import BeforeSpec
+from ticketlab.rounds import Report, Ticket, independent_rounds
+from ticketlab.saliency import prune_before_training
+from ticketlab.storage import Run
+from ticketlab.streams import stream
+from ticketlab.workbench import Source
+
+if TYPE_CHECKING:
+    from ticketlab.engine import Engine
+
+
+def check(spec: BeforeSpec, dataset: Dataset, source: Source, models_dir: Path, seeds: list[int]) -> None:
+    """Refuse what spec and data forbid together. Raises BadInput."""
+    workbench.check(spec, dataset, source)
+    if spec.method in ("snip", "grasp") and spec.scoring_samples > len(dataset.x_train):
+        raise BadInput(
+            f"`scoring_samples` must be at most the {len(dataset.x_train)} training samples. "
+            f"Received: {spec.scoring_samples}"
+        )
+
+
+def prepare(spec_json: str, run_folder: str, source: Source) -> Callable[[int, Report], None]:
+    """Load data and network once; return a function of seed and report that computes one replicate."""
+    spec, run = BeforeSpec.from_json(spec_json), Run(run_folder)
+    engine = workbench.engine(spec, run, source)
+    return lambda seed, report: replicate(spec, engine, run, seed, report)
+
+
+def replicate(spec: BeforeSpec, engine: "Engine", run: Run, seed: int, report: Report) -> None:
+    """Compute one seed's rounds, but for those that are on disk already."""
+    rounds = list(spec.only_rounds) or list(range(number_of_rounds(spec) + 1))
+    with run.claim(seed):
+        independent_rounds(spec, engine, run, seed, rounds, lambda round: ticket(spec, engine, seed, round), report)
+
+
+def ticket(spec: BeforeSpec, engine: "Engine", seed: int, round: int) -> Ticket:
+    """Return what a round starts from: initial weights under the mask that they give."""
+    from ticketlab import variables
+
+    initial = variables.draw(engine.model, seed, "initialisation")
+    mask = masks.all_kept(initial, engine.paths)
+    if round:
+        samples = stream(seed, "scoring samples").permutation(engine.train_indices)[: spec.scoring_samples]
+        mask = prune_before_training(
+            {path: initial[path] for path in engine.paths},
+            *engine.functions(initial, samples),
+            method=spec.method,
+            density=density(spec, round),
+            distribution=spec.distribution,
+            steps=spec.scoring_steps,
+            rng=stream(seed, "pruning", round),
+        )
+    return Ticket(masks.apply(initial, mask), mask, 0, spec.learning_rates)
+
+
+def density(spec: BeforeSpec, round: int) -> float:
+    """Return the density of a round, that which so many rounds of pruning at the same rate would leave."""
+    return (1 - spec.prune_rate) ** round
+
+
+def number_of_rounds(spec: BeforeSpec) -> int:
+    """Count the rounds after round 0 that a spec asks for, by number or by density."""
+    if spec.target_density is None:
+        return spec.rounds
+    return next(round for round in itertools.count() if density(spec, round) <= spec.target_density)

@@ -1,0 +1,92 @@
+"""Branches: controls computed from the rounds of a finished run, kept beside it in the same layout, resumable.
+
+Knows which rounds of which run a branch needs. What a control puts in a ticket's place stands in controls.py.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ticketlab.controls import CONTROLS, Facts
+from ticketlab.dataset import Dataset
+from ticketlab.errors import BadInput
+from ticketlab.kinds import ImpSpec
+from ticketlab.masks import Arrays
+from ticketlab.rounds import Report, Ticket, independent_rounds
+from ticketlab.storage import Record, Run
+
+if TYPE_CHECKING:
+    from ticketlab.engine import Engine
+
+
+def trunk(spec: ImpSpec, models_dir: Path) -> Run:
+    """Open the run that a branch belongs to."""
+    return Run(models_dir / spec.trunk().folder_name())
+
+
+def check(spec: ImpSpec, dataset: Dataset, models_dir: Path, seeds: list[int]) -> None:
+    """Refuse a branch of rounds that are not there. Raises BadInput."""
+    run = trunk(spec, models_dir)
+    if not run.seeds():
+        raise BadInput(f"`branch` must be of a run that is there. Received: no {run.folder}, which the same flags make")
+    run.check(spec.trunk(), dataset.digest)
+    for seed in seeds:
+        there = run.rounds(seed)
+        missing = sorted({0, *(spec.only_rounds or there[:2] or [1])} - set(there))
+        if missing or len(there) < 2:
+            named = ", ".join(map(str, missing or [1]))
+            raise BadInput(f"`branch` must be of rounds that are finished. Received: seed {seed}, which lacks {named}")
+
+
+def chosen(spec: ImpSpec, run: Run, seed: int) -> list[int]:
+    """List the rounds that a branch is computed of: those asked for, or all that the run has, without the dense one."""
+    return list(spec.only_rounds) or [round for round in run.rounds(seed) if round]
+
+
+def replicate(spec: ImpSpec, engine: "Engine", branch: Run, seed: int, report: Report) -> None:
+    """Compute a branch of one seed, but for the rounds that are on disk already.
+
+    Args:
+        spec: the branch's.
+        engine: network, data and optimizer of this spec.
+        branch: where the branch's rounds are found and written.
+        seed: of the replicate.
+        report: called with the name of an event and its facts.
+
+    Raises:
+        Damaged: where a round of the run cannot be read.
+    """
+    run = trunk(spec, branch.folder.parent)
+    dense, rounds = run.round(seed, 0), chosen(spec, run, seed)
+
+    def start(round: int) -> Ticket:
+        return ticket(spec, engine, dense, run.round(seed, round))
+
+    with branch.claim(seed):
+        independent_rounds(spec, engine, branch, seed, rounds, start, report)
+
+
+def ticket(spec: ImpSpec, engine: "Engine", dense: Record, record: Record) -> Ticket:
+    """Return what stands in a round's place, given the run's round 0 and the round itself."""
+    control, round = CONTROLS[spec.branch], record.attributes["round"]
+    weights, masks = control.make(facts(spec, engine, dense, round, record.masks))
+    if control.from_beginning:
+        return Ticket(weights, masks, 0, spec.learning_rates, control.trained)
+    return Ticket(weights, masks, spec.rewind_iteration, spec.rewound_learning_rates, control.trained)
+
+
+def facts(spec: ImpSpec, engine: "Engine", dense: Record, round: int, masks: Arrays) -> Facts:
+    """Gather what a control may need to know of a round, given the run's round 0 and the round's masks."""
+    from ticketlab import variables
+
+    seed = dense.attributes["seed"]
+    return Facts(
+        seed=seed,
+        round=round,
+        origin=dense.rewind,
+        initial=variables.draw(engine.model, seed, "initialisation"),
+        dense=dense.weights,
+        masks=masks,
+        fresh=lambda: variables.draw(engine.model, seed, f"fresh draw {round}"),
+        criterion=spec.criterion,
+        scope=spec.scope,
+    )

@@ -1,0 +1,137 @@
+"""Which networks are refused, and the sentence for each reason.
+
+The engine trains the kernels, biases and normalisation of a Keras network, and carries them from round to round. What
+a network has beyond that (seeds, frozen layers, penalties) would be lost without a word, hence it is refused.
+"""
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from ticketlab import variables
+from ticketlab.errors import BadInput
+
+if TYPE_CHECKING:
+    import keras
+
+
+def refuse(model: Any, input_shape: tuple[int, ...], outputs: int, *, regression: bool = False) -> None:
+    """Raise BadInput with a sentence unless this is a network that can be trained, pruned and drawn anew.
+
+    Args:
+        model: what a function returned.
+        input_shape: of one sample.
+        outputs: how many numbers the network must give for one sample.
+        regression: whether the outputs are the targets themselves rather than logits of classes.
+    """
+    _refuse_form(model)
+    _refuse_shapes(model, input_shape, outputs)
+    end = _last(model)
+    if not regression and (kind := _squashes(end)):
+        _unfit("end in logits, without softmax or sigmoid", f"layer {end.name} ends it with {kind}")
+    for place, layer in variables.leaves(model):
+        _refuse_layer(place, layer)
+    _refuse_what_is_in_no_layer(model)
+    if not variables.prunable(model):
+        _unfit("have a Dense or Conv layer to prune", f"only {', '.join(layer.name for layer in model.layers)}")
+
+
+def _refuse_form(model: Any) -> None:
+    from keras import Model
+
+    if not isinstance(model, Model):
+        _unfit("be a Sequential or functional model of Keras", f"an object of type {type(model).__name__}")
+    if not getattr(model, "inputs", None):  # neither a model of a class of its own nor one without Input has any
+        _unfit(
+            "be a Sequential or functional model of Keras that begins with keras.Input(input_shape)",
+            f"the {type(model).__name__} {model.name} without an input shape",
+        )
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        _unfit("have one input and one output", f"{len(model.inputs)} and {len(model.outputs)}")
+
+
+def _refuse_shapes(model: "keras.Model", input_shape: tuple[int, ...], outputs: int) -> None:
+    wanted, taken = (None, *input_shape), model.input_shape
+    fits = isinstance(taken, tuple) and len(taken) == len(wanted)
+    if not fits or any(size not in (None, asked) for size, asked in zip(taken, wanted, strict=True)):
+        _unfit(f"take samples of shape {input_shape}, a batch of shape {wanted}", f"input of shape {taken}")
+    if model.output_shape != (None, outputs):
+        _unfit(
+            f"give {outputs} output{'s' * (outputs > 1)} for a sample, a batch of shape {(None, outputs)}",
+            f"output of shape {model.output_shape}",
+        )
+
+
+def _refuse_layer(place: str, layer: "keras.Layer") -> None:
+    if layer.variables and not layer.trainable:
+        _unfit("be trained as a whole", f"layer {place} is frozen")
+    if getattr(layer, "activity_regularizer", None):
+        _unfit("have no penalties, which training would leave out", f"layer {place} has an activity_regularizer")
+    for variable in layer.variables:
+        _refuse_variable(place, layer, variable)
+    if layer.variables and layer.compute_dtype != "float32":
+        _unfit("compute in float32", f"layer {place} computes in {layer.compute_dtype}")
+
+
+def _refuse_variable(place: str, layer: "keras.Layer", variable: "keras.Variable") -> None:
+    name = variable.name
+    if name == "seed_generator_state":  # of Dropout, noise and augmentation
+        _unfit("draw no random numbers in training, since their seed is not carried", f"layer {place}, which does")
+    if variable.path != f"{layer.path}/{name}":
+        inner = variable.path.removeprefix(f"{layer.path}/")
+        _unfit("have its weights in layers that hold no others", f"layer {place} around {inner}")
+    if not variables.travels(layer, variable):
+        _unfit("have no state but weights and the statistics of BatchNormalization", f"layer {place} with {name}")
+    if variable.dtype != "float32":
+        _unfit("have weights in float32", f"layer {place} has {name} in {variable.dtype}")
+    for extra in ("regularizer", "constraint"):
+        if getattr(variable, extra) is not None:
+            _unfit(f"have no {extra}s, which training would leave out", f"layer {place} has a {name}_{extra}")
+    if reason := _not_drawn(layer, name):
+        _unfit("have weights that its layers' initialisers can draw from a seed", f"layer {place}, {reason}")
+
+
+def _not_drawn(layer: "keras.Layer", name: str) -> str | None:
+    """Say why a variable cannot be drawn anew, or return None."""
+    from keras import Initializer
+
+    initialiser = getattr(layer, f"{name}_initializer", None)
+    if initialiser is None:
+        return f"which has no {name}_initializer"
+    kind = type(initialiser)
+    if not isinstance(initialiser, Initializer):
+        return f"whose {name}_initializer is a {kind.__name__} and no keras.Initializer"
+    try:
+        settings = initialiser.get_config()
+        variables.seeded(initialiser, 0)
+    except Exception as error:  # whatever a class of one's own does
+        return f"whose {name}_initializer cannot be copied: {' '.join(str(error).split())}"
+    if "seed" not in settings and not kind.__module__.startswith("keras."):
+        # it may draw from anywhere, or the same for all replicates
+        return f"whose {name}_initializer {kind.__name__} has no seed in its get_config()"
+    return None
+
+
+def _refuse_what_is_in_no_layer(model: "keras.Model") -> None:
+    found = [id(variable) for _, layer in variables.leaves(model) for variable in layer.variables]
+    if len(found) != len(set(found)):
+        _unfit("use a layer in one model only", "a layer that is used both in a model and beside it")
+    for variable in model.variables:
+        if id(variable) not in found:
+            _unfit("have its variables in its layers", f"{variable.path}")
+
+
+def _last(model: "keras.Model") -> Any:
+    """Return the operation that gives the output, which stands last in the order of computation."""
+    from keras import Model, Sequential
+
+    end = (model.layers if isinstance(model, Sequential) else model.operations)[-1]
+    return _last(end) if isinstance(end, Model) else end
+
+
+def _squashes(end: Any) -> str | None:
+    """Name the function by which an operation makes probabilities of logits, as layer, activation or keras.ops."""
+    words = type(end).__name__, getattr(getattr(end, "activation", None), "__name__", "")
+    return next((word.lower() for word in words if word.lower() in ("softmax", "sigmoid")), None)
+
+
+def _unfit(wish: str, received: str) -> NoReturn:
+    raise BadInput(f"`network` must {wish}. Received: {received}")

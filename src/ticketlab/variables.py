@@ -1,0 +1,125 @@
+"""A network's variables as dicts by path: what travels from round to round, what is trained, pruned, drawn anew.
+
+A path is ``<layer>/<variable>``, and ``<model>/<layer>/<variable>`` inside a model that is used as a layer. Knows
+nothing of networks by name; which networks are refused because these functions cannot do them justice is told by
+refusals.py. Keras is imported inside the functions.
+
+Prunable are the kernels of Dense and Conv1D/2D/3D layers and of their subclasses. Transposed convolutions, EinsumDense
+and Embedding are no subclasses of these in Keras, and their kernels have other axes than (…, inputs, outputs), by which
+the analysis reads masks: they are trained and travel, but stay dense and uncounted. Depthwise and separable convolutions
+are refused, because Keras names their initialisers in another way than their kernels.
+"""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ticketlab.streams import stream_seed
+
+if TYPE_CHECKING:
+    import keras
+
+
+def carried(model: "keras.Model") -> dict[str, "keras.Variable"]:
+    """Return all that travels with the weights from round to round, by path and in the network's order.
+
+    These are the trainable variables and the moving statistics of batch normalisation.
+    """
+    return {path: variable for path, _, variable in _carried(model)}
+
+
+def trained(model: "keras.Model") -> list[str]:
+    """Return the paths of those variables that gradients move."""
+    return [path for path, variable in carried(model).items() if variable.trainable]
+
+
+def prunable(model: "keras.Model") -> list[str]:
+    """Return the paths of all kernels of Dense and Conv layers, found by the layers' type and not by their names."""
+    return [path for path, layer, variable in _carried(model) if _is_prunable(layer, variable)]
+
+
+def dense_only(model: "keras.Model") -> bool:
+    """Tell whether matrix products are all the network computes with its weights."""
+    from keras import layers
+
+    return all(isinstance(layer, layers.Dense) for _, layer, _ in _carried(model))
+
+
+def chained(model: "keras.Model") -> bool:
+    """Tell whether each prunable layer is fed by exactly the one before, so that masks alone show the paths through.
+
+    True only where it is certain: every operation takes the result of the one before and nothing else, nothing but
+    prunable kernels mixes units, and no convolution is grouped. A model used as a layer passes in a Sequential model
+    only, because elsewhere Keras does not tell how it was wired.
+    """
+    return _plain(model) and all(
+        len(variable.shape) < 2 or (_is_prunable(layer, variable) and getattr(layer, "groups", 1) == 1)
+        for _, layer, variable in _carried(model)
+    )
+
+
+def draw(model: "keras.Model", seed: int, purpose: str) -> dict[str, np.ndarray]:
+    """Draw all that is carried from the layers' own initialisers, each variable from a stream of its purpose and path.
+
+    Args:
+        model: its own values are neither used nor changed.
+        seed: of the replicate.
+        purpose: "initialisation" for the first draw, another word for another draw.
+
+    Returns:
+        {path: float32 array}
+    """
+    drawn = {}
+    for path, layer, variable in _carried(model):
+        initialiser = seeded(getattr(layer, f"{variable.name}_initializer"), stream_seed(seed, purpose, path) % 2**31)
+        drawn[path] = np.asarray(initialiser(variable.shape, dtype="float32"))
+    return drawn
+
+
+def seeded(initialiser: Any, seed: int) -> Any:
+    """Return a copy of an initialiser that draws from this seed; one that draws nothing has no seed and gets none."""
+    settings = initialiser.get_config()
+    return type(initialiser).from_config({**settings, "seed": seed} if "seed" in settings else settings)
+
+
+def leaves(model: "keras.Model", prefix: str = "") -> Iterator[tuple[str, "keras.Layer"]]:
+    """Go through the layers with their paths, in the network's order, into the models that are used as layers."""
+    from keras import Model
+
+    for layer in model.layers:
+        if isinstance(layer, Model):
+            yield from leaves(layer, f"{prefix}{layer.name}/")
+        else:
+            yield f"{prefix}{layer.name}", layer
+
+
+def travels(layer: "keras.Layer", variable: "keras.Variable") -> bool:
+    """Tell whether a layer's variable is carried from round to round."""
+    from keras.layers import BatchNormalization
+
+    return variable.trainable or isinstance(layer, BatchNormalization)
+
+
+def _carried(model: "keras.Model") -> Iterator[tuple[str, "keras.Layer", "keras.Variable"]]:
+    for place, layer in leaves(model):
+        for variable in layer.variables:
+            if travels(layer, variable):
+                yield f"{place}/{variable.name}", layer, variable
+
+
+def _is_prunable(layer: "keras.Layer", variable: "keras.Variable") -> bool:
+    from keras import layers
+
+    kinds = (layers.Dense, layers.Conv1D, layers.Conv2D, layers.Conv3D)
+    return isinstance(layer, kinds) and variable is layer.kernel
+
+
+def _plain(model: "keras.Model") -> bool:
+    from keras import Model, Sequential
+
+    if isinstance(model, Sequential):
+        return all(_plain(layer) for layer in model.layers if isinstance(layer, Model))
+    # input and output are those of an operation's first call: had it another call here, they would not fit together
+    return all(after.input is before.output for before, after in pairwise(model.operations))
