@@ -35,7 +35,7 @@ def refuse(model: Any, input_shape: tuple[int, ...], outputs: int, *, regression
 
 
 def _refuse_form(model: Any) -> None:
-    from keras import Model
+    from keras import KerasTensor, Model
 
     if not isinstance(model, Model):
         _unfit("be a Sequential or functional model of Keras", f"an object of type {type(model).__name__}")
@@ -46,6 +46,11 @@ def _refuse_form(model: Any) -> None:
         )
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         _unfit("have one input and one output", f"{len(model.inputs)} and {len(model.outputs)}")
+    # Sequential models have no `input` before their first call, and never a structure there
+    ends = {"input": getattr(model, "input", model.inputs[0]), "output": model.compute_output_spec(model.inputs[0])}
+    for name, end in ends.items():
+        if not isinstance(end, KerasTensor):
+            _unfit(f"have a tensor as its {name}, not a structure of tensors", f"a {type(end).__name__}")
 
 
 def _refuse_shapes(model: "keras.Model", input_shape: tuple[int, ...], outputs: int) -> None:

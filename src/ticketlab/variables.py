@@ -6,8 +6,8 @@ refusals.py. Keras is imported inside the functions.
 
 Prunable are the kernels of Dense and Conv1D/2D/3D layers and of their subclasses. Transposed convolutions, EinsumDense
 and Embedding are no subclasses of these in Keras, and their kernels have other axes than (…, inputs, outputs), by which
-the analysis reads masks: they are trained and travel, but stay dense and uncounted. Depthwise and separable convolutions
-are refused, because Keras names their initialisers in another way than their kernels.
+the analysis reads masks: they are trained and travel, but stay dense and uncounted. Depthwise and separable
+convolutions are refused, because Keras names their initialisers in another way than their kernels.
 """
 
 from collections.abc import Iterator
