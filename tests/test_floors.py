@@ -12,7 +12,17 @@ FLOORS = {
     "values": ("errors", "flags", "streams", "masks", "pruning", "schedules", "densities", "saliency", "controls"),
     "files": ("spec", "presets", "data", "storage"),
     "analysis": ("analysis", "plots"),
-    "tensorflow": ("devices", "forkserver", "networks", "optimizers", "engine", "training"),
+    "tensorflow": (
+        "devices",
+        "forkserver",
+        "networks",
+        "own_network",
+        "refusals",
+        "variables",
+        "optimizers",
+        "engine",
+        "training",
+    ),
     "methods": ("rounds", "lottery"),
     "many runs": ("pool", "progress", "launch", "cli", "export", "export_command"),
 }

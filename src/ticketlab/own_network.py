@@ -116,13 +116,16 @@ def _run(path: Path) -> ModuleType:
 @contextlib.contextmanager
 def _neighbours(folder: Path) -> Iterator[None]:
     """Let a file import from its folder; afterwards forget what came from there, lest another folder's file get it."""
-    before = set(sys.modules)
+    before, writes = set(sys.modules), sys.dont_write_bytecode
     sys.path.insert(0, str(folder))
     importlib.invalidate_caches()  # a neighbour may have been written since the folder was last looked at
+    sys.dont_write_bytecode = True  # it would hide a change within the same second that keeps the file's length
     try:
         yield
     finally:
-        sys.path.remove(str(folder))
+        sys.dont_write_bytecode = writes
+        with contextlib.suppress(ValueError):  # the file may have done so
+            sys.path.remove(str(folder))
         tops = {name.partition(".")[0] for name in set(sys.modules) - before} - before
         tops = {top for top in tops if not top.startswith(MODULE) and _lies_in(folder, sys.modules.get(top))}
         for name in [name for name in sys.modules if name.partition(".")[0] in tops]:
