@@ -30,11 +30,10 @@ class Engine:
     assigned, so nothing is compiled again from round to round or from seed to seed. Each step ends with the masks, so
     anything read out is exactly zero where masked. XLA compiles the loop of dense-only networks (and of all networks
     on a GPU); for convolutions on a CPU it would be many times slower than the plain graph, so there it compiles the
-    optimizer's step alone. The loss is cross-entropy, or the mean squared error where the targets are numbers; a user's
-    own regularisation losses are added to it in training.
+    optimizer's step alone. The loss is cross-entropy, or the mean squared error where the targets are numbers.
 
     Args:
-        model: a built Keras model that `variables.refuse` finds nothing to say against.
+        model: a built Keras model that `refusals.refuse` finds nothing to say against.
         dataset: the arrays.
         spec: batch size, optimizer and penalties.
     """
@@ -168,8 +167,7 @@ class Engine:
             x, y = self._batch(*self._train_data, order[step])
             with tf.GradientTape() as tape:
                 loss = tf.reduce_mean(self._losses(y, self.model(x, training=True)))
-                objective = tf.add_n([loss, *self.model.losses])
-            gradients = tape.gradient(objective, self._trained, unconnected_gradients="zero")
+            gradients = tape.gradient(loss, self._trained, unconnected_gradients="zero")
             self._steps.assign_add(1)
             self._step(gradients, rates[step])
             step, total = step + 1, total + loss
