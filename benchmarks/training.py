@@ -24,7 +24,7 @@ os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = str(flags.t
 
 import numpy as np  # noqa: E402
 
-from ticketlab import data, devices, masks, networks  # noqa: E402
+from ticketlab import data, dataset, devices, masks, networks, variables  # noqa: E402
 from ticketlab.kinds import ImpSpec  # noqa: E402
 
 os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: flags.threads])
@@ -39,25 +39,25 @@ from ticketlab.engine import Engine  # noqa: E402
 
 SPEC = ImpSpec()
 mnist = data.load("mnist", flags.data_dir)
-train, validation = data.split(len(mnist.x_train))
+train, validation = dataset.split(len(mnist.x_train))
 x_float = mnist.x_train.astype(np.float32) / 255
-order = data.batches(train, SPEC.batch_size, 0, 0, flags.iterations)
+order = dataset.batches(train, SPEC.batch_size, 0, 0, flags.iterations)
 
 
 def network() -> keras.Model:
     """Build the network that all contenders train."""
-    return networks.lenet_300_100(mnist.input_shape, 10)
+    return networks.build("lenet_300_100", mnist.input_shape, 10)
 
 
 def engine(evaluate: bool):
     """Return the turn of ticketlab's engine."""
     ours = Engine(network(), mnist, SPEC)
-    weights = networks.draw(ours.model, 0, "initialisation")
+    weights = variables.draw(ours.model, 0, "initialisation")
     ours.load(weights, masks.all_kept(weights, ours.paths))
 
     def turn() -> None:
         for start in range(0, flags.iterations, SPEC.eval_every):
-            ours.train(order[start : start + SPEC.eval_every])
+            ours.train(order[start : start + SPEC.eval_every], SPEC.learning_rates(start, start + SPEC.eval_every))
             if evaluate:
                 ours.evaluate("validation")
 

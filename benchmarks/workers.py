@@ -14,7 +14,7 @@ from pathlib import Path
 import multiprocess
 import psutil
 
-from ticketlab import data, devices, pool
+from ticketlab import data, dataset, devices, pool, variables
 from ticketlab.kinds import ImpSpec
 
 
@@ -44,14 +44,15 @@ def prepare_training(data_dir: Path | None, processes: int, meeting: str):
 
     spec = ImpSpec()
     mnist = data.load("mnist", data_dir)
-    engine = Engine(networks.lenet_300_100(mnist.input_shape, 10), mnist, spec)
+    engine = Engine(networks.build("lenet_300_100", mnist.input_shape, 10), mnist, spec)
     size = sum(array.nbytes for array in (mnist.x_train, mnist.y_train, mnist.x_test, mnist.y_test))
     del mnist
 
     def replicate(seed, report) -> None:
-        weights = networks.draw(engine.model, seed, "initialisation")
+        weights = variables.draw(engine.model, seed, "initialisation")
         engine.load(weights, masks.all_kept(weights, engine.paths))
-        engine.train(data.batches(engine.train_indices, spec.batch_size, seed, 0, 100))
+        order = dataset.batches(engine.train_indices, spec.batch_size, seed, 0, 100)
+        engine.train(order, spec.learning_rates(0, 100))
         engine.evaluate("validation")
         Path(meeting, str(seed)).touch()
         while len(os.listdir(meeting)) < processes:

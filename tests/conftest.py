@@ -36,7 +36,7 @@ def engine(tensorflow, digits):
     """An engine of LeNet-300-100 on digits, evaluated every 20 iterations; whoever uses it loads its own weights."""
     from ticketlab.engine import Engine
 
-    model = networks.lenet_300_100(digits.input_shape, len(digits.classes))
+    model = networks.build("lenet_300_100", digits.input_shape, digits.outputs)
     return Engine(model, digits, ImpSpec(dataset="digits", eval_every=20))
 
 

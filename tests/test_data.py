@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ticketlab import data
+from ticketlab.dataset import batches, split
 from ticketlab.errors import BadInput
 
 
@@ -25,26 +26,26 @@ def test_mnist_is_whole(mnist_dir):
 
 
 def test_split_is_fixed_and_leaves_nothing_out():
-    train, validation = data.split(60_000)
+    train, validation = split(60_000)
     assert (train.size, validation.size) == (55_000, 5_000)
     assert np.array_equal(np.sort(np.concatenate([train, validation])), np.arange(60_000))
-    assert np.array_equal(validation, data.split(60_000)[1])
+    assert np.array_equal(validation, split(60_000)[1])
 
 
 def test_every_sample_is_used_once_per_epoch():
     """Earlier systems skipped a tenth of the training data at random each epoch."""
     indices = np.arange(100, 140, dtype=np.int32)
-    order = data.batches(indices, 7, seed=0, start=0, stop=40).ravel()
+    order = batches(indices, 7, seed=0, start=0, stop=40).ravel()
     for epoch in range(7):
         assert np.array_equal(np.sort(order[epoch * 40 : (epoch + 1) * 40]), indices)
 
 
 def test_order_depends_on_seed_and_epoch_alone():
     indices = np.arange(50, dtype=np.int32)
-    whole = data.batches(indices, 8, seed=3, start=0, stop=30)
-    pieces = [data.batches(indices, 8, seed=3, start=start, stop=start + 5) for start in range(0, 30, 5)]
+    whole = batches(indices, 8, seed=3, start=0, stop=30)
+    pieces = [batches(indices, 8, seed=3, start=start, stop=start + 5) for start in range(0, 30, 5)]
     assert np.array_equal(whole, np.concatenate(pieces))
-    assert not np.array_equal(whole, data.batches(indices, 8, seed=4, start=0, stop=30))
+    assert not np.array_equal(whole, batches(indices, 8, seed=4, start=0, stop=30))
     assert not np.array_equal(whole[:6], whole[6:12])
 
 
@@ -54,6 +55,13 @@ def test_own_tables_and_labels_work(table_file):
     assert (mine.scale, mine.input_shape, mine.classes.tolist()) == (1.0, (5,), [3, 10])
     assert mine.y_train[:3].tolist() == [0, 1, 0]
     assert set(mine.y_test.tolist()) == {1}
+
+
+def test_targets_that_are_not_whole_make_a_regression(table_file):
+    folder = table_file(y_train=np.arange(120) / 7, y_test=np.arange(30.0))
+    mine = data.load("mine", folder)
+    assert (mine.task, mine.outputs, mine.y_train.shape, mine.y_train.dtype) == ("regression", 1, (120, 1), np.float32)
+    assert data.load("mine", table_file(y_train=np.full((120, 2), 0.5), y_test=np.full((30, 2), 0.5))).outputs == 2
 
 
 def test_changed_data_has_another_digest(table_file):
@@ -80,10 +88,13 @@ def test_folders_are_searched_in_order(tmp_path, monkeypatch):
         ({"y_train": np.arange(119) % 3}, "`y_train` must have one label per sample, 120. Received: 119"),
         ({"y_train": np.zeros(120, int)}, "`y_train` must have at least 2 classes. Received: [0]"),
         ({"y_test": np.full(30, 9)}, "`y_test` must have the classes of `y_train`. Received: [9]"),
-        ({"y_train": np.arange(120) / 7}, "`y_train` must be (samples,) integer labels. Received: float64"),
+        ({"y_train": np.full(120, "a")}, "`y_train` must be (samples,) integer labels, or for regression (samples, "),
+        ({"y_train": np.eye(120)}, "numbers that are not all whole. Received: float64 of shape (120, 120)"),
+        ({"y_train": np.full(120, np.nan)}, "`y_train` must be (samples,) integer labels, or for regression"),
+        ({"y_test": np.arange(30) / 7}, "`y_test` must have the classes of `y_train`. Received: numbers that are not"),
         (
-            {"y_train": np.eye(120)},
-            "`y_train` must be (samples,) integer labels. Received: float64 of shape (120, 120)",
+            {"y_train": np.arange(120) / 7, "y_test": np.full((30, 2), 0.5)},
+            "`y_test` must be like `y_train`, (120,). Received: (30, 2)",
         ),
         ({"x_test": np.zeros((30, 6))}, "samples of `x_test` must be like those of `x_train`"),
         ({"x_train": np.full((120, 5), "a")}, "`x_train` must be numbers. Received: <U1"),

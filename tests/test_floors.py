@@ -9,8 +9,19 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "src" / "ticketlab"
 FLOORS = {
-    "values": ("errors", "flags", "streams", "masks", "pruning", "schedules", "densities", "saliency", "controls"),
-    "files": ("spec", "presets", "data", "storage"),
+    "values": (
+        "errors",
+        "flags",
+        "streams",
+        "locks",
+        "masks",
+        "pruning",
+        "densities",
+        "saliency",
+        "controls",
+        "schedules",
+    ),
+    "files": ("spec", "kinds", "presets", "dataset", "data", "storage"),
     "analysis": ("analysis", "plots"),
     "tensorflow": (
         "devices",
@@ -23,7 +34,7 @@ FLOORS = {
         "engine",
         "training",
     ),
-    "methods": ("rounds", "lottery"),
+    "methods": ("workbench", "rounds", "lottery", "branches", "before_training"),
     "many runs": ("pool", "progress", "launch", "cli", "export", "export_command"),
 }
 SEES = {

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from conftest import contents
-from ticketlab import lottery, masks, networks, rounds
+from ticketlab import lottery, masks, networks, rounds, variables
 from ticketlab.errors import BadInput, Diverged, TicketlabError
-from ticketlab.lottery import replicate
 from ticketlab.kinds import ImpSpec
+from ticketlab.lottery import replicate
 from ticketlab.storage import Run, write_file
 from ticketlab.training import Checkpoint, train
 
@@ -31,8 +31,8 @@ def chain(engine, tmp_path):
 
 
 def training(engine, stop=60, begin=None, **settings):
-    initial = networks.draw(engine.model, 0, "initialisation")
-    settings = {"seed": 0, "stop": stop, "batch_size": 60, "eval_every": 20, **settings}
+    initial = variables.draw(engine.model, 0, "initialisation")
+    settings = {"seed": 0, "stop": stop, "batch_size": 60, "eval_every": 20, "rates": SPEC.learning_rates, **settings}
     return train(engine, begin or Checkpoint(0, initial), masks.all_kept(initial, engine.paths), **settings)
 
 
@@ -66,7 +66,7 @@ def test_files_hold_what_the_design_says(chain):
     assert run.rounds(0) == [0, 1, 2]
     first, last = run.round(0, 0), run.round(0, 2)
     names = {"format", "spec", "seed", "round", "density", "seconds", "versions", "finished", "test_accuracy"}
-    names |= {"test_loss", "early_stop_iteration", "early_stop_test_accuracy", "early_stop_validation_loss"}
+    names |= {"test_loss", "chain", "early_stop_iteration", "early_stop_test_accuracy", "early_stop_validation_loss"}
     assert set(last.attributes) == names | {"untrained_test_accuracy"}
     assert json.loads(last.attributes["spec"]) == SPEC.described()
     assert list(last.masks) == ["dense_1/kernel", "dense_2/kernel", "dense_3/kernel"]
@@ -100,7 +100,7 @@ def test_kept_weights_go_back_to_their_initial_values(chain, engine, monkeypatch
     starts = []
     monkeypatch.setattr(engine, "load", _spy(engine.load, starts))
     run = chain()
-    initial = networks.draw(engine.model, 0, "initialisation")
+    initial = variables.draw(engine.model, 0, "initialisation")
     origin = run.round(0, 0).rewind
     assert all(np.array_equal(origin[path], initial[path]) for path in initial)
     for round in (1, 2):
@@ -132,13 +132,14 @@ def test_rewinding_to_iteration_k(chain, engine):
     assert np.array_equal(plain.round(0, 0).weights["dense_1/kernel"], run.round(0, 0).weights["dense_1/kernel"])
 
 
-@pytest.mark.parametrize("weights_from", ["fresh", "final", "signed_constant"])
+@pytest.mark.parametrize("weights_from", ["fresh", "final", "signed_constant", "shuffled_weights"])
 def test_other_origins_of_the_kept_weights(engine, tmp_path, weights_from):
     spec, run = dataclasses.replace(SPEC, weights_from=weights_from), Run(tmp_path)
     run.begin(spec, "digest")
     replicate(dataclasses.replace(spec, rounds=0), engine, run, 0, lambda name, facts: None)
     dense = run.round(0, 0)
-    weights, mask = lottery.ticket(spec, engine, run, 0, dense)
+    start = lottery.ticket(spec, engine, run, 0, dense)
+    weights, mask = start.weights, start.masks
     kernel, kept = weights["dense_1/kernel"], mask["dense_1/kernel"]
     origin, final = dense.rewind["dense_1/kernel"], dense.weights["dense_1/kernel"]
     assert not kernel[~kept].any()
@@ -148,6 +149,9 @@ def test_other_origins_of_the_kept_weights(engine, tmp_path, weights_from):
     elif weights_from == "signed_constant":
         assert np.array_equal(np.sign(kernel[kept]), np.sign(origin[kept]))
         np.testing.assert_allclose(np.abs(kernel[kept]), origin.std(), rtol=1e-6)
+    elif weights_from == "shuffled_weights":
+        assert np.array_equal(np.sort(kernel[kept]), np.sort(origin[kept]))
+        assert (kernel[kept] != origin[kept]).mean() > 0.99
     else:
         assert not (kernel[kept] == origin[kept]).any()
         assert kernel[kept].std() == pytest.approx(origin.std(), rel=0.05)
@@ -172,7 +176,7 @@ def test_the_test_set_selects_nothing(engine, digits, chain, tensorflow):
     from ticketlab.engine import Engine
 
     reversed_labels = dataclasses.replace(digits, y_test=digits.y_test[::-1].copy())
-    other = Engine(networks.lenet_300_100(digits.input_shape, 10), reversed_labels, SPEC)
+    other = Engine(networks.build("lenet_300_100", digits.input_shape, 10), reversed_labels, SPEC)
     run = Run(chain().folder.with_name("other"))
     run.begin(SPEC, "digest")
     replicate(SPEC, other, run, 0, lambda name, facts: None)
@@ -196,7 +200,7 @@ def test_patience_ends_a_training(engine):
 
 
 def test_divergence_is_said(engine):
-    broken = networks.draw(engine.model, 0, "initialisation")
+    broken = variables.draw(engine.model, 0, "initialisation")
     broken["dense_1/kernel"] = np.full_like(broken["dense_1/kernel"], np.nan)
     with pytest.raises(Diverged, match="training diverged: the validation loss is nan at iteration 20"):
         training(engine, begin=Checkpoint(0, broken))

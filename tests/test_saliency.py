@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from ticketlab import densities, masks, networks
+from ticketlab import densities, masks, variables
 from ticketlab.errors import BadInput, TicketlabError
 from ticketlab.saliency import DISTRIBUTIONS, SALIENCIES, prune_before_training, saliency_scores
 
@@ -27,8 +27,8 @@ def network(inputs=(6, 6, 1), units=(7, 5), activation="relu", classes=3):
 
 
 def kernels_of(model, seed=0):
-    drawn = networks.draw(model, seed, "initialisation")
-    return {path: drawn[path] for path in networks.prunable(model)}
+    drawn = variables.draw(model, seed, "initialisation")
+    return {path: drawn[path] for path in variables.prunable(model)}
 
 
 def batch(model, samples=20, seed=0):
@@ -42,7 +42,7 @@ def functions(model, data=None):
     import tensorflow as tf
 
     x, y = batch(model) if data is None else data
-    zeros = {path: tf.zeros(variable.shape) for path, variable in networks.variables(model).items()}
+    zeros = {path: tf.zeros(variable.shape) for path, variable in variables.carried(model).items()}
     ones = tf.ones((1, *model.input_shape[1:]))
 
     def logits(kernels, inputs):
@@ -68,10 +68,10 @@ def direct(model, weights):
     """Gradient and Hessian–gradient product of the batch's loss, by two nested tapes on the model's own variables."""
     import tensorflow as tf
 
-    variables, (x, y) = networks.variables(model), batch(model)
-    for path, variable in variables.items():
+    places, (x, y) = variables.carried(model), batch(model)
+    for path, variable in places.items():
         variable.assign(weights.get(path, np.zeros(variable.shape)))
-    kernels = [variables[path].value for path in weights]
+    kernels = [places[path].value for path in weights]
     with tf.GradientTape() as outer:
         with tf.GradientTape() as inner:
             loss = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(y, model(x), from_logits=True))

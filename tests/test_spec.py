@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from ticketlab.errors import BadInput
-from ticketlab.presets import DATASET_DEFAULTS, PRESETS
 from ticketlab.kinds import ImpSpec
+from ticketlab.presets import DATASET_DEFAULTS, PRESETS
 from ticketlab.streams import stream, stream_seed
 
 
@@ -19,14 +19,28 @@ from ticketlab.streams import stream, stream_seed
         ({"iterations": 10.5}, "`iterations` must be of type int. Received: iterations=10.5"),
         ({"nesterov": 1}, "`nesterov` must be of type bool. Received: nesterov=1"),
         ({"learning_rate": float("nan")}, "`learning_rate` must be a finite number. Received: learning_rate=nan"),
-        ({"criterion": "largest"}, "`criterion` must be one of large_final, small_final, random. "),
+        ({"criterion": "largest"}, "`criterion` must be one of large_final, small_final, large_initial"),
         ({"dataset": "../etc"}, "`dataset` must be a name of letters"),
         ({"rounds": -1}, "`rounds` must be 0 or greater. "),
         ({"momentum": 0.9}, "`momentum` must be left out with the optimizer adam. Received: momentum=0.9"),
         ({"nesterov": True}, "`nesterov` must be left out with the optimizer adam. Received: nesterov=True"),
         ({"optimizer": "sgd", "nesterov": True}, "`momentum` must be greater than 0 with `nesterov`. "),
         ({"rewind_iteration": 8000}, "`rewind_iteration` must be less than `iterations`=8000. "),
-        ({"rewind_iteration": 10, "weights_from": "final"}, "`rewind_iteration` must be 0 with `weights_from`=final. "),
+        ({"rewind_iteration": 10, "weights_from": "fresh"}, "`rewind_iteration` must be 0 with `weights_from`=fresh. "),
+        ({"scope": "global", "conv_prune_rate": 0.1}, "`conv_prune_rate` must be left out in the scope `global`. "),
+        ({"schedule": "step"}, "`schedule_steps` must be given with the schedule step. Received: schedule_steps=()"),
+        ({"schedule_steps": (5,)}, "`schedule_steps` must be left out without the schedule step. "),
+        ({"schedule": "step", "schedule_steps": (9, 5)}, "`schedule_steps` must be greater than 0 and increasing. "),
+        ({"schedule": "step", "schedule_steps": (8000,)}, "`schedule_steps` must be less than `iterations`=8000. "),
+        ({"schedule_factor": 0.5}, "`schedule_factor` must be left out without the schedule step. "),
+        ({"warmup": 8001}, "`warmup` must be at most `iterations`=8000. Received: warmup=8001"),
+        ({"schedule_from": "final", "schedule": "cosine"}, "`schedule_from` must be rewind with the schedule cosine"),
+        ({"branch": "nothing"}, "`branch` must be one of random_reinit, "),
+        ({"branch": "one_shot", "weights_from": "final"}, "`branch` must be of a run with `weights_from`=rewind. "),
+        ({"only_rounds": (3,)}, "`only_rounds` must be given with a `branch`, since rounds rest on those before. "),
+        ({"weight_decay": -1}, "`weight_decay` must be 0 or greater. Received: weight_decay=-1.0"),
+        ({"activation": "elu"}, "`activation` must be one of relu, tanh, sigmoid, gelu. Received: activation=elu"),
+        ({"network": "../nets.py:2"}, "`network` must be a network's name or path/to/file.py:function. "),
         ({"scope": "global", "output_prune_rate": 0.1}, "`output_prune_rate` must be left out in the scope `global`. "),
     ],
 )

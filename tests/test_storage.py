@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 import pytest
 
-from ticketlab import storage
+from ticketlab import locks, storage
 from ticketlab.errors import BadInput, TicketlabError, WriteFailed
 from ticketlab.kinds import ImpSpec
 from ticketlab.storage import Damaged, Record, Run, write_file
@@ -171,7 +171,7 @@ def test_only_final_names_count_as_rounds(tmp_path):
 
 
 def test_a_seed_is_computed_by_one_process_at_a_time(tmp_path, monkeypatch):
-    monkeypatch.setattr(storage, "LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(locks, "LOCK_SECONDS", 0.1)
     run = Run(tmp_path)
     (tmp_path / "seed_0").mkdir()
     (tmp_path / "seed_0" / ".round_00.h5.99.tmp").touch()

@@ -4,16 +4,20 @@ Knows what a ticket is made of. TensorFlow is imported by `save_keras` alone.
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ticketlab import masks
+from ticketlab import masks, networks
 from ticketlab.dataset import Dataset
 from ticketlab.errors import BadInput, WriteFailed
 from ticketlab.masks import Arrays
-from ticketlab.networks import NETWORKS, variables
 from ticketlab.storage import Record, Run, write_bytes, write_file
+
+if TYPE_CHECKING:
+    import keras
 
 SMALLEST = 9  # level of gzip
 SLIM = ("masks", "history")  # what a run keeps without its weights
@@ -34,9 +38,10 @@ def ticket(run: Run, record: Record) -> dict[str, np.ndarray]:
     Raises:
         BadInput: if the round began from other weights, or the run holds none.
     """
-    origin = json.loads(record.attributes["spec"]).get("weights_from", "rewind")
-    if origin != "rewind":
-        raise BadInput(f"a ticket needs a run that rewinds its weights. Received: weights_from={origin}")
+    spec = json.loads(record.attributes["spec"])
+    for name, usual in (("weights_from", "rewind"), ("branch", None)):
+        if spec.get(name, usual) != usual:
+            raise BadInput(f"a ticket needs a run that rewinds its weights. Received: {name}={spec[name]}")
     rewind = run.round(record.attributes["seed"], 0).rewind
     if not rewind:
         raise BadInput(f"{run.folder} holds no weights to rewind to, as of a run exported without weights")
@@ -50,31 +55,32 @@ def trained(record: Record) -> dict[str, np.ndarray]:
     return record.weights
 
 
-def save_keras(record: Record, weights: Arrays, dataset: Dataset, path: Path) -> None:
+def save_keras(run: Run, record: Record, weights: Arrays, dataset: Dataset, path: Path) -> None:
     """Write a network with these weights as a .keras file, which Keras loads without ticketlab.
 
     The network takes inputs times `dataset.scale`, as in training, and gives logits; it is compiled with their loss and
     accuracy, so that ``keras.saving.load_model(path).evaluate(x, y)`` works at once.
 
     Args:
-        record: of any round; its spec names the network.
-        weights: {path: array} of all trainable variables.
+        run: whose network it is.
+        record: of any round.
+        weights: {path: array} of all that the network carries from round to round.
         dataset: that the run was trained on.
         path: ends in .keras.
 
     Raises:
-        BadInput: if the network is unknown or the weights are not of it.
+        BadInput: if the network cannot be built again or the weights are not of it.
     """
     import keras
 
-    name = json.loads(record.attributes["spec"])["network"]
-    if name not in NETWORKS:
-        raise BadInput(f"`network` must be one of {', '.join(NETWORKS)}. Received: network={name}")
-    model = NETWORKS[name](dataset.input_shape, len(dataset.classes))
-    places = variables(model)
+    from ticketlab import variables
+
+    spec = json.loads(record.attributes["spec"])
+    model = _network(run, spec, dataset)
+    places = variables.carried(model)
     wanted, received = ({key: tuple(each.shape) for key, each in group.items()} for group in (places, weights))
     if wanted != received:
-        raise BadInput(f"weights must be those of {name} on {dataset.name}, {wanted}. Received: {received}")
+        raise BadInput(f"weights must be those of {spec['network']} on {dataset.name}, {wanted}. Received: {received}")
     for key, variable in places.items():
         variable.assign(weights[key])
     # an optimizer without state, since training from here begins afresh
@@ -83,6 +89,20 @@ def save_keras(record: Record, weights: Arrays, dataset: Dataset, path: Path) ->
         model.save(path)
     except OSError as error:
         raise WriteFailed(f"cannot write {path}: {error.strerror}") from error
+
+
+def _network(run: Run, spec: Mapping[str, Any], dataset: Dataset) -> "keras.Model":
+    """Build a run's network: as the run keeps it, or by name where it was computed before runs kept them."""
+    import keras
+
+    if run.network is None:
+        settings = {name: spec[name] for name in ("activation", "initialiser") if name in spec}
+        return networks.build(spec["network"], dataset.input_shape, dataset.outputs, **settings)
+    try:
+        return keras.models.model_from_json(json.dumps(run.network["model"]))
+    except (ValueError, TypeError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise BadInput(f"{run.folder}/network.json must be a network that Keras can build: {reason}") from error
 
 
 def slim_copy(run: Run, folder: Path) -> None:
@@ -99,6 +119,8 @@ def slim_copy(run: Run, folder: Path) -> None:
     """
     make_empty(folder)
     write_bytes(folder / "spec.json", json.dumps(run.description, indent=2).encode())
+    if run.network is not None:
+        write_bytes(folder / "network.json", json.dumps(run.network, indent=1).encode())
     for record in run.records():
         copy = folder / record.path.relative_to(run.folder)
         copy.parent.mkdir(exist_ok=True)

@@ -60,7 +60,7 @@ def _export(run: Run, form: str, seed: int, round: int, to: Path, data_dir: Path
     name, _ = data.resolve(json.loads(record.attributes["spec"])["dataset"], data_dir)
     dataset = data.load(name, data_dir)
     devices.start(threads=1)
-    export.save_keras(record, weights, dataset, to)
+    export.save_keras(run, record, weights, dataset, to)
 
 
 def _record(run: Run, seed: int, round: int) -> Record:

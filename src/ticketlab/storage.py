@@ -196,24 +196,24 @@ class Run:
         if self.description.get("data_sha256") != data_digest:
             raise BadInput(f"{self.folder} was computed on other data of the name `{spec.dataset}`: {ELSEWHERE}")
 
+    @property
+    def network(self) -> dict[str, Any] | None:
+        """What network.json says; None for a run that has none. Raises BadInput if it cannot be read."""
+        path = self.folder / "network.json"
+        try:
+            return json.loads(path.read_text()) if path.exists() else None
+        except (OSError, ValueError) as error:
+            raise BadInput(f"{path} must be readable JSON. Received: {error}") from error
+
     def keep_network(self, network: Mapping[str, Any]) -> None:
         """Keep the network's architecture as network.json, or make sure that it is the one that the run began with.
 
-        Args:
-            network: what `json` can write, under "model", and under "keras" the version that described it so; another
-                version may describe the same network otherwise.
-
-        Raises:
-            BadInput: if it is another one.
+        What `json` can write stands under "model", and under "keras" the version that described it so, since another
+        version may describe the same network otherwise. Raises BadInput if it is another network.
         """
-        path = self.folder / "network.json"
-        if not path.exists():
-            write_bytes(path, json.dumps(network, indent=1).encode())
-        try:
-            began = json.loads(path.read_text())
-        except (OSError, ValueError) as error:
-            raise BadInput(f"{path} must be readable JSON. Received: {error}") from error
-        if began["keras"] == network["keras"] and began["model"] != network["model"]:
+        if self.network is None:
+            write_bytes(self.folder / "network.json", json.dumps(network, indent=1).encode())
+        elif self.network["keras"] == network["keras"] and self.network["model"] != network["model"]:
             raise BadInput(f"{self.folder} was computed with another network of that name: {ELSEWHERE}")
 
     def seeds(self) -> list[int]:
