@@ -68,7 +68,7 @@ def test_files_hold_what_the_design_says(chain):
     names = {"format", "spec", "seed", "round", "density", "seconds", "versions", "finished", "test_accuracy"}
     names |= {"test_loss", "chain", "early_stop_iteration", "early_stop_test_accuracy", "early_stop_validation_loss"}
     assert set(last.attributes) == names | {"untrained_test_accuracy"}
-    assert json.loads(last.attributes["spec"]) == SPEC.described()
+    assert last.attributes["spec"] == json.dumps(SPEC.described())
     assert list(last.masks) == ["dense_1/kernel", "dense_2/kernel", "dense_3/kernel"]
     assert list(last.weights) == [f"dense_{i}/{name}" for i in (1, 2, 3) for name in ("kernel", "bias")]
     assert last.attributes["density"] == masks.density(last.masks)
