@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ticketlab.storage import Run
 
-LAZY = ("analysis", "plots", "storage")
+LAZY = ("analysis", "kinds", "launch", "plots", "storage")
 
 
 def open_run(folder: Path | str) -> "Run":
