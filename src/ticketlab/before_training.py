@@ -13,7 +13,7 @@ from ticketlab import masks, workbench
 from ticketlab.dataset import Dataset
 from ticketlab.errors import BadInput
 from ticketlab.kinds import BeforeSpec
-from ticketlab.rounds import Report, Ticket, independent_rounds
+from ticketlab.rounds import Report, Ticket, complete, independent_rounds
 from ticketlab.saliency import prune_before_training
 from ticketlab.storage import Run
 from ticketlab.streams import stream
@@ -42,9 +42,20 @@ def prepare(spec_json: str, run_folder: str, source: Source) -> Callable[[int, R
 
 def replicate(spec: BeforeSpec, engine: "Engine", run: Run, seed: int, report: Report) -> None:
     """Compute one seed's rounds, but for those that are on disk already."""
-    rounds = list(spec.only_rounds) or list(range(number_of_rounds(spec) + 1))
     with run.claim(seed):
-        independent_rounds(spec, engine, run, seed, rounds, lambda round: ticket(spec, engine, seed, round), report)
+        independent_rounds(
+            spec, engine, run, seed, chosen(spec), lambda round: ticket(spec, engine, seed, round), report
+        )
+
+
+def finished(spec: BeforeSpec, run: Run, seed: int) -> bool:
+    """Tell whether nothing is left to compute of one seed."""
+    return complete(spec, run, seed, chosen(spec))
+
+
+def chosen(spec: BeforeSpec) -> list[int]:
+    """List the rounds that a spec asks for: those named, or the dense one and as many after it."""
+    return list(spec.only_rounds) or list(range(number_of_rounds(spec) + 1))
 
 
 def ticket(spec: BeforeSpec, engine: "Engine", seed: int, round: int) -> Ticket:

@@ -11,7 +11,7 @@ from ticketlab.dataset import Dataset
 from ticketlab.errors import BadInput
 from ticketlab.kinds import ImpSpec
 from ticketlab.masks import Arrays
-from ticketlab.rounds import Report, Ticket, independent_rounds
+from ticketlab.rounds import Report, Ticket, complete, independent_rounds
 from ticketlab.storage import Record, Run
 
 if TYPE_CHECKING:
@@ -38,8 +38,14 @@ def check(spec: ImpSpec, dataset: Dataset, models_dir: Path, seeds: list[int]) -
 
 
 def chosen(spec: ImpSpec, run: Run, seed: int) -> list[int]:
-    """List the rounds that a branch is computed of: those asked for, or all that the run has, without the dense one."""
-    return list(spec.only_rounds) or [round for round in run.rounds(seed) if round]
+    """List the rounds that a branch is computed of: those named, or all that the run has as far as the spec goes."""
+    last = spec.rounds if spec.target_density is None else max(run.rounds(seed))
+    return list(spec.only_rounds) or [round for round in run.rounds(seed) if 0 < round <= last]
+
+
+def finished(spec: ImpSpec, branch: Run, seed: int) -> bool:
+    """Tell whether nothing is left to compute of a branch of one seed."""
+    return complete(spec, branch, seed, chosen(spec, trunk(spec, branch.folder.parent), seed))
 
 
 def replicate(spec: ImpSpec, engine: "Engine", branch: Run, seed: int, report: Report) -> None:

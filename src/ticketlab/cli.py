@@ -82,8 +82,8 @@ def _run(
         overwrite=flags["overwrite"],
         console=console,
     )
-    last = spec.rounds if "rounds" in given else None
-    console.print(summary(run, seeds, last))
+    everything = spec.target_density is not None or spec.only_rounds
+    console.print(summary(run, seeds, None if everything else spec.rounds))
     print(f"{_shown(run.folder)}/")
     if failures:
         return _say(

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -24,17 +25,19 @@ class Experiment:
     Attributes:
         spec: its class of specs.
         check: refuses what spec, data and finished rounds forbid together, without TensorFlow.
+        finished: tells of a seed whether all of its rounds are there.
         prepare: makes the function that computes a replicate, in the process that computes it.
     """
 
     spec: type[Spec]
     check: Callable[..., None]
+    finished: Callable[[Any, Run, int], bool]
     prepare: Callable[..., pool.Replicate]
 
 
 EXPERIMENTS = {
-    "imp": Experiment(ImpSpec, lottery.check, lottery.prepare),
-    "before_training": Experiment(BeforeSpec, before_training.check, before_training.prepare),
+    "imp": Experiment(ImpSpec, lottery.check, lottery.finished, lottery.prepare),
+    "before_training": Experiment(BeforeSpec, before_training.check, before_training.finished, before_training.prepare),
 }
 
 
@@ -100,10 +103,14 @@ def run(
     if overwrite:
         for seed in seeds:
             run.discard(seed)
-    if own := located(spec.network):  # a worker's folder need not be this one
+    own = located(spec.network)
+    if own:  # a worker's folder need not be this one
         spec = replace(spec, network=f"{own[0].absolute()}:{own[1]}")
+    if not own and not build:  # a network of one's own may have changed since, which is told by building it
+        seeds = [seed for seed in seeds if not EXPERIMENTS[spec.kind].finished(spec, run, seed)]
+    if not seeds:
+        return run, {}
     job = pool.Job(EXPERIMENTS[spec.kind].prepare, (spec.to_json(), str(run.folder), source), spec.threads)
-    rounds = getattr(spec, "rounds", 0)
-    with Display(seeds, rounds, console or Console(force_jupyter=False)) as display:
+    with Display(seeds, getattr(spec, "rounds", 0), console or Console(force_jupyter=False)) as display:
         failures = pool.run(job, seeds, processes, display.event)
     return run, failures

@@ -4,18 +4,18 @@ Reads like the paper: `replicate` is its section 1. TensorFlow is imported insid
 checks flags never loads it.
 """
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ticketlab import branches, masks, pruning, schedules, workbench
 from ticketlab.controls import CONTROLS
 from ticketlab.dataset import Dataset
+from ticketlab.densities import Shapes
 from ticketlab.errors import BadInput
 from ticketlab.kinds import ImpSpec
-from ticketlab.rounds import Report, Ticket, find_round, train_round
+from ticketlab.rounds import Report, Ticket, complete, find_round, train_round
 from ticketlab.storage import Record, Run
 from ticketlab.streams import stream
 from ticketlab.workbench import Source
@@ -57,7 +57,7 @@ def replicate(spec: ImpSpec, engine: "Engine", run: Run, seed: int, report: Repo
         seed: of the replicate.
         report: called with the name of an event and its facts.
     """
-    rounds = number_of_rounds(spec, engine)
+    rounds = number_of_rounds(spec, engine.shapes())
     report("begin", {"rounds": rounds})
     with run.claim(seed):
         previous = None
@@ -86,7 +86,7 @@ def ticket(spec: ImpSpec, engine: "Engine", run: Run, seed: int, previous: Recor
         previous.weights,
         criterion=spec.criterion,
         scope=spec.scope,
-        rates=rates(spec, engine),
+        rates=rates(spec, engine.shapes()),
         rng=stream(seed, "pruning", round),
     )
     if spec.weights_from == "rewind":
@@ -99,19 +99,27 @@ def ticket(spec: ImpSpec, engine: "Engine", run: Run, seed: int, previous: Recor
     return Ticket(masks.apply(weights, mask), mask, spec.rewind_iteration, spec.rewound_learning_rates)
 
 
-def rates(spec: ImpSpec, engine: "Engine") -> dict[str, float]:
+def finished(spec: ImpSpec, run: Run, seed: int) -> bool:
+    """Tell whether nothing is left to compute of one seed."""
+    if spec.branch:
+        return branches.finished(spec, run, seed)
+    if not complete(spec, run, seed, [0]):
+        return False
+    shapes = {path: mask.shape for path, mask in run.round(seed, 0).masks.items()}
+    return complete(spec, run, seed, range(number_of_rounds(spec, shapes) + 1))
+
+
+def rates(spec: ImpSpec, shapes: Shapes) -> dict[str, float]:
     """Assign each layer its prune rate."""
-    return pruning.layer_rates(
-        engine.shapes(), spec.scope, spec.prune_rate, spec.output_prune_rate, spec.conv_prune_rate
-    )
+    return pruning.layer_rates(shapes, spec.scope, spec.prune_rate, spec.output_prune_rate, spec.conv_prune_rate)
 
 
-def number_of_rounds(spec: ImpSpec, engine: "Engine") -> int:
+def number_of_rounds(spec: ImpSpec, shapes: Shapes) -> int:
     """Count the rounds after round 0 that a spec asks for, by number or by density. Raises BadInput."""
     if spec.target_density is None:
         return spec.rounds
-    sizes = {path: int(np.prod(shape)) for path, shape in engine.shapes().items()}
+    sizes = {path: math.prod(shape) for path, shape in shapes.items()}
     try:
-        return schedules.rounds_to_density(sizes, rates(spec, engine), spec.scope, spec.target_density)
+        return schedules.rounds_to_density(sizes, rates(spec, shapes), spec.scope, spec.target_density)
     except ValueError as error:
         raise BadInput(str(error)) from error

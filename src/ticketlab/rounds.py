@@ -155,6 +155,20 @@ def find_round(spec: Spec, run: Run, seed: int, round: int, report: Report) -> R
     return record
 
 
+def complete(spec: Spec, run: Run, seed: int, rounds: Sequence[int]) -> bool:
+    """Tell whether these rounds are on disk, sound, and of this spec."""
+    if not set(rounds) <= set(run.rounds(seed)):
+        return False
+    try:
+        for round in rounds:
+            record = run.round(seed, round)
+            record.verify()
+            _belongs(record, spec, seed, round)
+    except TicketlabError:
+        return False
+    return True
+
+
 def find_partial(spec: Spec, run: Run, seed: int, round: int, report: Report) -> "Checkpoint | None":
     """Return where a killed process had come to, if it left anything."""
     from ticketlab.training import Checkpoint
