@@ -136,7 +136,9 @@ def test_layers_that_do_not_chain_are_not_matched(analyse, tmp_path):
     status, _, problems = analyse(folder, charts=CHARTS[2:])
     assert status == 0
     (line,) = problems
-    assert line.startswith("matching of hidden units left out for mine: layers must chain")
+    assert line.startswith(
+        "mine: matching of hidden units, dead units and effective density left out: layers must chain"
+    )
     assert not (tmp_path / "outputs" / "mine" / "figures" / "pixel_maps.png").exists()
 
 

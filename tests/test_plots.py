@@ -66,7 +66,7 @@ def test_density_falls_to_the_right_on_a_log_axis(axes):
 
 
 def test_chance_is_drawn_broken_and_without_markers(axes):
-    plots.against_density(CURVES.assign(chance=CURVES["label"] == "fresh"), axes, "Jaccard")
+    plots.against_density(CURVES.assign(reference=CURVES["label"] == "fresh"), axes, "Jaccard")
     ticket, chance = axes.lines
     assert ticket.get_linestyle() == "-"
     assert (chance.get_linestyle(), chance.get_marker()) == ("--", "None")

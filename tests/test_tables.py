@@ -8,7 +8,8 @@ import ticketlab
 from rounds_on_disk import write_run
 from ticketlab.analysis.between_seeds import seeds_table
 from ticketlab.analysis.intervals import jackknife_interval
-from ticketlab.analysis.runs import labels, read_runs
+from ticketlab.analysis.labels import labels
+from ticketlab.analysis.runs import read_runs
 from ticketlab.analysis.tables import history_table, mean_table, nearest_rounds, rounds_table
 from ticketlab.errors import BadInput
 

@@ -1,10 +1,11 @@
 """One function per kind of figure: a frame or an array and the caller's axes in, the same axes out.
 
-Knows how things look: the colours of Okabe & Ito (2008), which colour-blind readers tell apart, and besides them
+Knows how things look: the colours of Okabe & Ito (2008) and a grey for their yellow, which colour-blind readers tell apart, and besides them
 markers and line styles, which survive a black-and-white printer; densities on a log axis that falls to the right.
 Touches nothing but the axes it is given: no pyplot, no global settings. Does not know where the numbers come from.
 """
 
+from collections import Counter
 from itertools import cycle
 from typing import Any
 
@@ -14,32 +15,39 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-MARKERS = "osD^vPX"
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F", "#000000")
+MARKERS = "osD^vPX"  # not as many as colours, so that the two together tell 56 curves apart
 DASHES = ("--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)))
 TICKS = [tick / 10**power for power in range(5) for tick in (10, 5, 2)]
 ORDERED = "viridis"  # for rounds, which have an order; light in print but without its yellow end
+BAND_ALPHA, FEW = 0.16, 5  # bands of more than a few curves are half as strong
 ANNOTATED = 12  # a matrix of more rows is too dense for numbers
+TWO_DIGITS = 0.1  # a matrix that reaches so far is told in two digits; smaller numbers take a third
 
 
-def against_density(curves: pd.DataFrame, axes: Axes, quantity: str) -> Axes:
+def against_density(curves: pd.DataFrame, axes: Axes, quantity: str, least: float | None = None) -> Axes:
     """Draw curves over density, with their intervals as bands.
 
     Args:
-        curves: columns label, density, mean, half_width (NaN without interval), and, optionally, chance: whether the
-            curve is what chance alone gives, drawn broken and without markers.
+        curves: columns label, density, mean, half_width (NaN without interval), and, optionally, reference: whether the
+            curve is one to compare with, as what chance alone gives, drawn broken and without markers.
         axes: to draw on.
         quantity: what the vertical axis shows, and in which unit.
+        least: where the vertical axis begins; open triangles at its edge stand for what lies below.
     """
     marked = zip(cycle(COLOURS), cycle(MARKERS), strict=False)
     broken = zip(cycle(COLOURS[::-1]), cycle(DASHES), strict=False)
-    for label, curve in curves.groupby("label", sort=False):
+    groups = curves.groupby("label", sort=False)
+    for number, (label, curve) in enumerate(groups):
         curve = curve.sort_values("density")
-        by_chance = "chance" in curve and curve["chance"].any()
-        colour, shape = next(broken if by_chance else marked)
-        style = {"linestyle": shape, "linewidth": 1.3} if by_chance else {"marker": shape, "markersize": 4}
-        axes.plot(curve["density"], curve["mean"], color=colour, label=label, **style)
-        _band(axes, curve["density"], curve, colour)
+        reference = "reference" in curve and curve["reference"].any()
+        colour, shape = next(broken if reference else marked)
+        style = {"linestyle": shape, "linewidth": 1.3} if reference else {"marker": shape, "markersize": 4}
+        before = 3 - number / len(groups)  # the first curve, the ticket, lies over the others
+        axes.plot(curve["density"], curve["mean"], color=colour, label=label, zorder=before, **style)
+        _band(axes, curve["density"], curve, colour, BAND_ALPHA if len(groups) <= FEW else BAND_ALPHA / 2)
+    if least is not None:
+        _end_below(axes, curves, least)
     _density_axis(axes, curves["density"])
     return _finished(axes, quantity, curves["label"].nunique() > 1)
 
@@ -81,11 +89,12 @@ def similarity_matrix(pairs: pd.DataFrame, axes: Axes, quantity: str) -> Axes:
     axes.set_xticks(range(len(names)), names, rotation=90)
     axes.set_yticks(range(len(names)), names)
     axes.figure.colorbar(image, ax=axes, label=quantity, shrink=0.8)
+    digits = 2 if np.nanmax(np.abs(matrix)) >= TWO_DIGITS else 3
     if len(names) <= ANNOTATED:
         for (row, column), value in np.ndenumerate(matrix):
             if np.isfinite(value):
                 colour = "black" if image.norm(value) > 0.5 else "white"
-                axes.text(column, row, f"{value:.3f}", ha="center", va="center", color=colour, fontsize=5)
+                axes.text(column, row, f"{value:.{digits}f}", ha="center", va="center", color=colour, fontsize=5)
     return axes
 
 
@@ -160,9 +169,25 @@ def _draw_ordered(curves: pd.DataFrame, axes: Axes, position: str) -> None:
         _band(axes, curve[position], curve, colour)
 
 
-def _band(axes: Axes, positions: pd.Series, curve: pd.DataFrame, colour: Any) -> None:
+def _band(axes: Axes, positions: pd.Series, curve: pd.DataFrame, colour: Any, alpha: float = BAND_ALPHA) -> None:
     low, high = curve["mean"] - curve["half_width"], curve["mean"] + curve["half_width"]
-    axes.fill_between(positions, low, high, color=colour, alpha=0.16, linewidth=0)
+    axes.fill_between(positions, low, high, color=colour, alpha=alpha, linewidth=0)
+
+
+def _end_below(axes: Axes, curves: pd.DataFrame, least: float) -> None:
+    """Let the vertical axis begin at a value; where curves lie below it, put their triangles beneath each other."""
+    stacked: Counter[float] = Counter()
+    for line in list(axes.lines):
+        for position, value in line.get_xydata():
+            if value < least:
+                height = 0.025 + 0.04 * stacked[position]
+                stacked[position] += 1
+                mark = {"marker": "v", "markersize": 4, "markerfacecolor": "none", "markeredgecolor": line.get_color()}
+                axes.plot([position], [height], transform=axes.get_xaxis_transform(), linestyle="none", **mark)
+    seen = curves[curves["mean"] >= least]
+    highest = (seen["mean"] + seen["half_width"].fillna(0)).max()
+    margin = 0.05 * (highest - least)
+    axes.set_ylim(least - margin, highest + margin)
 
 
 def _density_axis(axes: Axes, densities: pd.Series) -> None:

@@ -1,7 +1,9 @@
-"""A figure of the report: panels, one legend, caption and numbers. Knows no particular figure; looks: plots.py."""
+"""A figure of the report: panels, legends, caption and numbers. Knows no particular figure; looks: plots.py."""
 
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,8 +12,11 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ticketlab.storage import write_bytes
+
 PANEL = (3.4, 2.6)  # inches, width and height
 LEGEND_INCHES = 0.17  # height of a row
+ENTRY_INCHES = 0.5, 0.062  # width of an entry: without its text, and of a character
 BAND = "Bands: 95 % interval of the mean over seeds (Student t)."
 SETTINGS = {"font.size": 8, "axes.titlesize": 8, "svg.hashsalt": "ticketlab", "savefig.dpi": 200}
 
@@ -47,14 +52,22 @@ class Chart:
     figure: Figure
 
     def save(self, folder: Path) -> list[Path]:
-        """Write picture and numbers as PNG, SVG and CSV, and return the paths."""
+        """Write picture and numbers as PNG, SVG and CSV, each whole or not at all, and return the paths.
+
+        Raises:
+            WriteFailed: if the disk refuses.
+        """
         png, svg, csv = paths = [folder / f"{self.name}.{kind}" for kind in ("png", "svg", "csv")]
         with rc_context(SETTINGS):
-            self.figure.savefig(png)
+            write_bytes(png, self._picture("png"))
             self.figure.set_layout_engine("none")  # it is laid out now, and takes most of the time
-            self.figure.savefig(svg, metadata={"Date": None})
-        self.numbers.to_csv(csv, index=False)
+            write_bytes(svg, self._picture("svg", metadata={"Date": None}))
+        write_bytes(csv, self.numbers.to_csv(index=False).encode())
         return paths
+
+    def _picture(self, kind: str, **settings: Any) -> memoryview:
+        self.figure.savefig(image := io.BytesIO(), format=kind, **settings)
+        return image.getbuffer()
 
 
 def chart(
@@ -64,9 +77,8 @@ def chart(
     panels: Sequence[Panel],
     *,
     columns: int = 3,
-    entries: int = 3,
 ) -> Chart:
-    """Draw panels in a grid, with one legend for all of them.
+    """Draw panels in a grid, with one legend for all of them, or one each where they show different things.
 
     Args:
         name: of the files.
@@ -74,7 +86,6 @@ def chart(
         plot: a function of plots.py that takes numbers, axes and quantity.
         panels: at least one.
         columns: of the grid, at most.
-        entries: of the legend beside each other below one panel.
     """
     columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
@@ -85,7 +96,7 @@ def chart(
             plot(panel.numbers, axes, panel.quantity).set_title(panel.title, loc="left")
         for axes in grid[len(panels) :]:
             axes.remove()
-        legend_rows = _join_legends(figure, entries * columns)
+        legend_rows = _place_legends(figure, PANEL[0] * columns)
         figure.set_size_inches(PANEL[0] * columns, PANEL[1] * rows + LEGEND_INCHES * legend_rows)
     titles = [panel.title or panel.quantity for panel in panels]
     numbers = pd.concat([panel.numbers for panel in panels], keys=titles, names=["panel"]).reset_index(level="panel")
@@ -105,18 +116,30 @@ def curves(means: pd.DataFrame, metric: str, labels: Any, factor: float = 1) -> 
     return pd.DataFrame({"label": labels, "density": means["density"], **values})
 
 
-def _join_legends(figure: Figure, columns: int) -> int:
-    """Replace the axes' legends by one below them; return its number of rows."""
+def _place_legends(figure: Figure, width: float) -> int:
+    """Replace the axes' legends by one below them; return its number of rows.
+
+    Where no two axes have an entry in common, colours mean something else in each, and each keeps its legend, below it.
+
+    Args:
+        figure: with its axes drawn.
+        width: of the figure, in inches.
+    """
+    legends = {axes: legend for axes in figure.axes if (legend := axes.get_legend())}
+    found = [dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True)) for axes in legends]
+    if len(found) > 1 and not any(set(one) & set(other) for one, other in combinations(found, 2)):
+        for axes in legends:
+            axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), frameon=False)
+        return max(map(len, found))
     entries: dict[str, Any] = {}
-    title = None
-    for axes in figure.axes:
-        handles, labels = axes.get_legend_handles_labels()
-        entries |= dict(zip(labels, handles, strict=True))
-        if legend := axes.get_legend():
-            title = legend.get_title().get_text() or title
-            legend.remove()
+    for axes, each in zip(legends, found, strict=True):
+        entries |= each
+        axes.get_legend().remove()
     if len(entries) < 2:
         return 0
-    place = {"loc": "outside lower center", "ncols": min(columns, len(entries)), "frameon": False, "title": title}
+    title = next((text for each in legends.values() if (text := each.get_title().get_text())), None)
+    around, character = ENTRY_INCHES
+    columns = min(max(int(width / (around + character * max(map(len, entries)))), 1), len(entries))
+    place = {"loc": "outside lower center", "ncols": columns, "frameon": False, "title": title}
     figure.legend(entries.values(), entries.keys(), **place)
     return -(-len(entries) // columns) + bool(title)

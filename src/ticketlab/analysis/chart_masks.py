@@ -26,12 +26,13 @@ def structure_charts(results: Results) -> Iterator[Chart]:
     shown = means[(means["layer"] == "all") == several]
     labels = shown["run"].map(results.labels) if several else shown["layer"]
     panels = [
-        Panel("dead units", curves(shown, "dead", labels)),
-        Panel("weights on no path (% of kept)", curves(shown, "off_path", labels, 100)),
+        Panel("dead units", curves(shown, "dead", labels).dropna(subset="mean")),
+        Panel("weights on no path (% of kept)", curves(shown, "off_path", labels, 100).dropna(subset="mean")),
     ]
     told = "all layers together" if several else "layer by layer"
     caption = f"What masks cut off, {told}: units that lie on no path from input to output, and kept weights on none."
-    yield chart("dead_units", f"{caption} {BAND}", plots.against_density, panels, entries=2)
+    if len(panels[0].numbers):
+        yield chart("dead_units", f"{caption} {BAND}", plots.against_density, panels)
     for run in results.runs:
         own = means[(means["run"] == run.name) & (means["layer"] != "all")]
         panels = [
@@ -43,7 +44,7 @@ def structure_charts(results: Results) -> Iterator[Chart]:
             "divided by that of random masks with the same density of the layer; 1 is chance."
         )
         name = results.file_name("degree_variance", run.name)
-        yield chart(name, f"{caption} {BAND}", plots.against_density, panels, entries=2)
+        yield chart(name, f"{caption} {BAND}", plots.against_density, panels)
         yield _degree_chart(results, run.name)
 
 
@@ -62,18 +63,18 @@ def pixel_charts(results: Results) -> Iterator[Chart]:
         ]
         caption = "Share of the input's connections that go to the centred square of half the side (14×14 of 28×28, a "
         caption += "quarter of the pixels), and pixels that have none."
-        yield chart("centre", f"{caption} {BAND}", plots.against_density, panels, entries=1)
+        yield chart("centre", f"{caption} {BAND}", plots.against_density, panels)
 
 
 def _degree_chart(results: Results, run: str) -> Chart:
     (round,) = nearest_rounds(results.of("rounds", run), [DEGREE_DENSITY])
     degrees = results.of("degrees", run)
     degrees = degrees[degrees["round"] == round]
+    density = results.of("structure", run).query("layer == 'all' and round == @round")["density"].mean()
     panels = [
-        Panel(DIRECTIONS[direction], _binned(group), layer)
+        Panel(DIRECTIONS[direction], _binned(group), f"{layer}, round {round}")
         for (layer, direction), group in degrees.groupby(["layer", "direction"], sort=False)
     ]
-    density = results.of("structure", run).query("layer == 'all' and round == @round")["density"].mean()
     caption = (
         f"How many weights units keep at round {round} (density {density:.3f}), all seeds together; line: in random "
         "masks with the same density of the layer, in expectation."

@@ -49,13 +49,13 @@ def similarity_charts(results: Results) -> Iterator[Chart]:
 
 
 def _seeds_chart(name: str, seeds: pd.DataFrame) -> Chart:
-    columns = ["label", "density", "mean", "half_width", "chance"]
+    columns = ["label", "density", "mean", "half_width", "reference"]
     tables = []
     for names in (LIKENESS, EXCESS):
         chosen = seeds.set_index("measure").loc[[measure for measure in names if measure in set(seeds["measure"])]]
         chosen = chosen.rename(columns={"interval": "half_width"}).reset_index()
         tables.append(
-            chosen.assign(label=chosen["measure"].map(names), chance=chosen["measure"].str.contains("chance"))
+            chosen.assign(label=chosen["measure"].map(names), reference=chosen["measure"].str.contains("chance"))
         )
     panels = [Panel("Jaccard similarity", tables[0][columns]), Panel(ABOVE_CHANCE, tables[1][columns])]
     caption = (
@@ -64,7 +64,7 @@ def _seeds_chart(name: str, seeds: pd.DataFrame) -> Chart:
         "number of kept weights leaving each input unit. Right: what exceeds chance; 0 is chance. "
         "Bands: 95 % intervals, jackknife over seeds."
     )
-    return chart(name, caption, plots.against_density, panels, entries=1)
+    return chart(name, caption, plots.against_density, panels)
 
 
 def _matrix_chart(results: Results, pairs: pd.DataFrame) -> Chart:
@@ -97,11 +97,11 @@ def _runs_chart(results: Results, pairs: pd.DataFrame) -> Chart:
         f"random masks with the same density of each layer, between equal and between different seeds. {legend}"
     )
     panel = Panel(ABOVE_CHANCE, numbers)
-    return chart("similarity_between_runs", caption, plots.against_density, [panel], entries=2)
+    return chart("similarity_between_runs", caption, plots.against_density, [panel])
 
 
 def _short_names(results: Results) -> tuple[dict[str, str], str]:
     """Give each run a short name, and explain them; one run needs no explanation."""
-    short = {run: f"R{number}" for number, run in enumerate(results.labels, 1)}
+    short = {run.name: f"R{number}" for number, run in enumerate(results.runs, 1)}
     legend = "; ".join(f"{name}: {results.labels[run]}" for run, name in short.items())
     return short, f"{legend}." if len(short) > 1 else ""

@@ -1,47 +1,129 @@
 """Figures of learning: accuracy and early stop against density, and the validation curves of chosen rounds."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
 
 from ticketlab import plots
 from ticketlab.analysis.chart import BAND, Chart, Panel, chart, curves
+from ticketlab.analysis.labels import family
 from ticketlab.analysis.results import Results
+from ticketlab.analysis.runs import FinishedRun, trunks
 from ticketlab.analysis.tables import mean_table
+from ticketlab.analysis.words import DENSE, UNTRAINED
+
+
+class Metric(NamedTuple):
+    """A column of the rounds, what its axis says, and whether it is owed to training."""
+
+    column: str
+    quantity: str
+    trained: bool = True
+
 
 AGAINST_DENSITY = {
     "early_stop": (
-        {
-            "early_stop_test_accuracy": "test accuracy, early stop (%)",
-            "early_stop_iteration": "early-stop iteration",
-        },
+        [
+            Metric("early_stop_test_accuracy", "test accuracy, early stop (%)"),
+            Metric("early_stop_iteration", "early-stop iteration"),
+        ],
         "How well and how soon: test accuracy at the iteration (optimizer step) of minimum validation loss, and that "
         "iteration, against density.",
     ),
     "accuracy": (
-        {
-            "test_accuracy": "test accuracy, end (%)",
-            "untrained_test_accuracy": "test accuracy, untrained (%)",
-        },
+        [
+            Metric("test_accuracy", "test accuracy, end (%)"),
+            Metric("untrained_test_accuracy", "test accuracy, untrained (%)", trained=False),
+        ],
         "Test accuracy at the end of training, and of the weights that a round starts from, under its mask, before any "
         "training (a supermask's).",
     ),
 }
 EVALUATIONS = {"validation_loss": ("validation loss (nats)", 1), "error": ("validation error (%)", 100)}
+REACH = 4  # an axis that controls would squash ends so many times as far below the best mean as the median lies
 
 
 def training_charts(results: Results) -> Iterator[Chart]:
-    """Draw what training came to, all runs together, and how it went, run by run."""
-    means = results.tables["rounds_mean"]
-    labels = means["run"].map(results.labels)
+    """Draw what training came to, runs together and each with its controls, and how it went, run by run."""
+    own = trunks(results.runs)
     for name, (metrics, caption) in AGAINST_DENSITY.items():
-        panels = [
-            Panel(quantity, curves(means, metric, labels, 100 if "%" in quantity else 1))
-            for metric, quantity in metrics.items()
-            if metric in means
-        ]
-        if panels:
-            yield chart(name, f"{caption} {BAND}", plots.against_density, panels, entries=1)
+        if len(own) > 1:
+            shown = {run.name: results.labels[run.name] for run in own}
+            yield from _chart(name, caption, _panels(results, metrics, shown))
+        for run in own:
+            if len(own) == 1 or run.branches:
+                each = f"{name}-{run.name}" if len(own) > 1 else name
+                yield from _chart(each, caption, _panels(results, metrics, family(run), run))
     for run in results.runs:
         yield _validation_chart(results, run.name)
+
+
+def _panels(
+    results: Results, metrics: Sequence[Metric], shown: Mapping[str, str], trunk: FinishedRun | None = None
+) -> list[Panel]:
+    """Lay out metrics of some runs, or of a run and its branches.
+
+    Args:
+        results: of the runs.
+        metrics: one panel each.
+        shown: {run's name: label}, in the order of the legend.
+        trunk: the run whose branches the others are, and whose dense network they share.
+    """
+    means = results.tables["rounds_mean"]
+    means = means[means["run"].isin(list(shown))].sort_values("run", key=lambda runs: runs.map(list(shown).index))
+    branches = {each.name: each.branch for each in trunk.branches} if trunk else {}
+    untrained = means["run"].map(branches).isin(UNTRAINED)
+    panels = []
+    for metric in metrics:
+        if metric.column in means:
+            rows = means[~untrained] if metric.trained else means
+            percent = 100 if "%" in metric.quantity else 1
+            numbers = curves(rows, metric.column, rows["run"].map(shown), percent).dropna(subset="mean")
+            if branches and metric.trained:
+                numbers = pd.concat([numbers.assign(reference=False), _dense(numbers, shown[trunk.name])])
+            panels.append(Panel(metric.quantity, numbers))
+    return [panel for panel in panels if len(panel.numbers)]
+
+
+def _dense(numbers: pd.DataFrame, label: str) -> pd.DataFrame:
+    """Return the dense network's mean as a level line, since controls have no round 0; nothing where it is unknown."""
+    dense = numbers[(numbers["label"] == label) & (numbers["density"] == 1)]
+    ends = [1, numbers["density"].min()] if len(dense) else []
+    values = {"mean": dense["mean"].mean(), "half_width": np.nan, "reference": True}
+    return pd.DataFrame({"label": DENSE, "density": ends, **values})
+
+
+def _chart(name: str, caption: str, panels: Sequence[Panel]) -> Iterator[Chart]:
+    """Draw accuracies so that a control that collapses does not squash the others."""
+    least = {panel.quantity: _least(panel.numbers) if "%" in panel.quantity else None for panel in panels}
+    notes = [BAND]
+    if any("reference" in panel.numbers for panel in panels):
+        notes.append("Controls begin at round 1; broken line: the dense network of the run they belong to.")
+    if any(value is not None for value in least.values()):
+        notes.append("Triangles at the lower edge: the curve of that colour lies below the axis.")
+
+    def draw(numbers: pd.DataFrame, axes: Axes, quantity: str) -> Axes:
+        return plots.against_density(numbers, axes, quantity, least[quantity])
+
+    if panels:
+        yield chart(name, " ".join([caption, *notes]), draw, panels)
+
+
+def _least(numbers: pd.DataFrame) -> float | None:
+    """Choose where an axis begins that some controls would squash; None where it needs no such end.
+
+    All of the first curve, the ticket, stays in sight.
+    """
+    if "reference" not in numbers:
+        return None
+    means = numbers.loc[~numbers["reference"].astype(bool), "mean"]
+    first = numbers[numbers["label"] == numbers["label"].iloc[0]]
+    needed = (first["mean"] - first["half_width"].fillna(0)).min()
+    least = min(means.max() - REACH * (means.max() - means.median()), needed)
+    return float(least) if means.min() < least else None
 
 
 def _validation_chart(results: Results, run: str) -> Chart:

@@ -39,7 +39,7 @@ def _magnitude_chart(name: str, means: pd.DataFrame) -> Chart:
         "Mean magnitude of the weights that a round's mask keeps and of those pruned before it. Initial: what rounds "
         "rewind to; final: the end of the last training that a weight took part in."
     )
-    return chart(name, f"{caption} {BAND}", plots.against_density, panels, columns=2, entries=2)
+    return chart(name, f"{caption} {BAND}", plots.against_density, panels, columns=2)
 
 
 def _sign_chart(name: str, means: pd.DataFrame) -> Chart:

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from ticketlab.analysis.chart import Chart
 from ticketlab.analysis.chart_masks import pixel_charts, structure_charts
 from ticketlab.analysis.chart_similarity import similarity_charts
@@ -16,6 +18,7 @@ from ticketlab.analysis.results import Results, measure
 from ticketlab.analysis.runs import read_runs
 from ticketlab.errors import BadInput, TicketlabError, WriteFailed
 from ticketlab.flags import Parser
+from ticketlab.storage import write_bytes
 
 CHARTS: Sequence[Callable[[Results], Iterator[Chart]]] = (
     training_charts,
@@ -39,7 +42,9 @@ def main(description: str, argv: list[str] | None = None) -> int:
         be written; 2 on bad input; 130 if interrupted.
     """
     parser = Parser(description=description)
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder of a finished run")
+    parser.add_argument(
+        "runs", nargs="+", type=Path, metavar="RUN", help="folder of a finished run; branches beside it are found"
+    )
     parser.add_argument(
         "--outputs-dir",
         type=Path,
@@ -69,7 +74,7 @@ def main(description: str, argv: list[str] | None = None) -> int:
 
 
 def write(results: Results, folder: Path, problems: Sequence[str]) -> Iterator[Path]:
-    """Write tables, figures and report, and give each path once its file is there.
+    """Write tables, figures and report, and give each path once its file is there; a file under its name is complete.
 
     Args:
         results: of the runs.
@@ -82,15 +87,14 @@ def write(results: Results, folder: Path, problems: Sequence[str]) -> Iterator[P
     figures = folder / "figures"
     try:
         for name, table in results.tables.items():
-            shown = table if len(results.runs) > 1 else table.drop(columns="run", errors="ignore")
-            shown.to_csv(folder / f"{name}.csv", index=False)
+            write_bytes(folder / f"{name}.csv", _shown(results, table).to_csv(index=False).encode())
             yield folder / f"{name}.csv"
         figures.mkdir(exist_ok=True)
         charts = [chart for make in CHARTS for chart in make(results)]
         for chart in charts:
             yield from chart.save(figures)
         page = report(results, charts, figures, problems)
-        (folder / "report.html").write_text(page, encoding="utf-8")
+        write_bytes(folder / "report.html", page.encode())
         yield folder / "report.html"
     except OSError as error:
         raise WriteFailed(f"cannot write into {folder}: {error.strerror}") from error
@@ -107,6 +111,12 @@ def folder_name(names: Sequence[str]) -> str:
         return joined
     digest = hashlib.sha256(joined.encode()).hexdigest()[:10]
     return f"{names[0]}+{len(names) - 1}-more-{digest}"
+
+
+def _shown(results: Results, table: pd.DataFrame) -> pd.DataFrame:
+    """Leave the column `run` out where it would say the same in every row of every run."""
+    alone = len(results.runs) == 1 and "run" in table and table["run"].nunique() <= 1
+    return table.drop(columns="run") if alone else table
 
 
 def _make(folder: Path) -> None:

@@ -5,7 +5,9 @@ import pandas as pd
 
 from ticketlab.analysis.intervals import mean_interval
 from ticketlab.analysis.results import Results
+from ticketlab.analysis.runs import FinishedRun
 from ticketlab.analysis.tables import nearest_rounds
+from ticketlab.analysis.words import UNTRAINED, words
 
 QUOTED_DENSITIES = (0.51, 0.21, 0.036)
 QUOTED_CENTRE = (1, *QUOTED_DENSITIES)
@@ -22,6 +24,7 @@ def highlights(results: Results, run: str) -> list[str]:
     found = []
     if "early_stop_test_accuracy" in rounds and 0 in set(rounds["round"]):
         found += [_accuracy(rounds), _learning(rounds)]
+    found.append(_controls(results, run))
     return list(filter(None, [*found, _similarity(results, run), _centre(results, run), _dead(results, run)]))
 
 
@@ -74,6 +77,30 @@ def _learning(rounds: pd.DataFrame) -> str:
         f"{quoted(*mean_interval(stop[0].dropna()), 0)} in the dense network: {abs(change):.0%} "
         f"{'earlier' if change < 0 else 'later'}."
     )
+
+
+def _controls(results: Results, run: str) -> str:
+    """Compare each control with the ticket of its seed and round, where both are."""
+    (branches,) = (each.branches for each in results.runs if each.name == run)
+    parts = list(filter(None, (_control(results, run, branch) for branch in branches)))
+    return f"Beside the ticket, seed by seed: {'; '.join(parts)}." if parts else ""
+
+
+def _control(results: Results, run: str, branch: FinishedRun) -> str:
+    metrics = ["early_stop_test_accuracy", "early_stop_iteration"]
+    rows, own = results.of("rounds", branch.name), results.of("rounds", run)
+    both = rows.merge(own[["seed", "round", *(name for name in metrics if name in own)]], on=["seed", "round"])
+    compared = [name for name in metrics if f"{name}_x" in both and both[[f"{name}_x", f"{name}_y"]].notna().all(None)]
+    if metrics[0] not in compared:
+        return ""
+    (round,) = nearest_rounds(both, [LEARNING_DENSITY])
+    both = both[both["round"] == round]
+    accuracy, stop = (tuple(both.get(f"{name}_{side}") for side in "xy") for name in metrics)
+    seeds = f"{len(both)} seed{'s' if len(both) > 1 else ''}"
+    text = f"{words(branch.branch)} at density {both['density'].mean():.3f} ({seeds})"
+    if metrics[1] in compared and branch.branch not in UNTRAINED and (stop[1] > 0).all():
+        text += f" stops early after {quoted(*mean_interval(stop[0] / stop[1]), 2)} times the iterations and"
+    return f"{text} reaches {quoted(*mean_interval((accuracy[0] - accuracy[1]) * 100), 2)} points of accuracy"
 
 
 def _similarity(results: Results, run: str) -> str:

@@ -2,7 +2,8 @@
 
 A unit is a unit of a dense layer or a channel of a convolution, whatever the position. Knows masks alone: biases do not
 count, so a unit that no path reaches still sends the constant relu(bias) on, and one may carry a bias that no
-weight reads. Knows no shortcuts either: a network in which layers of equal width are added together looks like a chain.
+weight reads. Knows no shortcuts either: a network in which layers of equal width are added together looks like a chain,
+so that its files must say that it is none.
 """
 
 from itertools import pairwise
@@ -12,7 +13,7 @@ import numpy as np
 from ticketlab.masks import Arrays
 
 
-def connections(masks: Arrays) -> dict[str, np.ndarray]:
+def connections(masks: Arrays, chain: bool = True) -> dict[str, np.ndarray]:
     """View each mask as (positions, units in, units out), so that dense layers and convolutions read the same.
 
     Positions are those of a convolution's window. After a convolution, the inputs of a dense layer are the flattened
@@ -20,6 +21,7 @@ def connections(masks: Arrays) -> dict[str, np.ndarray]:
 
     Args:
         masks: {path: bool array} in the network's order; kernels are (in, out) or (..., in, out).
+        chain: whether each layer takes what the one before it gives; else none is known to take a flattened image.
 
     >>> masks = {"conv_1/kernel": np.ones((3, 3, 1, 8), bool), "dense_1/kernel": np.ones((32, 10), bool)}
     >>> {path: layer.shape for path, layer in connections(masks).items()}
@@ -28,7 +30,7 @@ def connections(masks: Arrays) -> dict[str, np.ndarray]:
     layers, before = {}, None
     for path, mask in masks.items():
         inputs, outputs = mask.shape[-2:]
-        if before is not None and before.ndim > 2 and mask.ndim == 2 and inputs % before.shape[-1] == 0:
+        if chain and before is not None and before.ndim > 2 and mask.ndim == 2 and inputs % before.shape[-1] == 0:
             inputs = before.shape[-1]
         layers[path], before = mask.reshape(-1, inputs, outputs), mask
     return layers

@@ -10,8 +10,11 @@ import pandas as pd
 
 from ticketlab.analysis.chart import Chart
 from ticketlab.analysis.highlights import highlights, quoted
+from ticketlab.analysis.labels import family
 from ticketlab.analysis.results import Results
+from ticketlab.analysis.runs import FinishedRun, trunks
 from ticketlab.analysis.tables import mean_table
+from ticketlab.analysis.words import UNTRAINED
 
 PAGE = Template("""<!DOCTYPE html>
 <html lang="en">
@@ -42,6 +45,7 @@ $spec
 <h2>Rounds</h2>
 <p>Means over seeds ± half of the 95 % interval (Student t; excess: jackknife over seeds).</p>
 $rounds
+$controls
 <h2>Figures</h2>
 $figures
 </body>
@@ -56,6 +60,10 @@ COLUMNS = {
     "unused_inputs": ("unused inputs", 1, 1),
     "effective_density": ("effective density", 1, 3),
     "centre_share": ("inputs' connections in centre (%)", 100, 1),
+}
+CONTROLS = {
+    "early_stop_test_accuracy": "Test accuracy at early stop (%)",
+    "early_stop_iteration": "Early-stop iteration",
 }
 EXCESS = {
     "jaccard_excess_by_layer": "excess Jaccard between seeds",
@@ -82,6 +90,7 @@ def report(results: Results, charts: Iterable[Chart], images: Path, problems: Se
         ),
         spec=_table(_specs(results)),
         rounds="".join(headings[run] + _table(_rounds(results, run)) for run in runs),
+        controls=_controls(results),
         figures="".join(_figure(number, chart, images) for number, chart in enumerate(charts, 1)),
     )
 
@@ -114,6 +123,33 @@ def _rounds(results: Results, run: str) -> pd.DataFrame:
         texts = {round: quoted(row["mean"], row["interval"], 4) for round, row in rows.iterrows()}
         if texts:
             shown[heading] = shown["round"].map(texts).fillna("")
+    return shown
+
+
+def _controls(results: Results) -> str:
+    """Set each run's rounds beside those of its branches, metric by metric; nothing where no run has branches."""
+    parts = []
+    own = trunks(results.runs)
+    for run in own:
+        heading = f" of {escape(results.labels[run.name])}" if len(own) > 1 else ""
+        for metric, words in CONTROLS.items() if run.branches else ():
+            parts.append(f"<h3>{words}{heading}</h3>{_table(_beside(results, run, metric))}")
+    return "<h2>Ticket and controls</h2>" * bool(parts) + "".join(parts)
+
+
+def _beside(results: Results, run: FinishedRun, metric: str) -> pd.DataFrame:
+    """Tabulate a metric of a run and its branches, a column each; iterations only of what is trained."""
+    means = results.tables["rounds_mean"]
+    _, factor, digits = COLUMNS[metric]
+    own = means[means["run"] == run.name]
+    shown = own[["round"]].assign(density=own["density"].map("{:.3f}".format))
+    untrained = {each.name for each in run.branches if each.branch in UNTRAINED}
+    for name, label in family(run).items():
+        rows = means[means["run"] == name]
+        if metric in rows and not (metric == "early_stop_iteration" and name in untrained):
+            pairs = zip(rows[metric] * factor, rows[f"{metric}_interval"] * factor, strict=True)
+            texts = dict(zip(rows["round"], (quoted(*pair, digits) for pair in pairs), strict=True))
+            shown[label] = shown["round"].map(texts).fillna("")
     return shown
 
 

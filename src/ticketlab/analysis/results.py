@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from ticketlab.analysis.between_seeds import MATCHED_DENSITIES, all_pairs, match_seeds, seeds_table
+from ticketlab.analysis.labels import labels
 from ticketlab.analysis.packed import Label, pack
 from ticketlab.analysis.pixels import heat_maps, pixel_table, trend_table
-from ticketlab.analysis.runs import FinishedRun, labels
+from ticketlab.analysis.runs import FinishedRun, trunks
 from ticketlab.analysis.similarity import compare
 from ticketlab.analysis.structure import degree_table, structure_table
 from ticketlab.analysis.tables import history_table, mean_table, nearest_rounds, rounds_table
@@ -29,8 +30,8 @@ class Results:
     """The tables of some runs.
 
     Attributes:
-        runs: the runs themselves.
-        labels: {run's name: what tells it apart from the others}.
+        runs: the runs themselves; of their branches that are not among them, there are the tables of rounds alone.
+        labels: {run's or branch's name: what tells it apart from the others}.
         shown: {run's name: the rounds that figures of single rounds show}.
         tables: {name: frame}; the first column of each is `run`, but in "similarity" and "matching".
         maps: {run's name: {(seed, round): connections per input pixel}}; without images, empty.
@@ -68,7 +69,9 @@ def measure(runs: Sequence[FinishedRun]) -> tuple[Results, list[str]]:
         Damaged: if a file has been damaged since it was opened.
     """
     problems: list[str] = []
-    tables = {name: _of_each(runs, table) for name, table in TABLES.items()}
+    everyone = {each.name: each for run in trunks(runs) for each in (run, *run.branches)}
+    tables = {"rounds": _of_each(list(everyone.values()), rounds_table)}
+    tables |= {name: _of_each(runs, table) for name, table in TABLES.items()}
     tables["rounds_mean"] = mean_table(tables["rounds"], ["run", "round"])
     tables["structure_mean"] = mean_table(tables["structure"], ["run", "round", "layer"])
     tables |= _similarity(runs, tables["rounds"], problems)
@@ -84,7 +87,6 @@ def measure(runs: Sequence[FinishedRun]) -> tuple[Results, list[str]]:
 
 
 TABLES: dict[str, Callable[[Sequence[Record]], pd.DataFrame]] = {
-    "rounds": rounds_table,
     "history": history_table,
     "structure": structure_table,
     "degrees": degree_table,
@@ -114,11 +116,14 @@ def _similarity(runs: Sequence[FinishedRun], rounds: pd.DataFrame, problems: lis
             problems.append(f"similarity between runs left out: {error}")
     similarity = pd.concat([compare(each, *all_pairs(each)) for each in together], ignore_index=True)
     matched = []
-    for run, masks in packed.items():
+    for run in runs:
         try:
-            matched.append(match_seeds(masks, nearest_rounds(rounds[rounds["run"] == run], MATCHED_DENSITIES)))
+            if not run.chain:
+                raise BadInput("its layers form no chain")
+            chosen = nearest_rounds(rounds[rounds["run"] == run.name], MATCHED_DENSITIES)
+            matched.append(match_seeds(packed[run.name], chosen))
         except BadInput as error:
-            problems.append(f"matching of hidden units left out for {run}: {error}")
+            problems.append(f"{run.name}: matching of hidden units, dead units and effective density left out: {error}")
     matching = pd.concat(matched, ignore_index=True) if matched else pd.DataFrame(columns=["null"])
     return {"similarity": similarity, "matching": matching, "seeds_similarity": seeds_table(similarity, matching)}
 

@@ -1,14 +1,16 @@
 """Finished runs as analysis reads them: every readable round, and one line about each that is not.
 
-Knows which files count and how runs are told apart in tables and legends. Holds attributes only: masks and weights are
-read when they are asked for.
+Knows which files count, and which folders are a run's branches. Holds attributes only: masks and weights are read when
+they are asked for.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ticketlab.analysis.words import place
 from ticketlab.errors import BadInput
 from ticketlab.storage import Damaged, Record, Run
 
@@ -21,55 +23,116 @@ class FinishedRun:
         name: of its folder, by which tables tell runs apart.
         description: what its spec.json says.
         records: one per seed and round, seed by seed.
+        branches: the controls computed from its rounds, in the order of `words.place`.
     """
 
     name: str
     description: Mapping[str, Any]
     records: Sequence[Record]
+    branches: Sequence["FinishedRun"] = ()
+
+    @property
+    def branch(self) -> str | None:
+        """Which control this is; None for a run of its own."""
+        return self.description["spec"].get("branch")
+
+    @property
+    def chain(self) -> bool:
+        """Whether the network's layers form a chain, without shortcuts; files that do not say so are of chains."""
+        return all(record.attributes.get("chain", True) for record in self.records)
 
 
 def read_runs(folders: Iterable[Path]) -> tuple[list[FinishedRun], list[str]]:
-    """Open runs and compare the checksums of every file under its final name.
+    """Open runs and the branches beside them, and compare the checksums of every file under its final name.
 
     Returns:
-        The runs, and a line on each file that is left out and on each seed that has fewer rounds than others.
+        The runs, and a line on each file or branch that is left out and on each seed that has fewer rounds than others.
 
     Raises:
         BadInput: if a folder is no run or has no readable round, or if two have the same name.
     """
-    runs: list[FinishedRun] = []
+    opened: dict[str, Run] = {}
+    named: dict[str, FinishedRun] = {}
     problems: list[str] = []
     for folder in folders:
         run = Run(folder.resolve())
         if not folder.is_dir():
             raise BadInput(f"`runs` must be folders of runs. Received: {folder}, which is no folder")
-        if run.folder.name in [other.name for other in runs]:
+        if run.folder.name in opened:
             raise BadInput(f"`runs` must have folders of different names. Received: {run.folder.name} twice")
-        if not isinstance(run.description, dict) or not isinstance(run.description.get("spec"), dict):
+        if not _describes(run):
             raise BadInput(f"{folder}/spec.json must describe a run. Received: no `spec` in it")
-        records, damaged = _readable(run)
-        if not records:
-            raise BadInput(f"{folder} holds no readable round" + "".join(f"; {line}" for line in damaged))
-        runs.append(FinishedRun(run.folder.name, run.description, records))
-        problems += damaged + _unfinished(run)
+        finished, lines = _read(run)
+        if not finished.records:
+            raise BadInput(f"{folder} holds no readable round" + "".join(f"; {line}" for line in lines))
+        opened[finished.name], named[finished.name] = run, finished
+        problems += lines
+    runs = []
+    for name, finished in named.items():
+        branches, lines = _branches(finished, opened[name].folder.parent, named)
+        runs.append(replace(finished, branches=branches))
+        problems += lines
     return runs, problems
 
 
-def labels(runs: Sequence[FinishedRun]) -> dict[str, str]:
-    """Name runs by the fields in which their specs differ, by their folders where these do not tell them apart.
+def trunks(runs: Sequence[FinishedRun]) -> list[FinishedRun]:
+    """Choose the runs that are no branches of others among them.
 
-    Returns:
-        {name: label}
-
-    >>> labels([FinishedRun("a", {"spec": {"x": 1, "y": 2}}, []), FinishedRun("b", {"spec": {"x": 1, "y": 3}}, [])])
-    {'a': 'y=2', 'b': 'y=3'}
+    >>> branch = FinishedRun("a-one_shot", {"spec": {"branch": "one_shot"}}, [])
+    >>> [run.name for run in trunks([FinishedRun("a", {"spec": {}}, [], [branch]), branch])]
+    ['a']
     """
-    specs = [run.description["spec"] for run in runs]
-    fields = list(dict.fromkeys(name for spec in specs for name in spec))
-    differing = [name for name in fields if len({repr(spec.get(name)) for spec in specs}) > 1]
-    found = [", ".join(f"{name}={spec.get(name)}" for name in differing) for spec in specs]
-    names = [run.name for run in runs]
-    return dict(zip(names, found if len(set(found)) == len(runs) > 1 else names, strict=True))
+    branches = {each.name for run in runs for each in run.branches}
+    return [run for run in runs if run.name not in branches]
+
+
+def _branches(run: FinishedRun, beside: Path, named: Mapping[str, FinishedRun]) -> tuple[list[FinishedRun], list[str]]:
+    """Find a run's branches among the runs at hand and the folders beside it."""
+    if run.branch:
+        return [], []
+    descriptions = {name: other.description for name, other in named.items()}
+    for file in beside.glob("*/spec.json"):
+        if file.parent.name.startswith(f"{run.name}-"):
+            descriptions.setdefault(file.parent.name, _description(file.parent))
+    branches, problems = [], []
+    for name, description in sorted(descriptions.items()):
+        branch = description.get("spec", {}).get("branch")
+        if not branch or name != f"{run.name}-{branch}":
+            continue
+        if differing := _differing(run.description, description):
+            problems.append(f"{name} is left out beside {run.name}, from whose spec it differs in {differing}")
+            continue
+        other, lines = (named[name], []) if name in named else _read(Run(beside / name))
+        problems += lines
+        if other.records:
+            branches.append(other)
+        else:
+            problems.append(f"{name} holds no readable round; left out")
+    return sorted(branches, key=lambda branch: place(branch.branch)), problems
+
+
+def _description(folder: Path) -> Mapping[str, Any]:
+    """Return what a folder's spec.json says, nothing where it describes no run."""
+    run = Run(folder)
+    with suppress(BadInput):
+        if _describes(run):
+            return run.description
+    return {}
+
+
+def _differing(run: Mapping[str, Any], branch: Mapping[str, Any]) -> str:
+    """Name the fields in which a branch departs from its run; one that only one of them has is of another version."""
+    there, here = ({**each, **each["spec"], "branch": None, "spec": None} for each in (run, branch))
+    return ", ".join(name for name in here if name in there and here[name] != there[name])
+
+
+def _describes(run: Run) -> bool:
+    return isinstance(run.description, dict) and isinstance(run.description.get("spec"), dict)
+
+
+def _read(run: Run) -> tuple[FinishedRun, list[str]]:
+    records, damaged = _readable(run)
+    return FinishedRun(run.folder.name, run.description, records), damaged + (_unfinished(run) if records else [])
 
 
 def _readable(run: Run) -> tuple[list[Record], list[str]]:
@@ -96,5 +159,5 @@ def _unfinished(run: Run) -> list[str]:
     return [
         f"{run.folder.name}: seed {seed} is unfinished, with {count} of at least {most} rounds; what is there is used"
         for seed, count in counts.items()
-        if count < most or run.partial_path(seed, count).exists()
+        if count < most or any(run.path(seed, 0).parent.glob("round_*.partial.h5"))
     ]

@@ -11,7 +11,6 @@ import pandas as pd
 
 from ticketlab.analysis.degrees import chance_variance, degree_distribution, in_degrees, kept_per_pair, out_degrees
 from ticketlab.analysis.paths import chained, connections, on_path, way_in, way_out
-from ticketlab.masks import Arrays
 from ticketlab.storage import Record
 
 STRUCTURE_COLUMNS = [
@@ -37,12 +36,12 @@ def structure_table(records: Iterable[Record]) -> pd.DataFrame:
         in_degree_…, out_degree_…: mean and variance over units of the kept weights into each unit out and from each
             unit in, the variance of random masks in expectation, and the ratio of the two, NaN where neither varies.
 
-    What rests on paths is NaN where the layers of a network do not chain.
+    What rests on paths is NaN where the layers of a network do not chain, by the file's attribute or by their shapes.
 
     Raises:
         Damaged: if a file cannot be read.
     """
-    rows = [{**_origin(record), **row} for record in records for row in _layer_rows(record.masks)]
+    rows = [{**_origin(record), **row} for record in records for row in _layer_rows(record)]
     table = pd.DataFrame(rows, columns=STRUCTURE_COLUMNS)
     table["density"] = table["kept"] / table["weights"]
     table["effective_density"] = table["on_path"] / table["weights"]
@@ -64,7 +63,7 @@ def degree_table(records: Iterable[Record]) -> pd.DataFrame:
     rows = [
         (*_origin(record).values(), path, direction, *row)
         for record in records
-        for path, layer in connections(record.masks).items()
+        for path, layer in connections(record.masks, _chain(record)).items()
         for direction, degrees, fan in _degrees(layer)
         for row in zip(*degree_distribution(degrees, fan), strict=True)
     ]
@@ -75,9 +74,14 @@ def _origin(record: Record) -> dict[str, int]:
     return {"seed": record.attributes["seed"], "round": record.attributes["round"]}
 
 
-def _layer_rows(masks: Arrays) -> list[dict[str, Any]]:
-    rows = [{"layer": path, **_counts(layer)} for path, layer in connections(masks).items()]
-    if chained(masks):
+def _chain(record: Record) -> bool:
+    return record.attributes.get("chain", True)
+
+
+def _layer_rows(record: Record) -> list[dict[str, Any]]:
+    masks = record.masks
+    rows = [{"layer": path, **_counts(layer)} for path, layer in connections(masks, _chain(record)).items()]
+    if _chain(record) and chained(masks):
         useful, reached, reaching = on_path(masks), way_in(masks), way_out(masks)
         for row in rows:
             path = row["layer"]

@@ -19,7 +19,7 @@ def rounds_table(records: Iterable[Record]) -> pd.DataFrame:
 
     The columns:
         seed, round, density: of all prunable weights together.
-        the metrics: every numeric attribute of the files under its name, in the order of the alphabet.
+        the metrics: every numeric attribute of the files under its name, in the order of the alphabet; no yes or no.
             `untrained_test_accuracy` is that of the weights before training under the mask: a supermask's.
         density_<layer>: of each prunable kernel, in the network's order.
 
@@ -82,4 +82,4 @@ def nearest_rounds(rounds: pd.DataFrame, densities: Iterable[float]) -> list[int
 
 
 def _is_metric(name: str, value: object) -> bool:
-    return isinstance(value, int | float) and name not in (*KEYS, "format")
+    return isinstance(value, int | float) and not isinstance(value, bool) and name not in (*KEYS, "format")

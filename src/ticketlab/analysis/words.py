@@ -1,0 +1,33 @@
+"""The papers' words for controls, and the order in which figures and tables show them. Knows no run."""
+
+CONTROLS = {
+    "random_reinit": "random reinitialisation",
+    "shuffled_mask": "mask shuffled",
+    "random_masks": "random masks",
+    "shuffled_weights": "weights shuffled",
+    "signed_constant": "signed constant",
+    "one_shot": "one-shot",
+    "supermask": "supermask (untrained)",
+}
+UNTRAINED = frozenset({"supermask"})  # their weights take no step, so that no iteration means anything
+TICKET = "ticket"
+DENSE = "dense network"
+
+
+def words(branch: str) -> str:
+    """Return the words for a branch; of one that has none here, its name.
+
+    >>> words("random_reinit"), words("other_draws")
+    ('random reinitialisation', 'other draws')
+    """
+    return CONTROLS.get(branch, branch.replace("_", " "))
+
+
+def place(branch: str) -> tuple[bool, int, str]:
+    """Return what branches are sorted by: trained before untrained, known ones in the order of `CONTROLS`.
+
+    >>> sorted(["supermask", "other_draws", "one_shot", "random_reinit"], key=place)
+    ['random_reinit', 'one_shot', 'other_draws', 'supermask']
+    """
+    known = list(CONTROLS)
+    return branch in UNTRAINED, known.index(branch) if branch in known else len(known), branch
