@@ -16,11 +16,14 @@ def write_round(folder: Path, seed: int, round: int, **groups: dict[str, np.ndar
     return Record(path)
 
 
-def write_run(folder: Path, seeds=3, rounds=3, shapes=SHAPES, **spec) -> Path:
-    """Write a run of nested random masks, whose metrics are simple functions of seed and round."""
+def write_run(folder: Path, seeds=3, rounds=3, shapes=SHAPES, only=None, change=None, kind="imp", **spec) -> Path:
+    """Write a run of nested random masks, whose metrics are simple functions of seed and round.
+
+    Of the rounds, those in `only`, if it is given; `change` turns a file's attributes into those that differ.
+    """
     folder.mkdir(parents=True)
     spec = {"dataset": "digits", "network": "lenet_300_100", "weights_from": "rewind", **spec}
-    (folder / "spec.json").write_text(json.dumps({"kind": "imp", "spec": spec}))
+    (folder / "spec.json").write_text(json.dumps({"kind": kind, "spec": spec}))
     for seed in range(seeds):
         rng = np.random.default_rng(seed)
         initial = {path: rng.normal(size=shape).astype(np.float32) for path, shape in shapes.items()}
@@ -39,6 +42,7 @@ def write_run(folder: Path, seeds=3, rounds=3, shapes=SHAPES, **spec) -> Path:
                 "early_stop_test_accuracy": 0.91 + 0.01 * round + 0.001 * seed,
                 "untrained_test_accuracy": 0.1 * (round + 1),
             }
+            attributes |= change(attributes) if change else {}
             history = {
                 "iteration": np.arange(1, 4) * 20,
                 "validation_loss": np.array([0.9, 0.4, 0.5]) - 0.01 * seed,
@@ -49,6 +53,12 @@ def write_run(folder: Path, seeds=3, rounds=3, shapes=SHAPES, **spec) -> Path:
             groups["weights"] = {path: np.where(mask, initial[path] * 2, 0) for path, mask in masks.items()}
             if round == 0:
                 groups["rewind"] = initial
-            write_file(folder / f"seed_{seed}" / f"round_{round:02d}.h5", attributes, groups)
+            if only is None or round in only:
+                write_file(folder / f"seed_{seed}" / f"round_{round:02d}.h5", attributes, groups)
             masks = {path: mask & (rng.random(mask.shape) < 0.7) for path, mask in masks.items()}
     return folder
+
+
+def write_branch(run: Path, branch: str, only=(1, 2), **settings) -> Path:
+    """Write a branch beside a run of three rounds."""
+    return write_run(run.with_name(f"{run.name}-{branch}"), only=only, branch=branch, **settings)

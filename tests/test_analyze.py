@@ -142,6 +142,38 @@ def test_layers_that_do_not_chain_are_not_matched(analyse, tmp_path):
     assert not (tmp_path / "outputs" / "mine" / "figures" / "pixel_maps.png").exists()
 
 
+def test_a_network_with_shortcuts_has_no_paths_even_if_its_shapes_chain(analyse, tmp_path):
+    folder = write_run(tmp_path / "mine", change=lambda attributes: {"chain": False})
+    status, _, problems = analyse(folder, charts=CHARTS[2:3])
+    reason = "matching of hidden units, dead units and effective density left out: its layers form no chain"
+    assert (status, problems) == (0, [f"mine: {reason}"])
+    outputs = tmp_path / "outputs" / "mine"
+    assert pd.read_csv(outputs / "structure.csv")[["on_path", "effective_density", "dead"]].isna().all(axis=None)
+    assert pd.read_csv(outputs / "matching.csv").empty
+    assert "chain" not in pd.read_csv(outputs / "rounds.csv"), "it is no metric"
+    assert not (outputs / "figures" / "dead_units.png").exists()
+    assert (outputs / "figures" / "degrees.png").exists()
+    page = (outputs / "report.html").read_text()
+    assert reason in page
+    assert "<th>dead units</th>" not in page
+
+
+def test_a_file_is_written_whole_or_not_at_all(analyse, tmp_path, monkeypatch):
+    folder = write_run(tmp_path / "mine", 2, 2)
+    analyse(folder, charts=CHARTS[:1])
+    files = [path for path in (tmp_path / "outputs").rglob("*") if path.is_file()]
+    before = {path: path.read_bytes() for path in files}
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    status, paths, (problem,) = analyse(folder, charts=CHARTS[:1])
+    assert (status, paths) == (1, [])
+    assert problem.endswith("rounds.csv: No space left on device")
+    assert {path: path.read_bytes() for path in (tmp_path / "outputs").rglob("*") if path.is_file()} == before
+
+
 @pytest.mark.parametrize(("seeds", "rounds"), [(1, 1), (1, 3), (2, 1), (2, 2)])
 def test_small_runs_make_what_figures_they_can(tmp_path, seeds, rounds):
     runs, _ = read_runs([write_run(tmp_path / "mine", seeds, rounds)])

@@ -72,6 +72,35 @@ def test_chance_is_drawn_broken_and_without_markers(axes):
     assert (chance.get_linestyle(), chance.get_marker()) == ("--", "None")
 
 
+def test_an_axis_that_begins_higher_says_what_lies_below(axes):
+    curves = pd.concat(
+        [CURVES, pd.DataFrame({"label": "gone", "density": [0.5], "mean": [-90.0], "half_width": [1.0]})]
+    )
+    plots.against_density(curves, axes, "accuracy (%)", least=1)
+    low, high = axes.get_ylim()
+    assert 0 < low < 1 < 3 < high < 4
+    _, fresh, gone, *triangles = axes.lines
+    assert [line.get_markeredgecolor() for line in triangles] == [fresh.get_color(), gone.get_color()]
+    assert [line.get_xdata()[0] for line in triangles] == [0.5, 0.5]
+    heights = [line.get_ydata()[0] for line in triangles]
+    assert 0 < heights[0] < heights[1] < 0.1
+
+
+def test_nine_curves_differ_in_colour_or_marker(axes):
+    curves = pd.concat([CURVES[:3].assign(label=str(number)) for number in range(9)])
+    plots.against_density(curves, axes, "accuracy (%)")
+    assert len({(line.get_color(), line.get_marker()) for line in axes.lines}) == 9
+    orders = [line.get_zorder() for line in axes.lines]
+    assert orders == sorted(orders, reverse=True), "the first lies over the others"
+
+
+@pytest.mark.parametrize(("similarity", "text"), [([0.512, 0.25], "0.51"), ([0.0046, 0.01], "0.005")])
+def test_a_matrix_has_as_many_digits_as_it_needs(axes, similarity, text):
+    numbers = pd.DataFrame({"a": ["x", "x"], "b": ["y", "z"], "similarity": similarity})
+    plots.similarity_matrix(numbers, axes, "Jaccard")
+    assert axes.texts[0].get_text() == text
+
+
 def test_a_matrix_is_symmetric_and_grey_where_nothing_is_compared(axes):
     plots.similarity_matrix(DRAWINGS["similarity_matrix"][0], axes, "Jaccard")
     values = axes.images[0].get_array()

@@ -8,8 +8,6 @@ import ticketlab
 from rounds_on_disk import write_run
 from ticketlab.analysis.between_seeds import seeds_table
 from ticketlab.analysis.intervals import jackknife_interval
-from ticketlab.analysis.labels import labels
-from ticketlab.analysis.runs import read_runs
 from ticketlab.analysis.tables import history_table, mean_table, nearest_rounds, rounds_table
 from ticketlab.errors import BadInput
 
@@ -80,14 +78,6 @@ def test_similarity_between_seeds_averages_over_pairs():
     jaccard = table[table["measure"] == "jaccard"]
     assert jaccard[["round", "density", "pairs"]].to_numpy().tolist() == [[1, 0.5, 3]]
     assert jaccard["mean"].item() == pytest.approx(0.2)
-
-
-def test_runs_are_labelled_by_what_differs(tmp_path):
-    folders = [write_run(tmp_path / "a", 1, 1), write_run(tmp_path / "b", 1, 1, weights_from="fresh")]
-    runs, problems = read_runs(folders)
-    assert problems == []
-    assert labels(runs) == {"a": "weights_from=rewind", "b": "weights_from=fresh"}
-    assert labels(runs[:1]) == {"a": "a"}
 
 
 def test_a_folder_that_is_no_run_does_not_open(tmp_path):

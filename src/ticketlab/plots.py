@@ -1,7 +1,8 @@
 """One function per kind of figure: a frame or an array and the caller's axes in, the same axes out.
 
-Knows how things look: the colours of Okabe & Ito (2008) and a grey for their yellow, which colour-blind readers tell apart, and besides them
-markers and line styles, which survive a black-and-white printer; densities on a log axis that falls to the right.
+Knows how things look: the colours of Okabe & Ito (2008), with a grey for their yellow, which colour-blind readers tell
+apart, and besides them markers and line styles, which survive a black-and-white printer; densities on a log axis that
+falls to the right.
 Touches nothing but the axes it is given: no pyplot, no global settings. Does not know where the numbers come from.
 """
 
@@ -175,19 +176,19 @@ def _band(axes: Axes, positions: pd.Series, curve: pd.DataFrame, colour: Any, al
 
 
 def _end_below(axes: Axes, curves: pd.DataFrame, least: float) -> None:
-    """Let the vertical axis begin at a value; where curves lie below it, put their triangles beneath each other."""
-    stacked: Counter[float] = Counter()
-    for line in list(axes.lines):
-        for position, value in line.get_xydata():
-            if value < least:
-                height = 0.025 + 0.04 * stacked[position]
-                stacked[position] += 1
-                mark = {"marker": "v", "markersize": 4, "markerfacecolor": "none", "markeredgecolor": line.get_color()}
-                axes.plot([position], [height], transform=axes.get_xaxis_transform(), linestyle="none", **mark)
+    """Let the vertical axis begin at a value; open triangles stand for what lies below, one curve's over another's."""
     seen = curves[curves["mean"] >= least]
     highest = (seen["mean"] + seen["half_width"].fillna(0)).max()
     margin = 0.05 * (highest - least)
     axes.set_ylim(least - margin, highest + margin)
+    stacked: Counter[float] = Counter()
+    for line in list(axes.lines):
+        for position, value in line.get_xydata():
+            if value < least - margin:
+                height = 0.025 + 0.04 * stacked[position]
+                stacked[position] += 1
+                mark = {"marker": "v", "markersize": 4, "markerfacecolor": "none", "markeredgecolor": line.get_color()}
+                axes.plot([position], [height], transform=axes.get_xaxis_transform(), linestyle="none", **mark)
 
 
 def _density_axis(axes: Axes, densities: pd.Series) -> None:

@@ -80,27 +80,31 @@ def _learning(rounds: pd.DataFrame) -> str:
 
 
 def _controls(results: Results, run: str) -> str:
-    """Compare each control with the ticket of its seed and round, where both are."""
+    """Compare each control with the run at equal seed and round, where both are."""
+    if not {"early_stop_test_accuracy", "early_stop_iteration"} <= set(results.tables["rounds"]):
+        return ""
     (branches,) = (each.branches for each in results.runs if each.name == run)
     parts = list(filter(None, (_control(results, run, branch) for branch in branches)))
-    return f"Beside the ticket, seed by seed: {'; '.join(parts)}." if parts else ""
+    return f"Controls against this run, at equal seed and round: {'; '.join(parts)}." if parts else ""
 
 
 def _control(results: Results, run: str, branch: FinishedRun) -> str:
     metrics = ["early_stop_test_accuracy", "early_stop_iteration"]
-    rows, own = results.of("rounds", branch.name), results.of("rounds", run)
-    both = rows.merge(own[["seed", "round", *(name for name in metrics if name in own)]], on=["seed", "round"])
-    compared = [name for name in metrics if f"{name}_x" in both and both[[f"{name}_x", f"{name}_y"]].notna().all(None)]
-    if metrics[0] not in compared:
+    theirs, own = (
+        results.of("rounds", name).set_index(["seed", "round"])[["density", *metrics]].dropna()
+        for name in (branch.name, run)
+    )
+    both = theirs.join(own.add_suffix("_own"), how="inner").reset_index()
+    if both.empty:
         return ""
     (round,) = nearest_rounds(both, [LEARNING_DENSITY])
     both = both[both["round"] == round]
-    accuracy, stop = (tuple(both.get(f"{name}_{side}") for side in "xy") for name in metrics)
-    seeds = f"{len(both)} seed{'s' if len(both) > 1 else ''}"
-    text = f"{words(branch.branch)} at density {both['density'].mean():.3f} ({seeds})"
-    if metrics[1] in compared and branch.branch not in UNTRAINED and (stop[1] > 0).all():
-        text += f" stops early after {quoted(*mean_interval(stop[0] / stop[1]), 2)} times the iterations and"
-    return f"{text} reaches {quoted(*mean_interval((accuracy[0] - accuracy[1]) * 100), 2)} points of accuracy"
+    text = f"{words(branch.branch)} at density {both['density'].mean():.3f} (seeds: {len(both)}):"
+    if branch.branch not in UNTRAINED and (both["early_stop_iteration_own"] > 0).all():
+        ratio = both["early_stop_iteration"] / both["early_stop_iteration_own"]
+        text += f" early stop after {quoted(*mean_interval(ratio), 2)} times the iterations,"
+    points = (both["early_stop_test_accuracy"] - both["early_stop_test_accuracy_own"]) * 100
+    return f"{text} difference of test accuracy there {quoted(*mean_interval(points), 2)} points"
 
 
 def _similarity(results: Results, run: str) -> str:
