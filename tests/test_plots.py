@@ -86,6 +86,13 @@ def test_an_axis_that_begins_higher_says_what_lies_below(axes):
     assert 0 < heights[0] < heights[1] < 0.1
 
 
+def test_a_wide_band_of_two_seeds_does_not_squash_the_curves(axes):
+    wide = pd.DataFrame({"label": "two seeds", "density": [0.5], "mean": [2.5], "half_width": [50.0]})
+    plots.against_density(pd.concat([CURVES, wide]), axes, "accuracy (%)")
+    low, high = axes.get_ylim()
+    assert -2 < low < 0 < 3 < high < 5
+
+
 def test_nine_curves_differ_in_colour_or_marker(axes):
     curves = pd.concat([CURVES[:3].assign(label=str(number)) for number in range(9)])
     plots.against_density(curves, axes, "accuracy (%)")

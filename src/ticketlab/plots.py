@@ -22,6 +22,7 @@ DASHES = ("--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)))
 TICKS = [tick / 10**power for power in range(5) for tick in (10, 5, 2)]
 ORDERED = "viridis"  # for rounds, which have an order; light in print but without its yellow end
 BAND_ALPHA, FEW = 0.16, 5  # bands of more than a few curves are half as strong
+WIDE = 4  # times the median band, and more than this part of the curves' range: such bands may leave the axes
 ANNOTATED = 12  # a matrix of more rows is too dense for numbers
 TWO_DIGITS = 0.1  # a matrix that reaches so far is told in two digits; smaller numbers take a third
 
@@ -34,7 +35,7 @@ def against_density(curves: pd.DataFrame, axes: Axes, quantity: str, least: floa
             curve is one to compare with, as what chance alone gives, drawn broken and without markers.
         axes: to draw on.
         quantity: what the vertical axis shows, and in which unit.
-        least: where the vertical axis begins; open triangles at its edge stand for what lies below.
+        least: the least mean that needs to be seen; open triangles at the lower edge stand for what lies below.
     """
     marked = zip(cycle(COLOURS), cycle(MARKERS), strict=False)
     broken = zip(cycle(COLOURS[::-1]), cycle(DASHES), strict=False)
@@ -47,8 +48,8 @@ def against_density(curves: pd.DataFrame, axes: Axes, quantity: str, least: floa
         before = 3 - number / len(groups)  # the first curve, the ticket, lies over the others
         axes.plot(curve["density"], curve["mean"], color=colour, label=label, zorder=before, **style)
         _band(axes, curve["density"], curve, colour, BAND_ALPHA if len(groups) <= FEW else BAND_ALPHA / 2)
-    if least is not None:
-        _end_below(axes, curves, least)
+    _end_axis(axes, curves, least)
+    _mark_below(axes)
     _density_axis(axes, curves["density"])
     return _finished(axes, quantity, curves["label"].nunique() > 1)
 
@@ -175,20 +176,31 @@ def _band(axes: Axes, positions: pd.Series, curve: pd.DataFrame, colour: Any, al
     axes.fill_between(positions, low, high, color=colour, alpha=alpha, linewidth=0)
 
 
-def _end_below(axes: Axes, curves: pd.DataFrame, least: float) -> None:
-    """Let the vertical axis begin at a value; open triangles stand for what lies below, one curve's over another's."""
-    seen = curves[curves["mean"] >= least]
-    highest = (seen["mean"] + seen["half_width"].fillna(0)).max()
-    margin = 0.05 * (highest - least)
-    axes.set_ylim(least - margin, highest + margin)
+def _end_axis(axes: Axes, curves: pd.DataFrame, least: float | None) -> None:
+    """End the vertical axis below the least mean to be seen, and before single wide bands, as of two seeds."""
+    seen = curves if least is None else curves[curves["mean"] >= least]
+    bands = seen["half_width"].fillna(0)
+    widest = max(WIDE * bands.median(), np.ptp(seen["mean"]) / WIDE)
+    if least is None and (bands <= widest).all():
+        return
+    bands = bands.clip(upper=widest)
+    low, high = (seen["mean"] - bands).min(), (seen["mean"] + bands).max()
+    margin = 0.05 * (high - low)
+    axes.set_ylim(low - margin, high + margin)
+
+
+def _mark_below(axes: Axes) -> None:
+    """Let open triangles stand for what lies below the axis, one curve's over another's."""
     stacked: Counter[float] = Counter()
+    bottom = axes.get_ylim()[0]
     for line in list(axes.lines):
         for position, value in line.get_xydata():
-            if value < least - margin:
+            if value < bottom:
                 height = 0.025 + 0.04 * stacked[position]
                 stacked[position] += 1
-                mark = {"marker": "v", "markersize": 4, "markerfacecolor": "none", "markeredgecolor": line.get_color()}
-                axes.plot([position], [height], transform=axes.get_xaxis_transform(), linestyle="none", **mark)
+                mark = {"marker": "v", "markersize": 4, "linestyle": "none", "zorder": 4}
+                mark |= {"markerfacecolor": "none", "markeredgecolor": line.get_color()}
+                axes.plot([position], [height], transform=axes.get_xaxis_transform(), **mark)
 
 
 def _density_axis(axes: Axes, densities: pd.Series) -> None:

@@ -43,7 +43,7 @@ AGAINST_DENSITY = {
     ),
 }
 EVALUATIONS = {"validation_loss": ("validation loss (nats)", 1), "error": ("validation error (%)", 100)}
-REACH = 4  # an axis that controls would squash ends so many times as far below the best mean as the median lies
+COLLAPSE = 8  # a mean has collapsed that lies more than so many times as far below the best as the median does
 
 
 def training_charts(results: Results) -> Iterator[Chart]:
@@ -58,7 +58,8 @@ def training_charts(results: Results) -> Iterator[Chart]:
                 each = f"{name}-{run.name}" if len(own) > 1 else name
                 yield from _chart(each, caption, _panels(results, metrics, family(run), run))
     for run in results.runs:
-        yield _validation_chart(results, run.name)
+        if run.branch not in UNTRAINED:
+            yield _validation_chart(results, run.name)
 
 
 def _panels(
@@ -113,16 +114,16 @@ def _chart(name: str, caption: str, panels: Sequence[Panel]) -> Iterator[Chart]:
 
 
 def _least(numbers: pd.DataFrame) -> float | None:
-    """Choose where an axis begins that some controls would squash; None where it needs no such end.
+    """Return the least mean that is to be seen where controls collapse; None where none does.
 
-    All of the first curve, the ticket, stays in sight.
+    The first curve, the ticket, stays in sight.
     """
     if "reference" not in numbers:
         return None
     means = numbers.loc[~numbers["reference"].astype(bool), "mean"]
-    first = numbers[numbers["label"] == numbers["label"].iloc[0]]
-    needed = (first["mean"] - first["half_width"].fillna(0)).min()
-    least = min(means.max() - REACH * (means.max() - means.median()), needed)
+    ticket = numbers.loc[numbers["label"] == numbers["label"].iloc[0], "mean"]
+    collapsed = means < means.max() - COLLAPSE * (means.max() - means.median())
+    least = min(means[~collapsed].min(), ticket.min())
     return float(least) if means.min() < least else None
 
 
