@@ -78,3 +78,9 @@ def test_layers_that_do_not_chain_are_refused():
     assert not chained(masks)
     with pytest.raises(ValueError, match=r"must chain.*shortcut \(1, 1, 4, 8\)"):
         on_path(masks)
+
+
+def test_without_a_chain_no_layer_is_taken_to_follow_a_flattened_image():
+    masks = {"conv_1/kernel": np.ones((3, 3, 1, 8), bool), "dense_1/kernel": np.ones((32, 10), bool)}
+    assert connections(masks)["dense_1/kernel"].shape == (4, 8, 10)
+    assert connections(masks, chain=False)["dense_1/kernel"].shape == (1, 32, 10)
