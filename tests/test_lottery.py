@@ -66,7 +66,14 @@ def test_files_hold_what_the_design_says(chain):
     assert run.rounds(0) == [0, 1, 2]
     first, last = run.round(0, 0), run.round(0, 2)
     names = {"format", "spec", "seed", "round", "density", "seconds", "versions", "finished", "test_accuracy"}
-    names |= {"test_loss", "chain", "early_stop_iteration", "early_stop_test_accuracy", "early_stop_validation_loss"}
+    names |= {
+        "test_loss",
+        "chain",
+        "task",
+        "early_stop_iteration",
+        "early_stop_test_accuracy",
+        "early_stop_validation_loss",
+    }
     assert set(last.attributes) == names | {"untrained_test_accuracy"}
     assert last.attributes["spec"] == json.dumps(SPEC.described())
     assert list(last.masks) == ["dense_1/kernel", "dense_2/kernel", "dense_3/kernel"]

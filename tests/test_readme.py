@@ -18,7 +18,12 @@ def example(word: str) -> str:
 def test_ones_own_model(tmp_path):
     (tmp_path / "mine.py").write_text(example("keras.Sequential"))
     done = subprocess.run(
-        [sys.executable, "mine.py"], cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True, timeout=300
+        [sys.executable, "mine.py"],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     run = only_run(tmp_path / "models")

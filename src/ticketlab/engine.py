@@ -60,7 +60,7 @@ class Engine:
             "validation": (self._train_data, *_chunks(validation, chunk)),
             "test": (self._test_data, *_chunks(np.arange(len(dataset.x_test), dtype=np.int32), chunk)),
         }
-        self._classification = dataset.task == "classification"
+        self.task = dataset.task
         self._variances = {"validation": _variance(dataset.y_train[validation]), "test": _variance(dataset.y_test)}
         compile_with_xla = dense_only or bool(tf.config.list_logical_devices("GPU"))
         self._train = tf.function(self._train_loop, jit_compile=compile_with_xla)
@@ -102,7 +102,7 @@ class Engine:
         loss, correct = self._evaluate(x, y, order, counted)
         samples = float(tf.reduce_sum(counted))
         loss = float(loss) / samples
-        return loss, float(correct) / samples if self._classification else 1 - loss / self._variances[part]
+        return loss, float(correct) / samples if self.task == "classification" else 1 - loss / self._variances[part]
 
     def weights(self) -> dict[str, np.ndarray]:
         """Copy out all variables that travel from round to round: the trained ones and normalisation statistics."""
@@ -157,7 +157,7 @@ class Engine:
 
     def _losses(self, y: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
         """Return the loss of each sample."""
-        if self._classification:
+        if self.task == "classification":
             return tf.nn.sparse_softmax_cross_entropy_with_logits(y, outputs)
         return tf.reduce_mean(tf.math.squared_difference(outputs, y), 1)
 
@@ -194,7 +194,7 @@ class Engine:
             inputs, labels = self._batch(x, y, order[chunk])
             outputs = self.model(inputs, training=False)
             loss += tf.reduce_sum(counted[chunk] * self._losses(labels, outputs))
-            if self._classification:
+            if self.task == "classification":
                 hits = tf.argmax(outputs, 1, output_type=labels.dtype) == labels
                 correct += tf.reduce_sum(counted[chunk] * tf.cast(hits, tf.float32))
         return loss, correct

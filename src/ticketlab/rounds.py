@@ -94,6 +94,7 @@ def train_round(
         "round": round,
         "density": masks.density(mask),
         "chain": chained(engine.model),
+        "task": engine.task,
         "seconds": done.seconds,
         "versions": json.dumps(versions()),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
