@@ -234,3 +234,8 @@ def test_analysis_needs_no_tensorflow(tmp_path):
     line = [sys.executable, "-W", "error", "-c", code, folder, "--outputs-dir", tmp_path / "outputs"]
     done = subprocess.run(line, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_regression_is_told(analyse, tmp_path):
+    run = write_run(tmp_path / "mine", change=lambda attributes: {"task": "regression"})
+    assert analyse(run)[::2] == (0, ["mine is a regression: what is called an accuracy is R²"])

@@ -49,11 +49,13 @@ class Control:
     """One control: how its ticket is made, and how it is trained.
 
     Attributes:
+        words: the papers' words for it, in figures and tables, which show controls in the order of `CONTROLS`.
         choose: which weights and masks; the weights need not be masked yet.
         trained: False where the control is the untrained network.
         from_beginning: True where it trains from iteration 0, though the chain may rewind to a later one.
     """
 
+    words: str
     choose: Callable[[Facts], Ticket]
     trained: bool = True
     from_beginning: bool = False
@@ -130,11 +132,11 @@ def signed_constant(initial: Arrays, paths: Collection[str]) -> dict[str, np.nda
 
 
 CONTROLS: dict[str, Control] = {
-    "random_reinit": Control(random_reinit, from_beginning=True),
-    "shuffled_mask": Control(shuffled_mask),
-    "random_masks": Control(random_masks),
-    "shuffled_weights": Control(shuffled_weights),
-    "signed_constant": Control(constant_signs),
-    "one_shot": Control(one_shot),
-    "supermask": Control(supermask, trained=False),
+    "random_reinit": Control("random reinitialisation", random_reinit, from_beginning=True),
+    "shuffled_mask": Control("mask shuffled", shuffled_mask),
+    "random_masks": Control("random masks", random_masks),
+    "shuffled_weights": Control("weights shuffled", shuffled_weights),
+    "signed_constant": Control("signed constant", constant_signs),
+    "one_shot": Control("one-shot", one_shot),
+    "supermask": Control("supermask (untrained)", supermask, trained=False),
 }

@@ -131,8 +131,12 @@ def _describes(run: Run) -> bool:
 
 
 def _read(run: Run) -> tuple[FinishedRun, list[str]]:
-    records, damaged = _readable(run)
-    return FinishedRun(run.folder.name, run.description, records), damaged + (_unfinished(run) if records else [])
+    records, lines = _readable(run)
+    if records:
+        lines += _unfinished(run)
+        if records[0].attributes.get("task") == "regression":
+            lines.append(f"{run.folder.name} is a regression: what is called an accuracy is R²")
+    return FinishedRun(run.folder.name, run.description, records), lines
 
 
 def _readable(run: Run) -> tuple[list[Record], list[str]]:

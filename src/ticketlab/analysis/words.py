@@ -1,15 +1,9 @@
 """The papers' words for controls, and the order in which figures and tables show them. Knows no run."""
 
-CONTROLS = {
-    "random_reinit": "random reinitialisation",
-    "shuffled_mask": "mask shuffled",
-    "random_masks": "random masks",
-    "shuffled_weights": "weights shuffled",
-    "signed_constant": "signed constant",
-    "one_shot": "one-shot",
-    "supermask": "supermask (untrained)",
-}
-UNTRAINED = frozenset({"supermask"})  # their weights take no step, so that no iteration means anything
+from ticketlab.controls import CONTROLS
+
+# their weights take no step, so that no iteration means anything
+UNTRAINED = frozenset(name for name, control in CONTROLS.items() if not control.trained)
 TICKET = "ticket"
 DENSE = "dense network"
 
@@ -20,7 +14,7 @@ def words(branch: str) -> str:
     >>> words("random_reinit"), words("other_draws")
     ('random reinitialisation', 'other draws')
     """
-    return CONTROLS.get(branch, branch.replace("_", " "))
+    return CONTROLS[branch].words if branch in CONTROLS else branch.replace("_", " ")
 
 
 def place(branch: str) -> tuple[bool, int, str]:
