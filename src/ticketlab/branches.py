@@ -27,7 +27,9 @@ def check(spec: ImpSpec, dataset: Dataset, models_dir: Path, seeds: list[int]) -
     """Refuse a branch of rounds that are not there. Raises BadInput."""
     run = trunk(spec, models_dir)
     if not run.seeds():
-        raise BadInput(f"`branch` must be of a run that is there. Received: no {run.folder}, which the same flags make")
+        raise BadInput(
+            f"`branch` must be of a finished run. Received: no {run.folder}, which the same flags without --branch make"
+        )
     run.check(spec.trunk(), dataset.digest)
     for seed in seeds:
         there = run.rounds(seed)

@@ -11,7 +11,7 @@ from typing import Any
 
 from rich.console import Console
 
-from ticketlab import data, launch
+from ticketlab import data, launch, networks
 from ticketlab.errors import BadInput, TicketlabError
 from ticketlab.flags import Parser
 from ticketlab.presets import DATASET_DEFAULTS, PRESETS, fitting
@@ -109,7 +109,8 @@ def resolve(
     asked, chosen = chosen.get("dataset"), {**usual, **chosen}
     suited = {name: value for name, value in fitting(chosen.get("network", ""), chosen).items() if name in names}
     chosen = {**suited, **chosen}
-    spec_class(**chosen)  # a value out of range is refused before any data is looked for
+    spec = spec_class(**chosen)  # what can be refused is refused before any data is looked for
+    networks.check_name(spec.network, spec.activation, spec.initialiser)
     dataset, notice = data.resolve(asked, data_dir, usual.get("dataset", "mnist"))
     if notice:
         _say(f"WARNING: {notice}", 0)
@@ -145,12 +146,13 @@ def make_parser(spec_class: type[Spec], description: str, fixed: dict[str, Any],
     places.add_argument("--preset", choices=sorted(PRESETS), help="published settings; single flags override them")
     places.add_argument("--dry-run", action="store_true", help="print spec, folder and finished rounds, and stop")
     places.add_argument("--overwrite", action="store_true", help="delete these seeds' finished rounds first")
+    shown = {**fitting(usual.get("network", ""), {}), **usual}
     groups: dict[str, Any] = {}
     for each in fields(spec_class):
         if each.name not in fixed:
             title = each.metadata["group"]
             groups[title] = groups.get(title) or parser.add_argument_group(title)
-            _add_flag(groups[title], each, usual.get(each.name, each.default))
+            _add_flag(groups[title], each, shown.get(each.name, each.default))
     return parser
 
 

@@ -48,22 +48,25 @@ def check(
     ticketlab.errors.BadInput: `network` must be one for the data: conv2 takes images of at least 2×2 pixels.
     Received: samples of shape (6,)
     """
-    if own := own_network.located(name):
-        own_network.check_file(*own)
-        for option, value, default in (
-            ("activation", activation, ACTIVATION),
-            ("initialiser", initialiser, INITIALISER),
-        ):
-            if value != default:
-                wish = f"`{option}` must be left out with a network of one's own"
-                raise BadInput(f"{wish}. Received: {option}={value}")
-        return
-    least = known(name).least_side
+    check_name(name, activation, initialiser)
+    least = 0 if own_network.located(name) else known(name).least_side
     if least and (len(input_shape) not in (2, 3) or min(input_shape[:2]) < least):
         raise BadInput(
             f"`network` must be one for the data: {name} takes images of at least {least}×{least} pixels. "
             f"Received: samples of shape {tuple(input_shape)}"
         )
+
+
+def check_name(name: str, activation: str = ACTIVATION, initialiser: str = INITIALISER) -> None:
+    """Refuse a network that there is not, whatever the data. Raises BadInput."""
+    own = own_network.located(name)
+    if own is None:
+        known(name)
+        return
+    own_network.check_file(*own)
+    for option, value, default in (("activation", activation, ACTIVATION), ("initialiser", initialiser, INITIALISER)):
+        if value != default:
+            raise BadInput(f"`{option}` must be left out with a network of one's own. Received: {option}={value}")
 
 
 def build(

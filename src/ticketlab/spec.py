@@ -62,7 +62,8 @@ class Spec:
     network: str = option(
         "lenet_300_100",
         "data and network",
-        "lenet_300_100, lenet5, conv2, conv4, conv6, resnet20, fcn_<units>_<units>_… or path/to/file.py:function",
+        "lenet_300_100, lenet5, conv2, conv4, conv6, resnet20, fcn_<units>_<units>_… or path/to/file.py:function; "
+        "rates and optimizer are as published for it where they are not given",
         valid=NETWORK,
     )
     activation: str = option("relu", "data and network", "of the hidden layers", choices=ACTIVATIONS)
