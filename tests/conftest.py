@@ -1,8 +1,14 @@
 """What several tests share: TensorFlow set up, small data, commands as a person types them, runs bit by bit."""
 
+import contextlib
+import io
 import os
+import runpy
+import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +105,110 @@ def started(tmp_path):
     for process in processes:
         process.kill()
         process.communicate()
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command left: its exit status, and what it printed."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture(scope="session")
+def inline(tensorflow) -> Callable[..., Done]:
+    """Run a script in this process, in a folder and with no workers unless told otherwise.
+
+    An engine is compiled once for all commands that need the same one, as a worker keeps it from seed to seed.
+    """
+    from ticketlab import engine
+
+    real, compiled = engine.Engine, {}
+    settings = ("iterations", "eval_every", "batch_size", "optimizer", "momentum", "nesterov")
+
+    def kept(model, dataset, spec):
+        numbers = [getattr(spec, name) for name in (*settings, "weight_decay", "l1_penalty")]
+        key = (model.to_json(), dataset.digest, *numbers)
+        return compiled.get(key) or compiled.setdefault(key, real(model, dataset, spec))
+
+    def run(folder, *flags, script="fcn_imp.py", processes=0) -> Done:
+        out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
+        line = [script, *map(str, flags), *(() if "--processes" in flags else ("--processes", str(processes)))]
+        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            patch.setattr(engine, "Engine", kept)
+            patch.setattr(signal, "signal", lambda *_: None)
+            patch.setattr(sys, "argv", line)
+            patch.chdir(folder)
+            with pytest.raises(SystemExit) as end:
+                runpy.run_path(str(SCRIPTS / script), run_name="__main__")
+        return Done(end.value.code, *(stream.buffer.getvalue().decode() for stream in (out, err)))
+
+    return run
+
+
+@pytest.fixture
+def calls(tensorflow, monkeypatch) -> list[tuple]:
+    """Record what engines are told: ("load", weights, masks, optimizer) and ("train", order, rates, sum of losses)."""
+    from ticketlab.engine import Engine
+
+    told, load, train = [], Engine.load, Engine.train
+
+    def spied_load(self, weights, masks, optimizer=None):
+        told.append(("load", dict(weights), dict(masks), optimizer))
+        load(self, weights, masks, optimizer)
+
+    def spied_train(self, order, rates):
+        total = train(self, order, rates)
+        told.extend([("train", order, rates, total)] if len(order) else [])
+        return total
+
+    monkeypatch.setattr(Engine, "load", spied_load)
+    monkeypatch.setattr(Engine, "train", spied_train)
+    return told
+
+
+@dataclass
+class Training:
+    """One training as an engine saw it."""
+
+    weights: dict[str, np.ndarray]
+    masks: dict[str, np.ndarray]
+    optimizer: dict[str, np.ndarray] | None
+    order: np.ndarray
+    rates: np.ndarray
+    losses: list[float]
+
+
+def trainings(calls: list[tuple]) -> list[Training]:
+    """Sort the calls by the load that each stretch of iterations came after."""
+    found, loaded = [], None
+    for name, *facts in calls:
+        if name == "load":
+            loaded = facts
+        elif loaded is not None:
+            found.append(Training(*loaded, *facts[:2], facts[2:]))
+            loaded = None
+        else:
+            last, (order, rates, total) = found[-1], facts
+            last.order, last.rates = np.concatenate([last.order, order]), np.concatenate([last.rates, rates])
+            last.losses.append(total)
+    return found
+
+
+def arrays_of(run: Run, seed: int, round: int) -> dict:
+    """Return what training did in one round, bit by bit: masks, weights and history."""
+    wanted = ("masks", "weights", "history")
+    return {
+        key[2:]: value
+        for key, value in contents(run).items()
+        if key[:2] == (seed, round) and key[2:3] in [(group,) for group in wanted]
+    }
+
+
+def same(first: dict[str, np.ndarray], second: dict[str, np.ndarray]) -> bool:
+    """Tell whether two dicts hold the same arrays, bit by bit."""
+    return list(first) == list(second) and all(first[path].tobytes() == second[path].tobytes() for path in first)
 
 
 def only_run(models_dir: Path) -> Run:

@@ -176,7 +176,7 @@ def test_real_mnist(command, mnist_dir, tmp_path):
         (["--nesterov", "False"], "unrecognized arguments: False"),
         (["--prune-rate", "20"], "`prune_rate` must be in (0, 1). Received: prune_rate=20.0"),
         (["--seeds", "5-2"], "argument --seeds: must be like 0-7 or 0,2,5. Received: 5-2"),
-        (["--seeds", "1,1"], "argument --seeds: must name each seed once. Received: 1,1"),
+        (["--seeds", "1,1"], "argument --seeds: must name each number once. Received: 1,1"),
         (["--processes", "-1"], "argument --processes: must be a whole number from 0 to 9999. Received: -1"),
         (["--preset", "nobody"], "argument --preset: invalid choice: 'nobody'"),
         (["--rounds", "3", "--target-density", ".1"], "`target_density` must be given without `rounds`"),
