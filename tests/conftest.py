@@ -125,11 +125,11 @@ def inline(tensorflow) -> Callable[..., Done]:
     from ticketlab import engine
 
     real, compiled = engine.Engine, {}
-    settings = ("iterations", "eval_every", "batch_size", "optimizer", "momentum", "nesterov")
+    settings = ("batch_size", "optimizer", "momentum", "nesterov", "weight_decay", "l1_penalty")
 
     def kept(model, dataset, spec):
-        numbers = [getattr(spec, name) for name in (*settings, "weight_decay", "l1_penalty")]
-        key = (model.to_json(), dataset.digest, *numbers)
+        stretch = min(spec.eval_every, spec.iterations)
+        key = (model.to_json(), dataset.digest, stretch, *(getattr(spec, name) for name in settings))
         return compiled.get(key) or compiled.setdefault(key, real(model, dataset, spec))
 
     def run(folder, *flags, script="fcn_imp.py", processes=0) -> Done:
@@ -144,7 +144,20 @@ def inline(tensorflow) -> Callable[..., Done]:
                 runpy.run_path(str(SCRIPTS / script), run_name="__main__")
         return Done(end.value.code, *(stream.buffer.getvalue().decode() for stream in (out, err)))
 
+    run.engine = kept
     return run
+
+
+@pytest.fixture(scope="session")
+def images(tmp_path_factory):
+    """A folder with a few images: ``small`` ones of 8×8 pixels, and ``wide`` ones of 12×12, the least for LeNet-5."""
+    folder, digits = tmp_path_factory.mktemp("images"), data.load("digits")
+    parts = {"x_train": digits.x_train[:240] * 15, "x_test": digits.x_test[:60] * 15}
+    labels = {"y_train": digits.y_train[:240], "y_test": digits.y_test[:60]}
+    np.savez(folder / "small.npz", **parts, **labels)
+    wide = {name: np.pad(x, ((0, 0), (2, 2), (2, 2))) for name, x in parts.items()}
+    np.savez(folder / "wide.npz", **wide, **labels)
+    return folder
 
 
 @pytest.fixture
