@@ -1,0 +1,200 @@
+"""Branches as commands: what each round starts from beside its run, which rounds, resumed, and what is refused."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from conftest import arrays_of, contents, only_run, same, trainings
+from ticketlab import launch, masks
+from ticketlab.controls import CONTROLS
+from ticketlab.storage import Run
+
+TINY = ("--dataset", "digits", "--network", "fcn_8_6", "--iterations", 20, "--eval-every", 10, "--rounds", 3)
+KINDS = {"plain": (), "late": ("--rewind-iteration", 5), "global": ("--scope", "global")}
+SAME_MASKS = ("random_reinit", "shuffled_weights", "signed_constant", "supermask")
+SAME_WEIGHTS = ("shuffled_mask", "random_masks", "one_shot", "supermask")
+
+
+@pytest.fixture(scope="module")
+def finished(inline, tmp_path_factory):
+    """Three finished runs of two seeds each, {kind: folder of runs}."""
+    folders = {kind: tmp_path_factory.mktemp(kind) for kind in KINDS}
+    for kind, folder in folders.items():
+        assert inline(folder, *TINY, *KINDS[kind], "--seeds", "3,5").returncode == 0
+    return folders
+
+
+@pytest.fixture
+def branch(inline, finished, tmp_path):
+    """Compute a branch beside a copy of a run; return the run, the branch, and how the command ended."""
+
+    def compute(name, *flags, kind="plain", **settings):
+        shutil.copytree(finished[kind], tmp_path, dirs_exist_ok=True)
+        done = inline(tmp_path, *TINY, *KINDS[kind], "--branch", name, *flags, **settings)
+        run = only_run(finished[kind] / "models")
+        return Run(tmp_path / "models" / run.folder.name), Run(tmp_path / "models" / f"{run.folder.name}-{name}"), done
+
+    return compute
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", CONTROLS)
+def test_each_round_starts_from_what_the_control_says(branch, calls, name, kind):
+    run, made, done = branch(name, kind=kind)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {seed: made.rounds(seed) for seed in made.seeds()} == {3: [1, 2, 3], 5: [1, 2, 3]}, "all seeds of the run"
+    begin = 0 if name == "random_reinit" or kind != "late" else 5
+    if name == "supermask":
+        assert trainings(calls) == []
+        check_supermask(run, made, begin)
+        return
+    started = iter(trainings(calls))
+    for seed in (3, 5):
+        rewind, final = (getattr(run.round(seed, 0), group) for group in ("rewind", "weights"))
+        fresh = []
+        for round in (1, 2, 3):
+            start, ticket = next(started), run.round(seed, round).masks
+            assert len(start.rates) == 20 - begin
+            assert start.optimizer is None
+            mask = made.round(seed, round).masks
+            assert same(start.masks, mask)
+            assert masks.kept(mask) == masks.kept(ticket)
+            assert same(mask, ticket) == (name in SAME_MASKS)
+            assert same(start.weights, masks.apply(rewind, mask)) == (name in SAME_WEIGHTS)
+            for path, kept in mask.items():
+                check(name, kind, rewind[path], final[path], start.weights[path], kept, ticket[path])
+            fresh.append(start.weights["dense_1/kernel"])
+        both = run.round(seed, 3).masks["dense_1/kernel"]
+        if name == "random_reinit":
+            assert not (fresh[0] == fresh[1])[both].any(), "each round is drawn anew"
+
+
+def check(name, kind, rewind, final, start, kept, ticket):
+    if not (name == "one_shot" and kind == "global"):
+        assert kept.sum() == ticket.sum()
+    assert not start[~kept].any()
+    if name == "shuffled_weights":
+        assert sorted(start[kept].tolist()) == sorted(rewind[kept].tolist())
+    elif name == "signed_constant":
+        assert start[kept].tobytes() == (np.sign(rewind) * rewind.std())[kept].tobytes()
+    elif name == "random_reinit":
+        assert not (start == rewind)[kept].any()
+        assert abs(start).max() <= 2 * np.sqrt(2 / sum(rewind.shape)) / 0.8796, "truncated at two deviations"
+    elif name == "one_shot" and kind != "global":
+        assert abs(final[kept]).min() >= abs(final[~kept]).max()
+
+
+def check_supermask(run, made, begin):
+    for seed in (3, 5):
+        for round in (1, 2, 3):
+            ticket, record = run.round(seed, round), made.round(seed, round)
+            assert same(record.masks, ticket.masks)
+            assert same(record.weights, masks.apply(run.round(seed, 0).rewind, ticket.masks))
+            found = record.attributes
+            assert found["test_accuracy"] == found["untrained_test_accuracy"] == found["early_stop_test_accuracy"]
+            assert found["test_accuracy"] == ticket.attributes["untrained_test_accuracy"]
+            assert found["early_stop_iteration"] == begin
+            assert record.history["iteration"].tolist() == [begin]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_shot_pruning_is_the_first_round_of_the_chain(branch, kind):
+    run, made, _ = branch("one_shot", "--only-rounds", 1, kind=kind)
+    for seed in (3, 5):
+        assert made.rounds(seed) == [1]
+        assert arrays_of(made, seed, 1) == arrays_of(run, seed, 1)
+        assert made.round(seed, 1).attributes["test_accuracy"] == run.round(seed, 1).attributes["test_accuracy"]
+
+
+@pytest.mark.parametrize(
+    ("name", "origin"),
+    [
+        ("random_reinit", "fresh"),
+        ("signed_constant", "signed_constant"),
+        ("shuffled_weights", "shuffled_weights"),
+    ],
+)
+def test_a_control_is_the_first_round_of_a_chain_of_such_tickets(branch, inline, tmp_path, name, origin):
+    _, made, _ = branch(name, "--seeds", 3, "--only-rounds", 1)
+    line = (*TINY[:-1], 2, "--weights-from", origin, "--seeds", 3, "--models-dir", "chain")
+    assert inline(tmp_path, *line).returncode == 0
+    chain = only_run(tmp_path / "chain")
+    assert arrays_of(made, 3, 1) == arrays_of(chain, 3, 1)
+    later, masks_before = chain.round(3, 2), chain.round(3, 1).masks
+    assert all((mask <= masks_before[path]).all() for path, mask in later.masks.items())
+
+
+def test_rounds_are_chosen_resumed_extended_and_not_touched_again(branch, inline, tmp_path, monkeypatch):
+    _, made, _ = branch("random_masks", "--only-rounds", "2", "--seeds", "5")
+    assert {seed: made.rounds(seed) for seed in made.seeds()} == {5: [2]}
+    first = made.path(5, 2).stat().st_mtime_ns
+    event = launch.Display.event
+
+    def pressed(self, seed, name, facts):
+        event(self, seed, name, facts)
+        if (seed, name) == (5, "round") and facts["new"]:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(launch.Display, "event", pressed)
+    line = (*TINY, "--branch", "random_masks")
+    assert [inline(tmp_path, *line).returncode for _ in range(3)] == [130, 130, 0]
+    assert made.path(5, 2).stat().st_mtime_ns == first
+    times = {path: path.stat().st_mtime_ns for path in made.folder.rglob("*.h5")}
+    again = inline(tmp_path, *line)
+    assert (again.returncode, "seed" in again.stdout.split("round", 1)[0]) == (0, False)
+    assert {path: path.stat().st_mtime_ns for path in made.folder.rglob("*.h5")} == times
+    assert len(times) == 6
+    assert inline(tmp_path, *line, "--overwrite").returncode == 0
+    assert made.path(5, 2).stat().st_mtime_ns > first
+
+
+def test_a_branch_of_the_same_bits_in_two_processes(branch, inline, tmp_path):
+    _, made, _ = branch("random_reinit", kind="late")
+    whole = contents(made)
+    shutil.rmtree(made.folder)
+    done = inline(tmp_path, *TINY, *KINDS["late"], "--branch", "random_reinit", processes=2)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert contents(made) == whole
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--learning-rate", 0.01], "`branch` must be of a run that is there. Received: no "),
+        (["--seeds", "3,4"], "`branch` must be of rounds that are finished. Received: seed 4, which lacks 0, 1"),
+        (["--only-rounds", "2,9"], "`branch` must be of rounds that are finished. Received: seed 3, which lacks 9"),
+        (["--weights-from", "final"], "`branch` must be of a run with `weights_from`=rewind"),
+        (["--only-rounds", "0"], "`only_rounds` must be greater than 0 and increasing"),
+    ],
+)
+def test_branches_of_what_is_not_there_are_refused(branch, tmp_path, flags, message):
+    _, made, done = branch("one_shot", *flags)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert len(list((tmp_path / "models").iterdir())) == 1, "nothing is written"
+
+
+def test_a_branch_on_other_data_is_refused(inline, table_file, tmp_path):
+    line = (*TINY, "--dataset", "mine", "--batch-size", 20, "--data-dir", table_file())
+    assert inline(tmp_path, *line, "--rounds", 1, "--seeds", 0).returncode == 0
+    table_file(y_train=np.arange(120)[::-1] % 3)
+    done = inline(tmp_path, *line, "--branch", "supermask")
+    assert done.returncode == 2
+    assert "was computed on other data of the name `mine`" in done.stderr
+
+
+def test_a_branch_under_another_network_of_that_name_is_refused(inline, tmp_path):
+    """Masks of one network would fit another of the same widths, and mean nothing there."""
+    code = (
+        "import keras\n\n\ndef small(shape, outputs):\n    hidden = keras.layers.Dense(8, 'relu', name='one')\n    return "
+        "keras.Sequential([keras.Input(shape), keras.layers.Flatten(), hidden, keras.layers.Dense(outputs, name='two')])"
+    )
+    (tmp_path / "nets.py").write_text(code)
+    line = (*TINY, "--network", "nets.py:small", "--seeds", 0)
+    assert inline(tmp_path, *line).returncode == 0
+    (tmp_path / "nets.py").write_text(code.replace("relu", "tanh"))
+    done = inline(tmp_path, *line, "--branch", "random_masks")
+    assert done.returncode == 2
+    assert "was computed with another network of that name" in done.stderr
