@@ -41,7 +41,8 @@ def prepare(spec_json: str, run_folder: str, source: Source) -> Callable[[int, R
         A function of seed and report that computes one replicate.
     """
     spec, run = ImpSpec.from_json(spec_json), Run(run_folder)
-    engine = workbench.engine(spec, run, source)
+    trunk = branches.trunk(spec, run.folder.parent) if spec.branch else None
+    engine = workbench.engine(spec, run, source, trunk)
     if spec.branch:
         return lambda seed, report: branches.replicate(spec, engine, run, seed, report)
     return lambda seed, report: replicate(spec, engine, run, seed, report)

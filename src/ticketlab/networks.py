@@ -64,6 +64,11 @@ def check_name(name: str, activation: str = ACTIVATION, initialiser: str = INITI
         known(name)
         return
     own_network.check_file(*own)
+    check_own(activation, initialiser)
+
+
+def check_own(activation: str = ACTIVATION, initialiser: str = INITIALISER) -> None:
+    """Refuse settings that a network of one's own decides itself. Raises BadInput."""
     for option, value, default in (("activation", activation, ACTIVATION), ("initialiser", initialiser, INITIALISER)):
         if value != default:
             raise BadInput(f"`{option}` must be left out with a network of one's own. Received: {option}={value}")

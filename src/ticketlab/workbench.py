@@ -50,10 +50,18 @@ def check(spec: Spec, dataset: Dataset, source: Source) -> None:
         raise BadInput(f"`batch_size` must be at most the {samples} training samples. Received: {spec.batch_size}")
     if source.build is None:
         networks.check(spec.network, dataset.input_shape, spec.activation, spec.initialiser)
+    else:
+        networks.check_own(spec.activation, spec.initialiser)
 
 
-def engine(spec: Spec, run: Run, source: Source) -> "Engine":
+def engine(spec: Spec, run: Run, source: Source, trunk: Run | None = None) -> "Engine":
     """Load data, build the network, compile the engine.
+
+    Args:
+        spec: the experiment.
+        run: keeps the network that it begins with.
+        source: of data and network.
+        trunk: the run that `run` is a branch of, which must be of the same network.
 
     Raises:
         BadInput: if data or network are not those that the run began with, or if the network does not fit.
@@ -71,5 +79,8 @@ def engine(spec: Spec, run: Run, source: Source) -> "Engine":
         model = networks.build(
             spec.network, dataset.input_shape, dataset.outputs, spec.activation, spec.initialiser, regression=regression
         )
-    run.keep_network({"keras": keras.__version__, "model": json.loads(model.to_json())})
+    network = {"keras": keras.__version__, "model": json.loads(model.to_json())}
+    if trunk:
+        trunk.check_network(network)
+    run.keep_network(network)
     return Engine(model, dataset, spec)
