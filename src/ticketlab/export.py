@@ -58,8 +58,9 @@ def trained(record: Record) -> dict[str, np.ndarray]:
 def save_keras(run: Run, record: Record, weights: Arrays, dataset: Dataset, path: Path) -> None:
     """Write a network with these weights as a .keras file, which Keras loads without ticketlab.
 
-    The network takes inputs times `dataset.scale`, as in training, and gives logits; it is compiled with their loss and
-    accuracy, so that ``keras.saving.load_model(path).evaluate(x, y)`` works at once.
+    The network takes inputs times `dataset.scale`, as in training, and gives logits or, of a regression, the numbers
+    themselves; it is compiled with the loss of training and with accuracy or R², so that
+    ``keras.saving.load_model(path).evaluate(x, y)`` works at once.
 
     Args:
         run: whose network it is.
@@ -84,7 +85,10 @@ def save_keras(run: Run, record: Record, weights: Arrays, dataset: Dataset, path
     for key, variable in places.items():
         variable.assign(weights[key])
     # an optimizer without state, since training from here begins afresh
-    model.compile("sgd", loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    if dataset.task == "regression":
+        model.compile("sgd", "mean_squared_error", [keras.metrics.R2Score("variance_weighted_average", name="r2")])
+    else:
+        model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True), ["accuracy"])
     try:
         model.save(path)
     except OSError as error:
