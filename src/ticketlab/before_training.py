@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ticketlab import masks, workbench
-from ticketlab.dataset import Dataset
+from ticketlab.dataset import Dataset, split
 from ticketlab.errors import BadInput
 from ticketlab.kinds import BeforeSpec
 from ticketlab.rounds import Report, Ticket, complete, independent_rounds
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 def check(spec: BeforeSpec, dataset: Dataset, source: Source, models_dir: Path, seeds: list[int]) -> None:
     """Refuse what spec and data forbid together. Raises BadInput."""
     workbench.check(spec, dataset, source)
-    if spec.method in ("snip", "grasp") and spec.scoring_samples > len(dataset.x_train):
+    samples = split(len(dataset.x_train))[0].size
+    if spec.method in ("snip", "grasp") and spec.scoring_samples > samples:
         raise BadInput(
-            f"`scoring_samples` must be at most the {len(dataset.x_train)} training samples. "
-            f"Received: {spec.scoring_samples}"
+            f"`scoring_samples` must be at most the {samples} training samples. Received: {spec.scoring_samples}"
         )
 
 
