@@ -14,7 +14,7 @@ from rich.console import Console
 from ticketlab import data, launch, networks
 from ticketlab.errors import BadInput, TicketlabError
 from ticketlab.flags import Parser
-from ticketlab.presets import DATASET_DEFAULTS, PRESETS, fitting
+from ticketlab.presets import DATASET_DEFAULTS, PRESETS, compatible, fitting
 from ticketlab.progress import summary
 from ticketlab.spec import Spec, value_type
 from ticketlab.storage import Run
@@ -105,7 +105,7 @@ def resolve(
         other = each.metadata["excludes"]
         if each.name in given and other in given:
             raise BadInput(f"`{each.name}` must be given without `{other}`. Received: both")
-    chosen = {**published, **given}
+    chosen = {**compatible(published, given), **given}
     asked, chosen = chosen.get("dataset"), {**usual, **chosen}
     suited = {name: value for name, value in fitting(chosen.get("network", ""), chosen).items() if name in names}
     chosen = {**suited, **chosen}

@@ -85,10 +85,22 @@ def fitting(network: str, chosen: Mapping[str, Any]) -> dict[str, Any]:
     >>> fitting("conv2", {}), fitting("conv2", {"scope": "global"})
     ({'learning_rate': 0.0002, 'conv_prune_rate': 0.1}, {'learning_rate': 0.0002})
     """
-    defaults = NETWORK_DEFAULTS.get(network, {})
+    return compatible(NETWORK_DEFAULTS.get(network, {}), chosen)
+
+
+def compatible(defaults: Mapping[str, Any], chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out of some defaults what means nothing beside the fields that were chosen otherwise.
+
+    >>> compatible({"optimizer": "sgd", "momentum": 0.9, "batch_size": 128}, {"optimizer": "adam"})
+    {'batch_size': 128}
+    """
     foreign: set[str] = set()
     if chosen.get("scope") == "global":  # there, layers have no rates of their own
         foreign |= {"conv_prune_rate", "output_prune_rate"}
-    if chosen.get("optimizer", defaults.get("optimizer")) != defaults.get("optimizer"):
-        foreign |= {"optimizer", "learning_rate", "momentum"}
+    optimizer = defaults.get("optimizer", "adam")  # as in the spec
+    if chosen.get("optimizer", optimizer) != optimizer:
+        foreign |= {"optimizer", "learning_rate", "momentum", "nesterov"}
+    schedule = defaults.get("schedule", "constant")
+    if chosen.get("schedule", schedule) != schedule:
+        foreign |= {"schedule", "schedule_steps", "schedule_factor"}
     return {name: value for name, value in defaults.items() if name not in foreign}
