@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from conftest import arrays_of, contents, only_run, same, trainings
+from conftest import arrays_of, only_run, same, trainings
 from ticketlab import launch, masks
 from ticketlab.controls import CONTROLS
 from ticketlab.storage import Run
@@ -60,7 +60,7 @@ def test_each_round_starts_from_what_the_control_says(branch, calls, name, kind)
             mask = made.round(seed, round).masks
             assert same(start.masks, mask)
             assert masks.kept(mask) == masks.kept(ticket)
-            assert same(mask, ticket) == (name in SAME_MASKS)
+            assert same(mask, ticket) == (name in SAME_MASKS or (name, round) == ("one_shot", 1))
             assert same(start.weights, masks.apply(rewind, mask)) == (name in SAME_WEIGHTS)
             for path, kept in mask.items():
                 check(name, kind, rewind[path], final[path], start.weights[path], kept, ticket[path])
@@ -136,9 +136,10 @@ def test_rounds_are_chosen_resumed_extended_and_not_touched_again(branch, inline
         if (seed, name) == (5, "round") and facts["new"]:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(launch.Display, "event", pressed)
     line = (*TINY, "--branch", "random_masks")
-    assert [inline(tmp_path, *line).returncode for _ in range(3)] == [130, 130, 0]
+    with monkeypatch.context() as patch:
+        patch.setattr(launch.Display, "event", pressed)
+        assert [inline(tmp_path, *line).returncode for _ in range(3)] == [130, 130, 0]
     assert made.path(5, 2).stat().st_mtime_ns == first
     times = {path: path.stat().st_mtime_ns for path in made.folder.rglob("*.h5")}
     again = inline(tmp_path, *line)
@@ -149,19 +150,10 @@ def test_rounds_are_chosen_resumed_extended_and_not_touched_again(branch, inline
     assert made.path(5, 2).stat().st_mtime_ns > first
 
 
-def test_a_branch_of_the_same_bits_in_two_processes(branch, inline, tmp_path):
-    _, made, _ = branch("random_reinit", kind="late")
-    whole = contents(made)
-    shutil.rmtree(made.folder)
-    done = inline(tmp_path, *TINY, *KINDS["late"], "--branch", "random_reinit", processes=2)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert contents(made) == whole
-
-
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--learning-rate", 0.01], "`branch` must be of a run that is there. Received: no "),
+        (["--learning-rate", 0.01], "`branch` must be of a finished run. Received: no "),
         (["--seeds", "3,4"], "`branch` must be of rounds that are finished. Received: seed 4, which lacks 0, 1"),
         (["--only-rounds", "2,9"], "`branch` must be of rounds that are finished. Received: seed 3, which lacks 9"),
         (["--weights-from", "final"], "`branch` must be of a run with `weights_from`=rewind"),
@@ -169,7 +161,7 @@ def test_a_branch_of_the_same_bits_in_two_processes(branch, inline, tmp_path):
     ],
 )
 def test_branches_of_what_is_not_there_are_refused(branch, tmp_path, flags, message):
-    _, made, done = branch("one_shot", *flags)
+    *_, done = branch("one_shot", *flags)
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -188,8 +180,9 @@ def test_a_branch_on_other_data_is_refused(inline, table_file, tmp_path):
 def test_a_branch_under_another_network_of_that_name_is_refused(inline, tmp_path):
     """Masks of one network would fit another of the same widths, and mean nothing there."""
     code = (
-        "import keras\n\n\ndef small(shape, outputs):\n    hidden = keras.layers.Dense(8, 'relu', name='one')\n    return "
-        "keras.Sequential([keras.Input(shape), keras.layers.Flatten(), hidden, keras.layers.Dense(outputs, name='two')])"
+        "from keras import Input, Sequential, layers\n\n\ndef small(shape, outputs):\n"
+        "    hidden = layers.Dense(8, 'relu', name='one')\n"
+        "    return Sequential([Input(shape), layers.Flatten(), hidden, layers.Dense(outputs, name='two')])\n"
     )
     (tmp_path / "nets.py").write_text(code)
     line = (*TINY, "--network", "nets.py:small", "--seeds", 0)
@@ -198,3 +191,4 @@ def test_a_branch_under_another_network_of_that_name_is_refused(inline, tmp_path
     done = inline(tmp_path, *line, "--branch", "random_masks")
     assert done.returncode == 2
     assert "was computed with another network of that name" in done.stderr
+    assert len(list((tmp_path / "models").rglob("network.json"))) == 1

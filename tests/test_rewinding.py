@@ -20,8 +20,10 @@ SCHEDULES = {
 }
 
 
-@pytest.mark.parametrize("schedule", SCHEDULES)
-@pytest.mark.parametrize("schedule_from", ["rewind", "final"])
+@pytest.mark.parametrize(
+    ("schedule", "schedule_from"),
+    [("constant", "rewind"), ("step", "rewind"), ("step", "final"), ("cosine", "rewind")],
+)
 @pytest.mark.parametrize(
     ("weights_from", "rewound"),
     [("rewind", 0), ("rewind", 6), ("final", 0), ("final", 6), ("fresh", 0), ("signed_constant", 6)],
@@ -31,8 +33,6 @@ def test_weights_rates_and_batches_of_each_round(
 ):
     """The axes of Renda et al. 2020: where weights come from, and where the schedule begins, are two choices."""
     flags, rates = SCHEDULES[schedule]
-    if (schedule, schedule_from) == ("cosine", "final"):
-        pytest.skip("is refused")
     line = (*TINY, *SGD, *flags, "--schedule-from", schedule_from, "--weights-from", weights_from)
     assert inline(tmp_path, *line, "--rewind-iteration", rewound).returncode == 0
     run = only_run(tmp_path / "models")
