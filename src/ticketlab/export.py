@@ -86,9 +86,10 @@ def save_keras(run: Run, record: Record, weights: Arrays, dataset: Dataset, path
         variable.assign(weights[key])
     # an optimizer without state, since training from here begins afresh
     if dataset.task == "regression":
-        model.compile("sgd", "mean_squared_error", [keras.metrics.R2Score("variance_weighted_average", name="r2")])
+        loss, metric = "mean_squared_error", keras.metrics.R2Score("variance_weighted_average", name="r2")
     else:
-        model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True), ["accuracy"])
+        loss, metric = keras.losses.SparseCategoricalCrossentropy(from_logits=True), "accuracy"
+    model.compile("sgd", loss=loss, metrics=[metric])
     try:
         model.save(path)
     except OSError as error:
