@@ -211,14 +211,9 @@ class Run:
         What `json` can write stands under "model", and under "keras" the version that described it so, since another
         version may describe the same network otherwise. Raises BadInput if it is another network.
         """
-        self.check_network(network)
         if self.network is None:
             write_bytes(self.folder / "network.json", json.dumps(network, indent=1).encode())
-
-    def check_network(self, network: Mapping[str, Any]) -> None:
-        """Make sure that a run, if it says its network, was computed with this one. Raises BadInput."""
-        kept = self.network
-        if kept and kept["keras"] == network["keras"] and kept["model"] != network["model"]:
+        elif self.network["keras"] == network["keras"] and self.network["model"] != network["model"]:
             raise BadInput(f"{self.folder} was computed with another network of that name: {ELSEWHERE}")
 
     def seeds(self) -> list[int]:

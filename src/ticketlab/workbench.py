@@ -80,7 +80,6 @@ def engine(spec: Spec, run: Run, source: Source, trunk: Run | None = None) -> "E
             spec.network, dataset.input_shape, dataset.outputs, spec.activation, spec.initialiser, regression=regression
         )
     network = {"keras": keras.__version__, "model": json.loads(model.to_json())}
-    if trunk:
-        trunk.check_network(network)
-    run.keep_network(network)
+    for each in (trunk, run) if trunk and trunk.network else (run,):  # a run of an earlier version says none
+        each.keep_network(network)
     return Engine(model, dataset, spec)
