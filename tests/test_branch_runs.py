@@ -96,6 +96,7 @@ def check_supermask(run, made, begin):
             assert found["test_accuracy"] == ticket.attributes["untrained_test_accuracy"]
             assert found["early_stop_iteration"] == begin
             assert record.history["iteration"].tolist() == [begin]
+            assert np.isnan(record.history["train_loss"]).all(), "no step, no loss"
 
 
 @pytest.mark.parametrize("kind", KINDS)

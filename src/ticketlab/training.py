@@ -40,7 +40,8 @@ class Checkpoint:
         iteration: steps done, counted from the beginning of round 0.
         weights: {path: array}, zero where masked.
         optimizer: {path: array}; None for a fresh optimizer.
-        history: one row (iteration, validation loss, validation accuracy, train loss) per evaluation.
+        history: one row (iteration, validation loss, validation accuracy, train loss) per evaluation; the last is the
+            mean over the steps since the one before, not a number where there was none.
         best: weights at the early-stop iteration, that of minimum validation loss.
         kept: weights at the iteration `keep_at`, once it is reached.
         seconds: spent on training and evaluation so far.
@@ -115,7 +116,8 @@ def train(
             state = replace(state, kept=engine.weights())
         if position not in evaluations:
             continue
-        row = (position, *engine.evaluate("validation"), loss / max(1, position - state.iteration))
+        steps = position - state.iteration  # none of a network that is evaluated as it is
+        row = (position, *engine.evaluate("validation"), loss / steps if steps else math.nan)
         if not math.isfinite(row[1]):
             raise Diverged(f"training diverged: the validation loss is {row[1]} at iteration {position}")
         improved = not state.history or row[1] < state.early_stop()[1]
