@@ -9,10 +9,10 @@ over the 5,000 validation images after every 100 iterations.
 """
 
 import argparse
-import os
 import statistics
-import time
 from pathlib import Path
+
+import contenders
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
 parser.add_argument("--threads", type=int, default=1)
@@ -20,22 +20,15 @@ parser.add_argument("--turns", type=int, default=9)
 parser.add_argument("--iterations", type=int, default=300, help="of one turn, a multiple of 100")
 parser.add_argument("--data-dir", type=Path)
 flags = parser.parse_args()
-os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = str(flags.threads)
-
-import numpy as np  # noqa: E402
-
-from ticketlab import data, dataset, devices, masks, networks, variables  # noqa: E402
-from ticketlab.kinds import ImpSpec  # noqa: E402
-
-os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: flags.threads])
-devices.load_tensorflow()
+contenders.start(flags.threads)
 
 import keras  # noqa: E402
+import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-tf.config.threading.set_intra_op_parallelism_threads(flags.threads)
-
+from ticketlab import data, dataset, masks, networks, variables  # noqa: E402
 from ticketlab.engine import Engine  # noqa: E402
+from ticketlab.kinds import ImpSpec  # noqa: E402
 
 SPEC = ImpSpec()
 mnist = data.load("mnist", flags.data_dir)
@@ -69,6 +62,7 @@ def plain_loop(evaluate: bool):
     model, optimizer = network(), keras.optimizers.Adam(SPEC.learning_rate)
     kernels = [layer.kernel for layer in model.layers if hasattr(layer, "kernel")]
     ones = [tf.ones_like(kernel) for kernel in kernels]
+    update = contenders.plain_step(model, optimizer)
     loss_of = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     losses, hits = keras.metrics.Mean(), keras.metrics.SparseCategoricalAccuracy()
     batches = tf.data.Dataset.from_tensor_slices((x_float[order.ravel()], mnist.y_train[order.ravel()]))
@@ -77,10 +71,7 @@ def plain_loop(evaluate: bool):
 
     @tf.function
     def step(x, y):
-        with tf.GradientTape() as tape:
-            loss = loss_of(y, model(x, training=True))
-        gradients = tape.gradient(loss, model.trainable_variables)
-        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+        loss = update(x, y)
         for kernel, mask in zip(kernels, ones, strict=True):
             kernel.assign(kernel * mask)
         losses.update_state(loss)
@@ -103,11 +94,9 @@ def plain_loop(evaluate: bool):
 
 def fit(**compile_settings):
     """Return the turn of `model.fit` without masks or evaluation."""
-    model = network()
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(SPEC.learning_rate), loss, **compile_settings)
     x, y = x_float[order.ravel()], mnist.y_train[order.ravel()]
-    return lambda: model.fit(x, y, batch_size=SPEC.batch_size, shuffle=False, verbose=0)
+    optimizer = keras.optimizers.Adam(SPEC.learning_rate)
+    return contenders.fit(network(), optimizer, x, y, SPEC.batch_size, **compile_settings)
 
 
 def blas():
@@ -133,7 +122,7 @@ def blas():
 
 def main() -> None:
     """Let the contenders take turns and print a table."""
-    contenders = {
+    turns = {
         "bare BLAS products": (blas(), None),
         "engine": (engine(evaluate=False), None),
         "model.fit": (fit(), "engine"),
@@ -142,19 +131,17 @@ def main() -> None:
         "engine with evaluation": (engine(evaluate=True), None),
         "per-step tf.function with evaluation": (plain_loop(evaluate=True), "engine with evaluation"),
     }
-    for turn, _ in contenders.values():
+    for turn, _ in turns.values():
         turn()  # compiles
-    times: dict[str, list[float]] = {name: [] for name in contenders}
+    times: dict[str, list[float]] = {name: [] for name in turns}
     for _ in range(flags.turns):
-        for name, (turn, _) in contenders.items():
+        for name, (turn, _) in turns.items():
             turn()  # not measured: caches are warm then, and the threads of the one before have stopped spinning
-            began = time.perf_counter()
-            turn()
-            times[name].append((time.perf_counter() - began) / flags.iterations * 1000)
+            times[name].append(contenders.milliseconds(turn, flags.iterations))
     medians = {name: statistics.median(values) for name, values in times.items()}
     print(f"{flags.threads} thread(s), median of {flags.turns} turns of {flags.iterations} iterations")
     for name, milliseconds in medians.items():
-        beside = contenders[name][1] or ("bare BLAS products" if name == "engine" else None)
+        beside = turns[name][1] or ("bare BLAS products" if name == "engine" else None)
         ratio = milliseconds / medians[beside] if beside else float("nan")
         told = f"{ratio:5.2f} × {beside}" if beside else ""
         print(f"{name:50} {milliseconds:6.3f} ms  {1000 / milliseconds:6.0f} per s  {told}")
