@@ -89,15 +89,15 @@ def test_rounds_are_chosen_reached_and_resumed(inline, tmp_path, monkeypatch):
 
 
 def test_synflow_in_its_hundred_steps_in_two_processes(inline, tmp_path):
-    line = (*TINY[:-1], 1, "--method", "synflow", "--prune-rate", 0.9, "--seeds", "0,1")
-    for processes in (0, 2):
-        models = ("--models-dir", f"with_{processes}")
-        done = inline(tmp_path, *line, *models, processes=processes, script=SCRIPT)
+    line = (*TINY[:-1], 1, "--method", "synflow", "--prune-rate", 0.9)
+    for processes, seeds in ((0, "1"), (2, "0,1")):
+        flags = ("--models-dir", f"with_{processes}", "--seeds", seeds)
+        done = inline(tmp_path, *line, *flags, processes=processes, script=SCRIPT)
         assert (done.returncode, done.stderr) == (0, "")
-    runs = [only_run(tmp_path / f"with_{processes}") for processes in (0, 2)]
-    assert contents(runs[0]) == contents(runs[1])
-    assert all(mask.any() for mask in runs[0].round(1, 1).masks.values()), "no layer collapses"
-    assert not same(runs[0].round(0, 1).masks, runs[0].round(1, 1).masks)
+    one, two = (only_run(tmp_path / f"with_{processes}") for processes in (0, 2))
+    assert contents(one) == {place: value for place, value in contents(two).items() if place[0] == 1}
+    assert all(mask.any() for mask in two.round(1, 1).masks.values()), "no layer collapses"
+    assert not same(two.round(0, 1).masks, two.round(1, 1).masks)
 
 
 @pytest.mark.parametrize("method", ["synflow", "grasp"])

@@ -1,5 +1,6 @@
 """Branches as commands: what each round starts from beside its run, which rounds, resumed, and what is refused."""
 
+import json
 import shutil
 
 import numpy as np
@@ -169,13 +170,13 @@ def test_branches_of_what_is_not_there_are_refused(branch, tmp_path, flags, mess
     assert len(list((tmp_path / "models").iterdir())) == 1, "nothing is written"
 
 
-def test_a_branch_on_other_data_is_refused(inline, table_file, tmp_path):
-    line = (*TINY, "--dataset", "mine", "--batch-size", 20, "--data-dir", table_file())
-    assert inline(tmp_path, *line, "--rounds", 1, "--seeds", 0).returncode == 0
-    table_file(y_train=np.arange(120)[::-1] % 3)
-    done = inline(tmp_path, *line, "--branch", "supermask")
+def test_a_branch_on_other_data_is_refused(branch, inline, tmp_path):
+    run, *_ = branch("supermask", "--only-rounds", 1)
+    description = {**run.description, "data_sha256": "other"}
+    (run.folder / "spec.json").write_text(json.dumps(description))
+    done = inline(tmp_path, *TINY, "--branch", "supermask")
     assert done.returncode == 2
-    assert "was computed on other data of the name `mine`" in done.stderr
+    assert "was computed on other data of the name `digits`" in done.stderr
 
 
 def test_a_branch_under_another_network_of_that_name_is_refused(inline, tmp_path):

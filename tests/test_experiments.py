@@ -154,7 +154,6 @@ def forward(activation, weights, x):
 @pytest.mark.parametrize(
     ("activation", "initialiser", "variance", "bound"),
     [
-        ("relu", "glorot_uniform", 2 / (64 + 200), math.sqrt(6 / (64 + 200))),
         ("tanh", "lecun_uniform", 1 / 64, math.sqrt(3 / 64)),
         ("sigmoid", "he_normal", 2 / 64, None),
         ("gelu", "he_uniform", 2 / 64, math.sqrt(6 / 64)),

@@ -37,10 +37,10 @@ def nets(tmp_path):
 
 
 @saves
-def test_a_network_from_a_file(inline, command, nets, tmp_path, capsys):
+def test_a_network_from_a_file(inline, nets, tmp_path, capsys):
     """By a relative path in two workers, from another folder, changed, exported."""
     line = (*TINY, "--seeds", "0,1", "--models-dir", tmp_path / "models")
-    done = command(*line, "--network", "nets/mine.py:net", "--processes", 2, script="fcn_imp.py")
+    done = inline(tmp_path, *line, "--network", "nets/mine.py:net", processes=2)
     assert (done.returncode, done.stderr) == (0, "")
     run = only_run(tmp_path / "models")
     assert run.folder.name.startswith("imp-digits-mine.net-")
@@ -78,8 +78,7 @@ def numbers(samples, seed, outputs=2):
     return x, np.stack([np.sin(x[:, 0]) + x[:, 1], x[:, 2] * 3 - 1], 1)[:, :outputs]
 
 
-@pytest.mark.parametrize("processes", [0, 2])
-def test_a_function_and_arrays_from_python(inline, tmp_path, processes):
+def test_a_function_and_arrays_from_python(tmp_path):
     """Both travel to the workers, the function by its value; loss and R² of a regression are those by hand."""
     x_test, y_test = numbers(50, 1)
     width = 7
@@ -91,9 +90,12 @@ def test_a_function_and_arrays_from_python(inline, tmp_path, processes):
         return keras.Sequential([keras.Input(shape), *layers])
 
     spec = ImpSpec(dataset="waves", network="mine", iterations=30, eval_every=10, rounds=1, batch_size=20)
-    settings = {"models_dir": tmp_path, "build": build, "arrays": (*numbers(120, 0), x_test, y_test)}
-    run, failures = launch.run(spec, [0, 1], processes=processes, **settings)
+    settings = {"build": build, "arrays": (*numbers(120, 0), x_test, y_test)}
+    run, failures = launch.run(spec, [0, 1], processes=2, models_dir=tmp_path / "two", **settings)
     assert failures == {}
+    line, failures = launch.run(spec, [0, 1], processes=0, models_dir=tmp_path / "line", **settings)
+    assert failures == {}
+    assert contents(line) == contents(run)
     assert run.folder.name.startswith("imp-waves-mine-")
     last = run.round(1, 1)
     weights, attributes = last.weights, last.attributes
@@ -102,10 +104,6 @@ def test_a_function_and_arrays_from_python(inline, tmp_path, processes):
     assert attributes["test_loss"] == pytest.approx((wrong**2).mean(), rel=1e-5)
     explained = 1 - (wrong**2).sum() / ((y_test - y_test.mean(0)) ** 2).sum()
     assert attributes["test_accuracy"] == pytest.approx(explained, rel=1e-4, abs=1e-5)
-    if processes:
-        settings["models_dir"] = tmp_path / "line"
-        line, _ = launch.run(spec, [0, 1], processes=0, **settings)
-        assert contents(line) == contents(run)
 
 
 @saves
