@@ -112,14 +112,21 @@ def scores(criterion):
     }[criterion]
 
 
+@pytest.fixture(scope="module")
+def initial(inline, tmp_path_factory):
+    """The weights at iteration 0 of the tiny network."""
+    folder = tmp_path_factory.mktemp("initial")
+    assert inline(folder, *TINY, "--rounds", 0).returncode == 0
+    return only_run(folder / "models").round(0, 0).rewind
+
+
 @pytest.mark.parametrize("scope", SCOPES)
 @pytest.mark.parametrize("criterion", CRITERIA)
-def test_every_criterion_and_scope_keeps_the_highest_scores(inline, tmp_path, criterion, scope):
+def test_every_criterion_and_scope_keeps_the_highest_scores(inline, initial, tmp_path, criterion, scope):
     """Initial weights are those at iteration 0, though the rounds rewind to iteration 5."""
     line = (*TINY, "--criterion", criterion, "--scope", scope, "--rewind-iteration", 5)
     assert inline(tmp_path, *line).returncode == 0
-    assert inline(tmp_path, *TINY, "--rounds", 0, "--models-dir", "plain").returncode == 0
-    run, initial = only_run(tmp_path / "models"), only_run(tmp_path / "plain").round(0, 0).rewind
+    run = only_run(tmp_path / "models")
     assert not same(initial, run.round(0, 0).rewind)
     for number in (1, 2):
         after, earlier = run.round(0, number).masks, run.round(0, number - 1)
