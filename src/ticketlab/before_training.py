@@ -7,7 +7,6 @@ saliency.py. TensorFlow is imported inside functions.
 import itertools
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ticketlab import masks, workbench
 from ticketlab.dataset import Dataset, split
@@ -17,10 +16,7 @@ from ticketlab.rounds import Report, Ticket, complete, independent_rounds
 from ticketlab.saliency import prune_before_training
 from ticketlab.storage import Run
 from ticketlab.streams import stream
-from ticketlab.workbench import Source
-
-if TYPE_CHECKING:
-    from ticketlab.engine import Engine
+from ticketlab.workbench import Source, Workbench
 
 
 def check(spec: BeforeSpec, dataset: Dataset, source: Source, models_dir: Path, seeds: list[int]) -> None:
@@ -36,16 +32,14 @@ def check(spec: BeforeSpec, dataset: Dataset, source: Source, models_dir: Path, 
 def prepare(spec_json: str, run_folder: str, source: Source) -> Callable[[int, Report], None]:
     """Load data and network once; return a function of seed and report that computes one replicate."""
     spec, run = BeforeSpec.from_json(spec_json), Run(run_folder)
-    engine = workbench.engine(spec, run, source)
-    return lambda seed, report: replicate(spec, engine, run, seed, report)
+    bench = workbench.prepare(spec, run, source)
+    return lambda seed, report: replicate(spec, bench, run, seed, report)
 
 
-def replicate(spec: BeforeSpec, engine: "Engine", run: Run, seed: int, report: Report) -> None:
+def replicate(spec: BeforeSpec, bench: Workbench, run: Run, seed: int, report: Report) -> None:
     """Compute one seed's rounds, but for those that are on disk already."""
     with run.claim(seed):
-        independent_rounds(
-            spec, engine, run, seed, chosen(spec), lambda round: ticket(spec, engine, seed, round), report
-        )
+        independent_rounds(spec, bench, run, seed, chosen(spec), lambda round: ticket(spec, bench, seed, round), report)
 
 
 def finished(spec: BeforeSpec, run: Run, seed: int) -> bool:
@@ -58,17 +52,17 @@ def chosen(spec: BeforeSpec) -> list[int]:
     return list(spec.only_rounds) or list(range(number_of_rounds(spec) + 1))
 
 
-def ticket(spec: BeforeSpec, engine: "Engine", seed: int, round: int) -> Ticket:
+def ticket(spec: BeforeSpec, bench: Workbench, seed: int, round: int) -> Ticket:
     """Return what a round starts from: initial weights under the mask that they give."""
     from ticketlab import variables
 
-    initial = variables.draw(engine.model, seed, "initialisation")
-    mask = masks.all_kept(initial, engine.paths)
+    initial = variables.draw(bench.model, seed, "initialisation")
+    mask = masks.all_kept(initial, bench.paths)
     if round:
-        samples = stream(seed, "scoring samples").permutation(engine.train_indices)[: spec.scoring_samples]
+        samples = stream(seed, "scoring samples").permutation(bench.train_indices)[: spec.scoring_samples]
         mask = prune_before_training(
-            {path: initial[path] for path in engine.paths},
-            *engine.functions(initial, samples),
+            {path: initial[path] for path in bench.paths},
+            *bench.dense.functions(initial, samples),
             method=spec.method,
             density=density(spec, round),
             distribution=spec.distribution,

@@ -4,7 +4,6 @@ Knows which rounds of which run a branch needs. What a control puts in a ticket'
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ticketlab.controls import CONTROLS, Facts
 from ticketlab.dataset import Dataset
@@ -13,9 +12,7 @@ from ticketlab.kinds import ImpSpec
 from ticketlab.masks import Arrays
 from ticketlab.rounds import Report, Ticket, complete, independent_rounds
 from ticketlab.storage import Record, Run
-
-if TYPE_CHECKING:
-    from ticketlab.engine import Engine
+from ticketlab.workbench import Workbench
 
 
 def trunk(spec: ImpSpec, models_dir: Path) -> Run:
@@ -50,12 +47,12 @@ def finished(spec: ImpSpec, branch: Run, seed: int) -> bool:
     return complete(spec, branch, seed, chosen(spec, trunk(spec, branch.folder.parent), seed))
 
 
-def replicate(spec: ImpSpec, engine: "Engine", branch: Run, seed: int, report: Report) -> None:
+def replicate(spec: ImpSpec, bench: Workbench, branch: Run, seed: int, report: Report) -> None:
     """Compute a branch of one seed, but for the rounds that are on disk already.
 
     Args:
         spec: the branch's.
-        engine: network, data and optimizer of this spec.
+        bench: network, data and engines of this spec.
         branch: where the branch's rounds are found and written.
         seed: of the replicate.
         report: called with the name of an event and its facts.
@@ -67,22 +64,22 @@ def replicate(spec: ImpSpec, engine: "Engine", branch: Run, seed: int, report: R
     dense, rounds = run.round(seed, 0), chosen(spec, run, seed)
 
     def start(round: int) -> Ticket:
-        return ticket(spec, engine, dense, run.round(seed, round))
+        return ticket(spec, bench, dense, run.round(seed, round))
 
     with branch.claim(seed):
-        independent_rounds(spec, engine, branch, seed, rounds, start, report)
+        independent_rounds(spec, bench, branch, seed, rounds, start, report)
 
 
-def ticket(spec: ImpSpec, engine: "Engine", dense: Record, record: Record) -> Ticket:
+def ticket(spec: ImpSpec, bench: Workbench, dense: Record, record: Record) -> Ticket:
     """Return what stands in a round's place, given the run's round 0 and the round itself."""
     control, round = CONTROLS[spec.branch], record.attributes["round"]
-    weights, masks = control.make(facts(spec, engine, dense, round, record.masks))
+    weights, masks = control.make(facts(spec, bench, dense, round, record.masks))
     if control.from_beginning:
         return Ticket(weights, masks, 0, spec.learning_rates, control.trained)
     return Ticket(weights, masks, spec.rewind_iteration, spec.rewound_learning_rates, control.trained)
 
 
-def facts(spec: ImpSpec, engine: "Engine", dense: Record, round: int, masks: Arrays) -> Facts:
+def facts(spec: ImpSpec, bench: Workbench, dense: Record, round: int, masks: Arrays) -> Facts:
     """Gather what a control may need to know of a round, given the run's round 0 and the round's masks."""
     from ticketlab import variables
 
@@ -91,10 +88,10 @@ def facts(spec: ImpSpec, engine: "Engine", dense: Record, round: int, masks: Arr
         seed=seed,
         round=round,
         origin=dense.rewind,
-        initial=variables.draw(engine.model, seed, "initialisation"),
+        initial=variables.draw(bench.model, seed, "initialisation"),
         dense=dense.weights,
         masks=masks,
-        fresh=lambda: variables.draw(engine.model, seed, f"fresh draw {round}"),
+        fresh=lambda: variables.draw(bench.model, seed, f"fresh draw {round}"),
         criterion=spec.criterion,
         scope=spec.scope,
     )

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from ticketlab import devices, variables
-from ticketlab.dataset import Dataset, split
+from ticketlab.dataset import Dataset, split, variance
 from ticketlab.masks import Arrays
 from ticketlab.optimizers import penalised, slot_names, update
 from ticketlab.saliency import Scalar
@@ -61,7 +61,7 @@ class Engine:
             "test": (self._test_data, *_chunks(np.arange(len(dataset.x_test), dtype=np.int32), chunk)),
         }
         self.task = dataset.task
-        self._variances = {"validation": _variance(dataset.y_train[validation]), "test": _variance(dataset.y_test)}
+        self._variances = {"validation": variance(dataset.y_train[validation]), "test": variance(dataset.y_test)}
         compile_with_xla = dense_only or bool(tf.config.list_logical_devices("GPU"))
         self._train = tf.function(self._train_loop, jit_compile=compile_with_xla)
         self._evaluate = tf.function(self._evaluation_loop, jit_compile=compile_with_xla)
@@ -198,11 +198,6 @@ class Engine:
                 hits = tf.argmax(outputs, 1, output_type=labels.dtype) == labels
                 correct += tf.reduce_sum(counted[chunk] * tf.cast(hits, tf.float32))
         return loss, correct
-
-
-def _variance(targets: np.ndarray) -> float:
-    """Return the mean squared deviation of targets from their mean: the loss of the best constant."""
-    return float(np.mean((targets - targets.mean(axis=0)) ** 2)) or float("nan")
 
 
 def _chunks(indices: np.ndarray, size: int) -> tuple[tf.Tensor, tf.Tensor]:

@@ -7,7 +7,6 @@ checks flags never loads it.
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ticketlab import branches, masks, pruning, schedules, workbench
 from ticketlab.controls import CONTROLS
@@ -18,10 +17,7 @@ from ticketlab.kinds import ImpSpec
 from ticketlab.rounds import Report, Ticket, complete, find_round, train_round
 from ticketlab.storage import Record, Run
 from ticketlab.streams import stream
-from ticketlab.workbench import Source
-
-if TYPE_CHECKING:
-    from ticketlab.engine import Engine
+from ticketlab.workbench import Source, Workbench
 
 # the weights of these controls in every round of a chain
 CONTROL_OF = {"fresh": "random_reinit", "signed_constant": "signed_constant", "shuffled_weights": "shuffled_weights"}
@@ -42,23 +38,23 @@ def prepare(spec_json: str, run_folder: str, source: Source) -> Callable[[int, R
     """
     spec, run = ImpSpec.from_json(spec_json), Run(run_folder)
     trunk = branches.trunk(spec, run.folder.parent) if spec.branch else None
-    engine = workbench.engine(spec, run, source, trunk)
+    bench = workbench.prepare(spec, run, source, trunk)
     if spec.branch:
-        return lambda seed, report: branches.replicate(spec, engine, run, seed, report)
-    return lambda seed, report: replicate(spec, engine, run, seed, report)
+        return lambda seed, report: branches.replicate(spec, bench, run, seed, report)
+    return lambda seed, report: replicate(spec, bench, run, seed, report)
 
 
-def replicate(spec: ImpSpec, engine: "Engine", run: Run, seed: int, report: Report) -> None:
+def replicate(spec: ImpSpec, bench: Workbench, run: Run, seed: int, report: Report) -> None:
     """Compute one seed's whole chain, but for the rounds that are on disk already.
 
     Args:
         spec: the experiment.
-        engine: network, data and optimizer of this spec.
+        bench: network, data and engines of this spec.
         run: where rounds are found and written.
         seed: of the replicate.
         report: called with the name of an event and its facts.
     """
-    rounds = number_of_rounds(spec, engine.shapes())
+    rounds = number_of_rounds(spec, bench.shapes)
     report("begin", {"rounds": rounds})
     with run.claim(seed):
         previous = None
@@ -66,19 +62,19 @@ def replicate(spec: ImpSpec, engine: "Engine", run: Run, seed: int, report: Repo
             record = find_round(spec, run, seed, round, report)
             new = record is None
             if record is None:
-                start = ticket(spec, engine, run, seed, previous)
-                record = train_round(spec, engine, run, seed, round, start, report, keep_at=spec.rewind_iteration)
+                start = ticket(spec, bench, run, seed, previous)
+                record = train_round(spec, bench, run, seed, round, start, report, keep_at=spec.rewind_iteration)
             report("round", {"new": new, **record.attributes})
             previous = record
 
 
-def ticket(spec: ImpSpec, engine: "Engine", run: Run, seed: int, previous: Record | None) -> Ticket:
+def ticket(spec: ImpSpec, bench: Workbench, run: Run, seed: int, previous: Record | None) -> Ticket:
     """Return what the round after `previous` starts from."""
     from ticketlab import variables
 
-    initial = variables.draw(engine.model, seed, "initialisation")
+    initial = variables.draw(bench.model, seed, "initialisation")
     if previous is None:
-        return Ticket(initial, masks.all_kept(initial, engine.paths), 0, spec.learning_rates)
+        return Ticket(initial, masks.all_kept(initial, bench.paths), 0, spec.learning_rates)
     round = previous.attributes["round"] + 1
     dense = run.round(seed, 0)
     mask = pruning.prune(
@@ -87,7 +83,7 @@ def ticket(spec: ImpSpec, engine: "Engine", run: Run, seed: int, previous: Recor
         previous.weights,
         criterion=spec.criterion,
         scope=spec.scope,
-        rates=rates(spec, engine.shapes()),
+        rates=rates(spec, bench.shapes),
         rng=stream(seed, "pruning", round),
     )
     if spec.weights_from == "rewind":
@@ -96,7 +92,7 @@ def ticket(spec: ImpSpec, engine: "Engine", run: Run, seed: int, previous: Recor
         weights = previous.weights
     else:
         control = CONTROLS[CONTROL_OF[spec.weights_from]]
-        weights, mask = control.make(branches.facts(spec, engine, dense, round, mask))
+        weights, mask = control.make(branches.facts(spec, bench, dense, round, mask))
     return Ticket(masks.apply(weights, mask), mask, spec.rewind_iteration, spec.rewound_learning_rates)
 
 

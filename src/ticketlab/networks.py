@@ -29,10 +29,12 @@ class Network:
     Attributes:
         build: a function of input shape, number of outputs, hidden activation, and initialiser of the kernels.
         least_side: images need at least so many pixels a side; 0 for a network that takes any input.
+        dense_chain: whether it is one dense layer after the other.
     """
 
     build: Build
     least_side: int = 0
+    dense_chain: bool = False
 
 
 def check(
@@ -124,7 +126,7 @@ def fully_connected(name: str, *widths: int) -> Network:
     With the default initialiser, the Gaussian one of Glorot truncated at two deviations, and ReLU, widths 300 and 100
     are LeNet-300-100 as in Frankle & Carbin 2019 (figure 2) and their code, after LeCun et al. 1998.
     """
-    return Network(partial(_fully_connected, name, widths))
+    return Network(partial(_fully_connected, name, widths), dense_chain=True)
 
 
 def convolutional(name: str, *channels: int) -> Network:

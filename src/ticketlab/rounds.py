@@ -19,9 +19,9 @@ from ticketlab.errors import TicketlabError
 from ticketlab.masks import Arrays
 from ticketlab.spec import Spec
 from ticketlab.storage import Record, Run
+from ticketlab.workbench import Workbench
 
 if TYPE_CHECKING:
-    from ticketlab.engine import Engine
     from ticketlab.training import Checkpoint
 
 Report = Callable[[str, dict[str, Any]], None]
@@ -50,7 +50,7 @@ class Ticket:
 
 def train_round(
     spec: Spec,
-    engine: "Engine",
+    bench: Workbench,
     run: Run,
     seed: int,
     round: int,
@@ -66,6 +66,7 @@ def train_round(
     from ticketlab.variables import chained
 
     weights, mask = start.weights, start.masks
+    engine = bench.engine(mask)
     engine.load(weights, mask)
     _, untrained_accuracy = engine.evaluate("test")
     partial, described = run.partial_path(seed, round), json.dumps(spec.described())
@@ -93,8 +94,9 @@ def train_round(
         "seed": seed,
         "round": round,
         "density": masks.density(mask),
-        "chain": chained(engine.model),
+        "chain": chained(bench.model),
         "task": engine.task,
+        "engine": bench.choose(mask),
         "seconds": done.seconds,
         "versions": json.dumps(versions()),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -115,7 +117,7 @@ def train_round(
 
 def independent_rounds(
     spec: Spec,
-    engine: "Engine",
+    bench: Workbench,
     run: Run,
     seed: int,
     rounds: Sequence[int],
@@ -126,7 +128,7 @@ def independent_rounds(
 
     Args:
         spec: the experiment.
-        engine: network, data and optimizer of this spec.
+        bench: network, data and engines of this spec.
         run: where rounds are found and written.
         seed: of the replicate.
         rounds: their numbers.
@@ -142,7 +144,7 @@ def independent_rounds(
         record = find_round(spec, run, seed, round, told)
         new = record is None
         if record is None:
-            record = train_round(spec, engine, run, seed, round, start(round), told)
+            record = train_round(spec, bench, run, seed, round, start(round), told)
         told("round", {"new": new, **record.attributes})
 
 

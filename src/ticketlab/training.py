@@ -24,6 +24,7 @@ class Trainer(Protocol):
     """What a training needs of an engine."""
 
     train_indices: np.ndarray
+    task: str
 
     def load(self, weights: Arrays, masks: Arrays, optimizer: Arrays | None = None) -> None: ...  # noqa: D102
     def train(self, order: np.ndarray, rates: np.ndarray) -> float: ...  # noqa: D102

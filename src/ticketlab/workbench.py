@@ -1,17 +1,22 @@
-"""What a process computes a run with: its data, network and engine. The same for every kind of experiment.
+"""What a process computes a run with: its data, network and engines. The same for every kind of experiment.
 
-Knows where these come from, and that a run keeps to the network it began with. TensorFlow is imported by `engine`.
+Knows where these come from, that a run keeps to the network it began with, and which engine trains which round.
+TensorFlow is imported by `prepare`, and numba by the sparse engine.
 """
 
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-from ticketlab import data, networks, own_network
+from ticketlab import data, networks, own_network, variables
 from ticketlab.dataset import Dataset, split
+from ticketlab.dense_chain import dense_chain
 from ticketlab.errors import BadInput
+from ticketlab.masks import Arrays, density
+from ticketlab.own_network import located
 from ticketlab.spec import Spec
 from ticketlab.storage import Run
 
@@ -19,6 +24,8 @@ if TYPE_CHECKING:
     import keras
 
     from ticketlab.engine import Engine
+    from ticketlab.sparse_engine import SparseEngine
+    from ticketlab.training import Trainer
 
 Build = Callable[[tuple[int, ...], int], "keras.Model"]
 
@@ -50,12 +57,63 @@ def check(spec: Spec, dataset: Dataset, source: Source) -> None:
         raise BadInput(f"`batch_size` must be at most the {samples} training samples. Received: {spec.batch_size}")
     if source.build is None:
         networks.check(spec.network, dataset.input_shape, spec.activation, spec.initialiser)
+        if spec.engine == "sparse" and not located(spec.network) and not networks.known(spec.network).dense_chain:
+            refuse_sparse(spec.network)
     else:
         networks.check_own(spec.activation, spec.initialiser)
 
 
-def engine(spec: Spec, run: Run, source: Source, trunk: Run | None = None) -> "Engine":
-    """Load data, build the network, compile the engine.
+class Workbench:
+    """Network, data and engines of a run in one process; an engine is made when the first round asks for it.
+
+    Attributes:
+        spec: the experiment.
+        model: the network.
+        dataset: the arrays.
+        paths: of the prunable kernels.
+        shapes: of the prunable kernels by path.
+        train_indices: of the samples for training.
+
+    Raises:
+        BadInput: if the spec asks for an engine that is not for the network.
+    """
+
+    def __init__(self, spec: Spec, model: "keras.Model", dataset: Dataset) -> None:
+        self.spec, self.model, self.dataset = spec, model, dataset
+        carried, self.paths = variables.carried(model), variables.prunable(model)
+        self.shapes = {path: tuple(carried[path].shape) for path in self.paths}
+        self.train_indices, _ = split(len(dataset.x_train))
+        self._chain = dense_chain(model)
+        if spec.engine == "sparse" and self._chain is None:
+            refuse_sparse(spec.network)
+
+    def choose(self, masks: Arrays) -> str:
+        """Name the engine that trains under these masks, "dense" or "sparse": a matter of spec, network and density."""
+        if self.spec.engine != "auto":
+            return self.spec.engine
+        return "sparse" if self._chain and density(masks) < self.spec.break_even_density else "dense"
+
+    def engine(self, masks: Arrays) -> "Trainer":
+        """Return the engine that trains under these masks."""
+        return self.dense if self.choose(masks) == "dense" else self.sparse
+
+    @cached_property
+    def dense(self) -> "Engine":
+        """The engine that any network has."""
+        from ticketlab.engine import Engine
+
+        return Engine(self.model, self.dataset, self.spec)
+
+    @cached_property
+    def sparse(self) -> "SparseEngine":
+        """The engine that chains of dense layers have as well."""
+        from ticketlab.sparse_engine import SparseEngine
+
+        return SparseEngine(self._chain, self.dataset, self.spec)
+
+
+def prepare(spec: Spec, run: Run, source: Source, trunk: Run | None = None) -> Workbench:
+    """Load data and build the network.
 
     Args:
         spec: the experiment.
@@ -68,8 +126,6 @@ def engine(spec: Spec, run: Run, source: Source, trunk: Run | None = None) -> "E
     """
     import keras
 
-    from ticketlab.engine import Engine
-
     dataset = source.data(spec)
     run.check(spec, dataset.digest)
     regression = dataset.task == "regression"
@@ -79,7 +135,13 @@ def engine(spec: Spec, run: Run, source: Source, trunk: Run | None = None) -> "E
         model = networks.build(
             spec.network, dataset.input_shape, dataset.outputs, spec.activation, spec.initialiser, regression=regression
         )
+    bench = Workbench(spec, model, dataset)
     network = {"keras": keras.__version__, "model": json.loads(model.to_json())}
     for each in (trunk, run) if trunk and trunk.network else (run,):  # a run of an earlier version says none
         each.keep_network(network)
-    return Engine(model, dataset, spec)
+    return bench
+
+
+def refuse_sparse(network: str) -> NoReturn:
+    """Raise BadInput: the sparse engine is not for this network."""
+    raise BadInput(f"`engine` must be auto or dense: {network} is not a chain of dense layers. Received: engine=sparse")

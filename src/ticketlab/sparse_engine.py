@@ -1,0 +1,188 @@
+"""The training loop for chains of dense layers with kept weights only, whose cost follows them.
+
+The same contract as engine.py's, and the same numbers up to rounding. Knows how a network, its data and an optimizer
+become the arrays of sparse_kernels.py; knows nothing of rounds, files or when to evaluate. Computes on one thread.
+"""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from ticketlab import sparse_kernels
+from ticketlab.compressed import wire
+from ticketlab.dataset import Dataset, split, variance
+from ticketlab.dense_chain import ACTIVATIONS, DenseLayer
+from ticketlab.lanes import ALIGNMENT, VECTOR
+from ticketlab.masks import Arrays
+from ticketlab.optimizers import slot_names
+from ticketlab.sparse_kernels import Buffers, Samples, Settings, State
+from ticketlab.spec import Spec
+
+WIDEST = 8  # vectors in a row: with more, they would not stay in registers
+LISTED = 1 / 3  # inputs are listed where fewer than this share are not 0
+CHUNK = 5_000  # samples whose inputs are listed at a time
+
+
+class SparseEngine:
+    """Train and evaluate a chain of dense layers; weights and masks go in and out as dicts of NumPy arrays.
+
+    Args:
+        layers: of the network, from the inputs to the outputs.
+        dataset: the arrays.
+        spec: batch size, optimizer and penalties.
+    """
+
+    def __init__(self, layers: Sequence[DenseLayer], dataset: Dataset, spec: Spec) -> None:
+        self._layers, self._spec, self.task = layers, spec, dataset.task
+        self.train_indices, validation = split(len(dataset.x_train))
+        self._train_samples = samples(dataset.x_train, dataset.y_train, dataset.scale)
+        test_samples = samples(dataset.x_test, dataset.y_test, dataset.scale)
+        everything = np.arange(len(dataset.x_test), dtype=np.int32)
+        self._evaluations = {"validation": (self._train_samples, validation), "test": (test_samples, everything)}
+        self._variances = {"validation": variance(dataset.y_train[validation]), "test": variance(dataset.y_test)}
+        present = (dataset.x_train[self.train_indices] != 0).mean(axis=0).ravel()
+        self._presence = 1 - (1 - present) ** spec.batch_size
+        self._width = (0,) * min(WIDEST, 1 << max(0, (spec.batch_size - 1) // VECTOR).bit_length())
+        self._settings = Settings(
+            activations=np.array([ACTIVATIONS.index(layer.activation) for layer in layers], np.uint32),
+            biased=np.array([layer.bias is not None for layer in layers]),
+            adam=spec.optimizer == "adam",
+            momentum=np.float32(spec.momentum),
+            nesterov=spec.nesterov,
+            weight_decay=np.float32(spec.weight_decay),
+            l1_penalty=np.float32(spec.l1_penalty),
+        )
+        self._compile()
+
+    def load(self, weights: Arrays, masks: Arrays, optimizer: Arrays | None = None) -> None:
+        """Put a ticket in place, with a fresh optimizer or one read out by `optimizer_state`."""
+        wiring = wire([masks[layer.kernel] for layer in self._layers], self._presence)
+        self._wiring, self._names = wiring, slot_names(self._spec)
+        self._steps = 0 if optimizer is None else int(optimizer["steps"])
+        self._state = State(*self._compressed(weights), *self._compressed_slots(optimizer))
+        rows, lanes = int(wiring.first[-1]), VECTOR * len(self._width)
+        self._buffers = Buffers(
+            before=_aligned(rows, lanes),
+            after=_aligned(rows, lanes),
+            deltas=_aligned(rows, lanes),
+            present=np.zeros(int(wiring.first[1]), np.uint8),
+            weight_gradients=np.zeros_like(self._state.weights),
+            bias_gradients=np.zeros_like(self._state.biases),
+        )
+
+    def train(self, order: np.ndarray, rates: np.ndarray) -> float:
+        """Do one optimizer step per row of `order`.
+
+        Args:
+            order: (steps, batch size) int32 indices of training samples.
+            rates: (steps,) float32 learning rates.
+
+        Returns:
+            The sum of the steps' losses, without penalties.
+        """
+        self._steps += len(order)
+        return sparse_kernels.train(self._train_samples, order, rates, self._steps - len(order), *self._network())
+
+    def evaluate(self, part: str) -> tuple[float, float]:
+        """Return mean loss and accuracy on "validation" or "test"; of a regression, R² in place of the accuracy."""
+        evaluated, chosen = self._evaluations[part]
+        loss, hits = sparse_kernels.evaluate(evaluated, chosen, *self._network())
+        loss /= len(chosen)
+        return loss, hits / len(chosen) if self.task == "classification" else 1 - loss / self._variances[part]
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Return copies of all kernels, 0 where masked, and biases."""
+        return self._spread("{}", self._state.weights, self._state.biases)
+
+    def optimizer_state(self) -> dict[str, np.ndarray]:
+        """Return the optimizer's number of steps and copies of its slots, as ``<variable's path>/<slot>``."""
+        state = {"steps": np.array(self._steps)}
+        for name, of_weights, of_biases in zip(self._names, *self._state[2:], strict=True):
+            state |= self._spread("{}/" + name, of_weights, of_biases)
+        return state
+
+    def _compile(self) -> None:
+        """Compile now, or read what an earlier process compiled, so that no round's seconds hold it."""
+        kernels = {layer.kernel: np.zeros(layer.shape, np.float32) for layer in self._layers}
+        biases = {layer.bias: np.zeros(layer.shape[1], np.float32) for layer in self._layers if layer.bias}
+        self.load({**kernels, **biases}, {path: kernel != 0 for path, kernel in kernels.items()})
+        self.train(np.zeros((0, self._spec.batch_size), np.int32), np.zeros(0, np.float32))
+        for part in self._evaluations.values():
+            sparse_kernels.evaluate(part[0], part[1][:0], *self._network())
+
+    def _network(self) -> tuple:
+        return self._wiring, self._state, self._buffers, self._settings, self._width
+
+    def _compressed(self, arrays: Arrays, form: str = "{}") -> tuple[np.ndarray, np.ndarray]:
+        """Return what stands at the kept weights, (weights,), and what stands at the units' rows, (rows,)."""
+        kernels = np.concatenate([arrays[form.format(layer.kernel)].ravel() for layer in self._layers])
+        biases = np.zeros(self._wiring.first[-1], np.float32)
+        for layer, rows in zip(self._layers, self._rows(), strict=True):
+            if layer.bias:
+                biases[rows] = arrays[form.format(layer.bias)]
+        return kernels[self._wiring.entry], biases
+
+    def _compressed_slots(self, optimizer: Arrays | None) -> tuple[np.ndarray, np.ndarray]:
+        sizes = len(self._wiring.entry), int(self._wiring.first[-1])
+        slots = tuple(np.zeros((len(self._names), size), np.float32) for size in sizes)
+        for number, name in enumerate(self._names if optimizer else ()):
+            slots[0][number], slots[1][number] = self._compressed(optimizer, "{}/" + name)
+        return slots
+
+    def _spread(self, form: str, of_weights: np.ndarray, of_biases: np.ndarray) -> dict[str, np.ndarray]:
+        """Undo `_compressed`."""
+        kernels = np.zeros(sum(math.prod(layer.shape) for layer in self._layers), np.float32)
+        kernels[self._wiring.entry] = of_weights
+        arrays, begin = {}, 0
+        for layer, rows in zip(self._layers, self._rows(), strict=True):
+            end = begin + math.prod(layer.shape)
+            arrays[form.format(layer.kernel)] = kernels[begin:end].reshape(layer.shape)
+            if layer.bias:
+                arrays[form.format(layer.bias)] = of_biases[rows].copy()
+            begin = end
+        return arrays
+
+    def _rows(self) -> list[slice]:
+        """Return the rows of each layer's units."""
+        return [slice(*pair) for pair in pairwise(self._wiring.first[1:].tolist())]
+
+
+def samples(inputs: np.ndarray, targets: np.ndarray, scale: float) -> Samples:
+    """Bring a part of a data set into the form in which it is gathered fastest.
+
+    Where less than a third of the inputs are other than 0, only those are kept, which takes less memory as well.
+
+    Args:
+        inputs: (samples, ...) as they are stored.
+        targets: (samples,) int32 labels or (samples, outputs) float32.
+        scale: what inputs are multiplied by.
+    """
+    inputs = inputs.reshape(len(inputs), -1)
+    counts = np.count_nonzero(inputs, axis=1)
+    places = values = inputs[:0, 0]
+    if counts.sum() < inputs.size * LISTED:
+        parts = [inputs[begin : begin + CHUNK] for begin in range(0, len(inputs), CHUNK)]
+        kind = np.uint16 if inputs.shape[1] <= 2**16 else np.uint32
+        places = np.concatenate([np.nonzero(part)[1].astype(kind) for part in parts])
+        values = np.concatenate([part[part != 0] for part in parts])
+        inputs = inputs[:0]
+    labelled = targets.ndim == 1
+    return Samples(
+        inputs=inputs,
+        begins=np.append(0, np.cumsum(counts)),
+        places=places,
+        values=values,
+        labels=targets if labelled else np.empty(0, np.int32),
+        targets=np.empty((0, 0), np.float32) if labelled else targets,
+        scale=np.float32(scale),
+    )
+
+
+def _aligned(rows: int, lanes: int) -> np.ndarray:
+    """Return zeros that begin where a line of the processor's cache does."""
+    size = rows * lanes * 4
+    memory = np.zeros(size + ALIGNMENT, np.uint8)
+    begin = -memory.ctypes.data % ALIGNMENT
+    return memory[begin : begin + size].view(np.float32).reshape(rows, lanes)
