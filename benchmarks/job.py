@@ -1,8 +1,11 @@
 """The whole default job on MNIST: wall-clock time, what of it is training, and what saving a round costs.
 
     python benchmarks/job.py --processes 2 --seeds 0-1
+    python benchmarks/job.py --processes 2 --seeds 0-7 --engines auto dense
+    python benchmarks/job.py --processes 1 --seeds 0 --rounds 20
 
-Runs the main script in a temporary folder. Saving is measured on the job's own rounds: each is written again.
+Runs the main script in a temporary folder, once with each engine. A chain's cost is told in trainings of its first
+round, which is dense: the mean over the seeds. Saving is measured on the job's own rounds: each is written again.
 """
 
 import argparse
@@ -30,37 +33,43 @@ def seconds_to_save(record: storage.Record, folder: Path) -> float:
     return time.perf_counter() - began
 
 
-def main() -> None:
-    """Run the job and print its costs."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
-    parser.add_argument("--processes", default=str(len(os.sched_getaffinity(0))))
-    parser.add_argument("--seeds", default="0-1")
-    flags = parser.parse_args()
+def job(engine: str, processes: int, seeds: str, rounds: int) -> float:
+    """Run the job with an engine, print its costs, and return its seconds."""
     with tempfile.TemporaryDirectory() as folder:
-        settings = (
-            "--dataset",
-            "mnist",
-            "--processes",
-            flags.processes,
-            "--seeds",
-            flags.seeds,
-            "--models-dir",
-            folder,
-        )
+        settings = {"dataset": "mnist", "processes": processes, "seeds": seeds, "rounds": rounds, "engine": engine}
+        line = [text for name, value in settings.items() for text in (f"--{name}", str(value))]
         began = time.perf_counter()
-        subprocess.run([sys.executable, SCRIPT, *settings], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([sys.executable, SCRIPT, *line, "--models-dir", folder], check=True, stdout=subprocess.DEVNULL)
         wall = time.perf_counter() - began
         (run,) = (Run(path) for path in Path(folder).iterdir())
-        seeds, records = run.seeds(), list(run.records())
-        training = [record.attributes["seconds"] for record in records]
-        saving = statistics.median(seconds_to_save(record, Path(folder)) for record in records)
-        size = sum(record.path.stat().st_size for record in records) / len(records) / 1e6
-    busy = sum(training) / wall / min(int(flags.processes), len(seeds))
-    rounds = len(records) // len(seeds)
-    print(f"{len(seeds)} seeds × {rounds} rounds, {flags.processes} processes: {wall:.0f} s")
-    print(f"a round trains {statistics.median(training):.1f} s (median); {busy:.0%} of the workers' time is training")
-    share = saving / statistics.median(training)
-    print(f"saving a round: {saving * 1000:.0f} ms (median), {share:.1%} of a round, {size:.2f} MB on average")
+        records = {seed: [run.round(seed, round) for round in run.rounds(seed)] for seed in run.seeds()}
+        training = {seed: [record.attributes["seconds"] for record in chain] for seed, chain in records.items()}
+        everything = [record for chain in records.values() for record in chain]
+        saving = statistics.median(seconds_to_save(record, Path(folder)) for record in everything)
+        size = sum(record.path.stat().st_size for record in everything) / len(everything) / 1e6
+    seconds = [each for chain in training.values() for each in chain]
+    busy = sum(seconds) / wall / min(processes, len(training))
+    chains = statistics.mean(sum(chain) / chain[0] for chain in training.values())
+    print(f"engine {engine}, {len(training)} seeds × {rounds + 1} rounds, {processes} processes: {wall:.0f} s")
+    print(f"  a round trains {statistics.median(seconds):.1f} s (median); {busy:.0%} of the workers' time is training")
+    print(f"  a chain of {rounds} rounds after the first trains {chains:.1f} times as long as its first round")
+    share = saving / statistics.median(seconds)
+    print(f"  saving a round: {saving * 1000:.0f} ms (median), {share:.1%} of a round, {size:.2f} MB on average")
+    return wall
+
+
+def main() -> None:
+    """Run the job with each engine and print what it costs."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
+    parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--seeds", default="0-1")
+    parser.add_argument("--rounds", type=int, default=16)
+    parser.add_argument("--engines", nargs="+", default=["auto"], choices=["auto", "dense", "sparse"])
+    flags = parser.parse_args()
+    walls = {engine: job(engine, flags.processes, flags.seeds, flags.rounds) for engine in flags.engines}
+    first, *others = walls
+    for other in others:
+        print(f"{first} takes {walls[first] / walls[other]:.2f} of the time of {other}")
 
 
 if __name__ == "__main__":

@@ -47,6 +47,16 @@ def engine(tensorflow, digits):
     return Engine(model, digits, ImpSpec(dataset="digits", eval_every=20))
 
 
+@pytest.fixture
+def bench(engine, digits):
+    """A workbench of the same network and data; its dense engine is that one."""
+    from ticketlab.workbench import Workbench
+
+    made = Workbench(ImpSpec(dataset="digits", eval_every=20), engine.model, digits)
+    made.dense = engine
+    return made
+
+
 @pytest.fixture(scope="session")
 def mnist_dir():
     """The folder of mnist.npz, where there is one."""
@@ -167,20 +177,27 @@ def images(tmp_path_factory):
 def calls(tensorflow, monkeypatch) -> list[tuple]:
     """Record what engines are told: ("load", weights, masks, optimizer) and ("train", order, rates, sum of losses)."""
     from ticketlab.engine import Engine
+    from ticketlab.sparse.engine import SparseEngine
 
-    told, load, train = [], Engine.load, Engine.train
+    told = []
 
-    def spied_load(self, weights, masks, optimizer=None):
-        told.append(("load", dict(weights), dict(masks), optimizer))
-        load(self, weights, masks, optimizer)
+    def spy(engine):
+        load, train = engine.load, engine.train
 
-    def spied_train(self, order, rates):
-        total = train(self, order, rates)
-        told.extend([("train", order, rates, total)] if len(order) else [])
-        return total
+        def spied_load(self, weights, masks, optimizer=None):
+            told.append(("load", dict(weights), dict(masks), optimizer))
+            load(self, weights, masks, optimizer)
 
-    monkeypatch.setattr(Engine, "load", spied_load)
-    monkeypatch.setattr(Engine, "train", spied_train)
+        def spied_train(self, order, rates):
+            total = train(self, order, rates)
+            told.extend([("train", order, rates, total)] if len(order) else [])
+            return total
+
+        monkeypatch.setattr(engine, "load", spied_load)
+        monkeypatch.setattr(engine, "train", spied_train)
+
+    spy(Engine)
+    spy(SparseEngine)
     return told
 
 

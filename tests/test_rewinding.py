@@ -76,15 +76,17 @@ def test_the_last_stretch_may_be_short_and_losses_are_means_per_step(inline, tmp
 def test_adam_counts_its_steps_from_the_rewind(inline, tmp_path, monkeypatch, tensorflow):
     """A counter that went on would leave out the correction of the moments, which begin at 0 again."""
     from ticketlab.engine import Engine
+    from ticketlab.sparse.engine import SparseEngine
 
-    counted, train = [], Engine.train
+    counted = []
 
-    def spied(self, order, rates):
+    def spied(train, self, order, rates):
         total = train(self, order, rates)
         counted.append((len(order), int(self.optimizer_state()["steps"])))
         return total
 
-    monkeypatch.setattr(Engine, "train", spied)
+    for engine in (Engine, SparseEngine):
+        monkeypatch.setattr(engine, "train", lambda *told, train=engine.train: spied(train, *told))
     assert inline(tmp_path, *TINY, "--rewind-iteration", 6).returncode == 0
     assert [each for each in counted if each[0]] == [(6, 6), (4, 10), (10, 20), *[(4, 4), (10, 14)] * 2]
 

@@ -12,5 +12,5 @@ from ticketlab import devices
 
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 devices.load_tensorflow()
-importlib.import_module("ticketlab.sparse_engine")
+importlib.import_module("ticketlab.sparse.engine")
 gc.freeze()

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, NoReturn
 
 from ticketlab import data, networks, own_network, variables
 from ticketlab.dataset import Dataset, split
-from ticketlab.dense_chain import dense_chain
 from ticketlab.errors import BadInput
 from ticketlab.masks import Arrays, density
 from ticketlab.own_network import located
+from ticketlab.sparse.chain import dense_chain
 from ticketlab.spec import Spec
 from ticketlab.storage import Run
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import keras
 
     from ticketlab.engine import Engine
-    from ticketlab.sparse_engine import SparseEngine
+    from ticketlab.sparse.engine import SparseEngine
     from ticketlab.training import Trainer
 
 Build = Callable[[tuple[int, ...], int], "keras.Model"]
@@ -107,7 +107,7 @@ class Workbench:
     @cached_property
     def sparse(self) -> "SparseEngine":
         """The engine that chains of dense layers have as well."""
-        from ticketlab.sparse_engine import SparseEngine
+        from ticketlab.sparse.engine import SparseEngine
 
         return SparseEngine(self._chain, self.dataset, self.spec)
 

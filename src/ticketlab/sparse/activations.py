@@ -1,4 +1,4 @@
-"""Activations and their derivatives on rows of float32, compiled by numba into instructions on whole vectors.
+"""Activations and their derivatives on rows of float32, compiled into instructions on whole vectors.
 
 The C library's tanh, exp and erf take one number at a time, and would cost more than all the weights of a sparse
 network. The errors of what stands here instead are below 5e-7.
@@ -8,13 +8,13 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 
-from ticketlab.dense_chain import ACTIVATIONS
-from ticketlab.lanes import power_of_two
+from ticketlab.sparse.arrays import ONE, ZERO, compiled
+from ticketlab.sparse.chain import ACTIVATIONS
+from ticketlab.sparse.lanes import power_of_two
 
 RELU, TANH, SIGMOID, GELU = (ACTIVATIONS.index(name) for name in ("relu", "tanh", "sigmoid", "gelu"))
-ZERO, HALF, ONE, TWO = np.float32(0), np.float32(0.5), np.float32(1), np.float32(2)
+HALF, TWO = np.float32(0.5), np.float32(2)
 PER_DOUBLING = np.float32(1 / math.log(2))
 ROUNDER = np.float32(1.5 * 2**23)  # added and taken away again, it leaves the nearest whole number
 LN_2_HIGH = np.float32(355 / 512)  # of so few bits that its multiples are exact
@@ -25,8 +25,6 @@ TAYLOR = tuple(np.float32(1 / math.factorial(n)) for n in range(2, 8))
 ERF_P = np.float32(0.3275911)
 ERF_A = tuple(np.float32(a) for a in (0.254829592, -0.284496736, 1.421413741, -1.453152027, 1.061405429))
 ROOT_HALF, PEAK = np.float32(math.sqrt(0.5)), np.float32(1 / math.sqrt(2 * math.pi))
-
-compiled = njit(cache=True, error_model="numpy")
 
 
 @compiled

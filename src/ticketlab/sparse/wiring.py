@@ -3,7 +3,7 @@
 Inputs and units are numbered as rows, from the inputs that have a kept weight to the outputs. Unit by unit, the weights
 that lead to it stand together in pieces; row by row, those that it leads to in strips. Where a layer has so many rows
 that their numbers would not stay in the processor's first cache, both are cut at tiles of neighbouring rows, as long as
-they keep some weights in each. Pure NumPy; what is done along these orders is the affair of sparse_kernels.py.
+they keep some weights in each. Pure NumPy; what is done along these orders is the affair of kernels.py.
 """
 
 from collections.abc import Sequence

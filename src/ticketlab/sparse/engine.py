@@ -1,7 +1,7 @@
 """The training loop for chains of dense layers with kept weights only, whose cost follows them.
 
 The same contract as engine.py's, and the same numbers up to rounding. Knows how a network, its data and an optimizer
-become the arrays of sparse_kernels.py; knows nothing of rounds, files or when to evaluate. Computes on one thread.
+become the arrays of kernels.py; knows nothing of rounds, files or when to evaluate. Computes on one thread.
 """
 
 import math
@@ -10,14 +10,14 @@ from itertools import pairwise
 
 import numpy as np
 
-from ticketlab import sparse_kernels
-from ticketlab.compressed import wire
 from ticketlab.dataset import Dataset, split, variance
-from ticketlab.dense_chain import ACTIVATIONS, DenseLayer
-from ticketlab.lanes import ALIGNMENT, VECTOR
 from ticketlab.masks import Arrays
 from ticketlab.optimizers import slot_names
-from ticketlab.sparse_kernels import Buffers, Samples, Settings, State
+from ticketlab.sparse import kernels
+from ticketlab.sparse.arrays import Buffers, Samples, Settings, State
+from ticketlab.sparse.chain import ACTIVATIONS, DenseLayer
+from ticketlab.sparse.lanes import ALIGNMENT, VECTOR
+from ticketlab.sparse.wiring import wire
 from ticketlab.spec import Spec
 
 WIDEST = 8  # vectors in a row: with more, they would not stay in registers
@@ -83,12 +83,12 @@ class SparseEngine:
             The sum of the steps' losses, without penalties.
         """
         self._steps += len(order)
-        return sparse_kernels.train(self._train_samples, order, rates, self._steps - len(order), *self._network())
+        return kernels.train(self._train_samples, order, rates, self._steps - len(order), *self._network())
 
     def evaluate(self, part: str) -> tuple[float, float]:
         """Return mean loss and accuracy on "validation" or "test"; of a regression, R² in place of the accuracy."""
         evaluated, chosen = self._evaluations[part]
-        loss, hits = sparse_kernels.evaluate(evaluated, chosen, *self._network())
+        loss, hits = kernels.evaluate(evaluated, chosen, *self._network())
         loss /= len(chosen)
         return loss, hits / len(chosen) if self.task == "classification" else 1 - loss / self._variances[part]
 
@@ -105,12 +105,12 @@ class SparseEngine:
 
     def _compile(self) -> None:
         """Compile now, or read what an earlier process compiled, so that no round's seconds hold it."""
-        kernels = {layer.kernel: np.zeros(layer.shape, np.float32) for layer in self._layers}
+        weights = {layer.kernel: np.zeros(layer.shape, np.float32) for layer in self._layers}
         biases = {layer.bias: np.zeros(layer.shape[1], np.float32) for layer in self._layers if layer.bias}
-        self.load({**kernels, **biases}, {path: kernel != 0 for path, kernel in kernels.items()})
+        self.load({**weights, **biases}, {path: kernel != 0 for path, kernel in weights.items()})
         self.train(np.zeros((0, self._spec.batch_size), np.int32), np.zeros(0, np.float32))
         for part in self._evaluations.values():
-            sparse_kernels.evaluate(part[0], part[1][:0], *self._network())
+            kernels.evaluate(part[0], part[1][:0], *self._network())
 
     def _network(self) -> tuple:
         return self._wiring, self._state, self._buffers, self._settings, self._width
