@@ -161,10 +161,10 @@ def samples(inputs: np.ndarray, targets: np.ndarray, scale: float) -> Samples:
     """
     inputs = inputs.reshape(len(inputs), -1)
     counts = np.count_nonzero(inputs, axis=1)
-    places = values = inputs[:0, 0]
+    kind = np.uint16 if inputs.shape[1] <= 2**16 else np.uint32
+    places, values = np.empty(0, kind), inputs[:0, 0].copy()
     if counts.sum() < inputs.size * LISTED:
         parts = [inputs[begin : begin + CHUNK] for begin in range(0, len(inputs), CHUNK)]
-        kind = np.uint16 if inputs.shape[1] <= 2**16 else np.uint32
         places = np.concatenate([np.nonzero(part)[1].astype(kind) for part in parts])
         values = np.concatenate([part[part != 0] for part in parts])
         inputs = inputs[:0]
