@@ -8,6 +8,7 @@ import pytest
 from rounds_on_disk import write_branch, write_run
 from ticketlab.analysis import command
 from ticketlab.analysis.chart_training import training_charts
+from ticketlab.analysis.chart_weights import weight_charts
 from ticketlab.analysis.highlights import highlights
 from ticketlab.analysis.results import measure
 from ticketlab.analysis.runs import read_runs
@@ -78,11 +79,23 @@ def test_named_branches_are_analysed_whole_and_nothing_is_twice(run, tmp_path, m
 
 
 def test_a_branch_can_be_named_alone(run):
+    """Its files hold no initial weights, so that no sign changes; that figure alone is left out."""
     runs, _ = read_runs([run.with_name("mine-one_shot")])
     results, problems = measure(runs)
     assert problems == []
     assert results.labels == {"mine-one_shot": "mine-one_shot"}
     assert [chart.name for chart in training_charts(results)] == ["early_stop", "accuracy", "validation"]
+    assert [chart.name for chart in weight_charts(results)] == ["weight_magnitudes", "weight_histograms"]
+
+
+def test_a_branch_beside_another_run_leaves_out_its_own_figures_alone(run, tmp_path):
+    runs, _ = read_runs([run.with_name("mine-one_shot"), write_run(tmp_path / "other", 2, 1)])
+    results, _ = measure(runs)
+    names = [chart.name for make in command.CHARTS for chart in make(results)]
+    assert "sign_changes-other" in names
+    assert "sign_changes-mine-one_shot" not in names
+    assert "degree_variance-mine-one_shot" in names
+    assert "degree_variance-other" not in names, "a dense network's degrees do not vary by chance either"
 
 
 def test_what_is_no_branch_of_this_run_is_left_alone(tmp_path):

@@ -1,7 +1,7 @@
 """A figure of the report: panels, legends, caption and numbers. Knows no particular figure; looks: plots.py."""
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -114,6 +114,12 @@ def curves(means: pd.DataFrame, metric: str, labels: Any, factor: float = 1) -> 
     """
     values = {"mean": means[metric] * factor, "half_width": means[f"{metric}_interval"] * factor}
     return pd.DataFrame({"label": labels, "density": means["density"], **values})
+
+
+def with_numbers(panels: Iterable[Panel]) -> list[Panel]:
+    """Leave out rows without a mean, and panels that have no other."""
+    filled = [panel._replace(numbers=panel.numbers.dropna(subset="mean")) for panel in panels]
+    return [panel for panel in filled if len(panel.numbers)]
 
 
 def _place_legends(figure: Figure, width: float) -> int:

@@ -8,7 +8,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 
 from ticketlab import plots
-from ticketlab.analysis.chart import BAND, SETTINGS, Chart, Panel, chart, curves
+from ticketlab.analysis.chart import BAND, SETTINGS, Chart, Panel, chart, curves, with_numbers
 from ticketlab.analysis.results import Results
 from ticketlab.analysis.tables import mean_table, nearest_rounds
 
@@ -26,12 +26,12 @@ def structure_charts(results: Results) -> Iterator[Chart]:
     shown = means[(means["layer"] == "all") == several]
     labels = shown["run"].map(results.labels) if several else shown["layer"]
     panels = [
-        Panel("dead units", curves(shown, "dead", labels).dropna(subset="mean")),
-        Panel("weights on no path (% of kept)", curves(shown, "off_path", labels, 100).dropna(subset="mean")),
+        Panel("dead units", curves(shown, "dead", labels)),
+        Panel("weights on no path (% of kept)", curves(shown, "off_path", labels, 100)),
     ]
     told = "all layers together" if several else "layer by layer"
     caption = f"What masks cut off, {told}: units that lie on no path from input to output, and kept weights on none."
-    if len(panels[0].numbers):
+    if panels := with_numbers(panels):
         yield chart("dead_units", f"{caption} {BAND}", plots.against_density, panels)
     for run in results.runs:
         own = means[(means["run"] == run.name) & (means["layer"] != "all")]
@@ -44,7 +44,8 @@ def structure_charts(results: Results) -> Iterator[Chart]:
             "divided by that of random masks with the same density of the layer; 1 is chance."
         )
         name = results.file_name("degree_variance", run.name)
-        yield chart(name, f"{caption} {BAND}", plots.against_density, panels)
+        if panels := with_numbers(panels):
+            yield chart(name, f"{caption} {BAND}", plots.against_density, panels)
         yield _degree_chart(results, run.name)
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ticketlab import plots
-from ticketlab.analysis.chart import BAND, Chart, Panel, chart, curves
+from ticketlab.analysis.chart import BAND, Chart, Panel, chart, curves, with_numbers
 from ticketlab.analysis.labels import family
 from ticketlab.analysis.results import Results
 from ticketlab.analysis.runs import FinishedRun, trunks
@@ -86,7 +86,7 @@ def _panels(
             if branches and metric.trained:
                 numbers = pd.concat([numbers.assign(reference=False), _dense(numbers, shown[trunk.name])])
             panels.append(Panel(metric.quantity, numbers))
-    return [panel for panel in panels if len(panel.numbers)]
+    return with_numbers(panels)
 
 
 def _dense(numbers: pd.DataFrame, label: str) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from ticketlab import plots
-from ticketlab.analysis.chart import BAND, Chart, Panel, chart, curves
+from ticketlab.analysis.chart import BAND, Chart, Panel, chart, curves, with_numbers
 from ticketlab.analysis.results import Results
 from ticketlab.analysis.tables import mean_table
 
@@ -26,7 +26,7 @@ def weight_charts(results: Results) -> Iterator[Chart]:
         if weights[["initial_kept_magnitude", "final_kept_magnitude"]].notna().any(axis=None):
             means = mean_table(weights, ["round", "layer"])
             yield _magnitude_chart(results.file_name("weight_magnitudes", run.name), means)
-            yield _sign_chart(results.file_name("sign_changes", run.name), means[means["layer"] != "all"])
+            yield from _sign_chart(results.file_name("sign_changes", run.name), means[means["layer"] != "all"])
             yield _histogram_chart(results, run.name)
 
 
@@ -34,15 +34,16 @@ def _magnitude_chart(name: str, means: pd.DataFrame) -> Chart:
     panels = []
     for layer, rows in means.groupby("layer", sort=False):
         parts = [curves(rows, f"{moment}_{part}_magnitude", label) for (moment, part), label in PARTS.items()]
-        panels.append(Panel("mean magnitude", pd.concat(parts).dropna(subset="mean"), layer))
+        panels.append(Panel("mean magnitude", pd.concat(parts), layer))
     caption = (
         "Mean magnitude of the weights that a round's mask keeps and of those pruned before it. Initial: what rounds "
         "rewind to; final: the end of the last training that a weight took part in."
     )
-    return chart(name, f"{caption} {BAND}", plots.against_density, panels, columns=2)
+    return chart(name, f"{caption} {BAND}", plots.against_density, with_numbers(panels), columns=2)
 
 
-def _sign_chart(name: str, means: pd.DataFrame) -> Chart:
+def _sign_chart(name: str, means: pd.DataFrame) -> Iterator[Chart]:
+    """Draw what initial weights foretell; nothing of rounds without them, as of a branch's alone."""
     panels = [
         Panel("sign changes (% of kept)", curves(means, "sign_changes", means["layer"], 100)),
         Panel("pruned next, smallest at start (%)", curves(means, "small_initially", means["layer"], 100)),
@@ -52,8 +53,8 @@ def _sign_chart(name: str, means: pd.DataFrame) -> Chart:
         "round prunes, the share among the n smallest initial magnitudes of those kept; by chance it would be the "
         "pruned fraction."
     )
-    panels = [panel._replace(numbers=panel.numbers.dropna(subset="mean")) for panel in panels]
-    return chart(name, f"{caption} {BAND}", plots.against_density, [each for each in panels if len(each.numbers)])
+    if panels := with_numbers(panels):
+        yield chart(name, f"{caption} {BAND}", plots.against_density, panels)
 
 
 def _histogram_chart(results: Results, run: str) -> Chart:
