@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from conftest import SCRIPTS
-from rounds_on_disk import write_run
+from rounds_on_disk import write_branch, write_run
 from ticketlab.analysis import command as analysis
 from ticketlab.analysis.highlights import highlights
 from ticketlab.analysis.results import measure
@@ -95,12 +95,22 @@ def test_a_damaged_file_is_skipped_and_named(analyse, tmp_path):
     content[len(content) // 2 :] = bytes(len(content) - len(content) // 2)
     damaged.write_bytes(content)
     status, _, problems = analyse(folder)
-    assert status == 0
+    assert status == 1, "as the README says"
     (line,) = problems
     assert str(damaged) in line
     assert line.endswith("skipped")
     assert len(pd.read_csv(tmp_path / "outputs" / "mine" / "rounds.csv")) == 8
     assert "skipped" in (tmp_path / "outputs" / "mine" / "report.html").read_text()
+
+
+def test_a_damaged_file_of_a_branch_makes_exit_status_1_too(analyse, tmp_path):
+    folder = write_run(tmp_path / "mine", 1, 2)
+    branch = write_branch(folder, "one_shot", seeds=1)
+    (branch / "seed_0" / "round_02.h5").write_bytes(b"")
+    status, paths, (line,) = analyse(folder)
+    assert status == 1
+    assert line.endswith("skipped")
+    assert paths[-1].endswith("report.html")
 
 
 def test_a_half_finished_run_is_analysed_as_far_as_it_is(analyse, tmp_path):

@@ -15,7 +15,7 @@ from ticketlab.analysis.chart_training import training_charts
 from ticketlab.analysis.chart_weights import weight_charts
 from ticketlab.analysis.report import report
 from ticketlab.analysis.results import Results, measure
-from ticketlab.analysis.runs import read_runs
+from ticketlab.analysis.runs import Unreadable, read_runs
 from ticketlab.errors import BadInput, TicketlabError, WriteFailed
 from ticketlab.flags import Parser
 from ticketlab.storage import write_bytes
@@ -38,8 +38,8 @@ def main(description: str, argv: list[str] | None = None) -> int:
         argv: the flags; those of the process if left out.
 
     Returns:
-        0 if all went well or only parts of the runs were left out, each with a line on stderr; 1 if a file could not
-        be written; 2 on bad input; 130 if interrupted.
+        0 if all went well or only what the runs do not have was left out, each with a line on stderr; 1 if a file could
+        not be read, while the report is of all others, or not be written; 2 on bad input; 130 if interrupted.
     """
     parser = Parser(description=description)
     parser.add_argument(
@@ -70,7 +70,7 @@ def main(description: str, argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         _say(["interrupted: the outputs are incomplete; the same command writes all of them again"])
         return 130
-    return 0
+    return int(any(isinstance(line, Unreadable) for line in problems))
 
 
 def write(results: Results, folder: Path, problems: Sequence[str]) -> Iterator[Path]:

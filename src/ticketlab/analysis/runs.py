@@ -15,6 +15,10 @@ from ticketlab.errors import BadInput
 from ticketlab.storage import Damaged, Record, Run
 
 
+class Unreadable(str):
+    """A line on a file that cannot be read."""
+
+
 @dataclass(frozen=True)
 class FinishedRun:
     """The readable rounds of a run.
@@ -46,7 +50,8 @@ def read_runs(folders: Iterable[Path]) -> tuple[list[FinishedRun], list[str]]:
     """Open runs and the branches beside them, and compare the checksums of every file under its final name.
 
     Returns:
-        The runs, and a line on each file or branch that is left out and on each seed that has fewer rounds than others.
+        The runs, and a line on each file or branch that is left out and on each seed that has fewer rounds than others;
+        that on a file which cannot be read is `Unreadable`.
 
     Raises:
         BadInput: if a folder is no run or has no readable round, or if two have the same name.
@@ -147,13 +152,14 @@ def _readable(run: Run) -> tuple[list[Record], list[str]]:
                 record = run.round(seed, round)
                 record.verify()
             except Damaged as error:
-                damaged.append(f"{error}; skipped")
+                damaged.append(Unreadable(f"{error}; skipped"))
                 continue
             found = record.attributes
             if (found.get("seed"), found.get("round")) == (seed, round) and "density" in found:
                 records.append(record)
             else:
-                damaged.append(f"{record.path} does not say that it is round {round} of seed {seed}; skipped")
+                line = f"{record.path} does not say that it is round {round} of seed {seed}; skipped"
+                damaged.append(Unreadable(line))
     return records, damaged
 
 
