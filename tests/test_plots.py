@@ -65,6 +65,27 @@ def test_density_falls_to_the_right_on_a_log_axis(axes):
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["ticket", "fresh"]
 
 
+@pytest.mark.parametrize(
+    ("densities", "ticks"),
+    [
+        ([0.8**round for round in range(17)], ["1", "0.5", "0.2", "0.1", "0.05"]),
+        ([1, 0.8, 0.64, 0.512], ["0.6", "0.8", "1"]),
+        ([1, 0.8, 0.3], ["0.4", "0.6", "0.8", "1"]),
+        ([1, 0.8], ["0.7", "0.8", "0.9", "1"]),
+        ([1], ["0.9", "0.95", "1"]),
+        ([0.021, 0.02], ["0.018", "0.02", "0.022", "0.024"]),
+    ],
+)
+def test_an_axis_of_density_has_three_ticks_at_least(axes, densities, ticks):
+    curve = pd.DataFrame({"label": "ticket", "density": densities, "mean": 1.0, "half_width": np.nan})
+    plots.against_density(curve, axes, "accuracy (%)")
+    axes.figure.draw_without_rendering()
+    low, high = sorted(axes.get_xlim())
+    labels = axes.get_xticklabels()
+    assert [label.get_text() for label in labels] == ticks
+    assert all(low <= label.get_position()[0] <= high for label in labels)
+
+
 def test_chance_is_drawn_broken_and_without_markers(axes):
     plots.against_density(CURVES.assign(reference=CURVES["label"] == "fresh"), axes, "Jaccard")
     ticket, chance = axes.lines

@@ -14,12 +14,14 @@ import numpy as np
 import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F", "#000000")
 MARKERS = "osD^vPX"  # not as many as colours, so that the two together tell 56 curves apart
 DASHES = ("--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)))
 TICKS = [tick / 10**power for power in range(5) for tick in (10, 5, 2)]
+FEWEST_TICKS, ROUND_STEPS = 3, (1, 2, 5, 10)
+AROUND = 1.15  # from the outermost density to the axis's end, as a ratio
 ORDERED = "viridis"  # for rounds, which have an order; light in print but without its yellow end
 BAND_ALPHA, FEW = 0.16, 5  # bands of more than a few curves are half as strong
 WIDE = 4  # times the median band, and more than this part of the curves' range: such bands may leave the axes
@@ -206,11 +208,25 @@ def _mark_below(axes: Axes) -> None:
 def _density_axis(axes: Axes, densities: pd.Series) -> None:
     axes.set_xscale("log")
     lowest, highest = densities.min(), densities.max()
-    axes.set_xticks([tick for tick in TICKS if lowest * 0.99 <= tick <= highest * 1.01] or [highest])
+    axes.set_xticks(_density_ticks(lowest, highest))
     axes.set_xticks([], minor=True)
     axes.xaxis.set_major_formatter(lambda value, _: _density(value))
-    axes.set_xlim(highest * 1.15, lowest / 1.15)
+    axes.set_xlim(highest * AROUND, lowest / AROUND)
     axes.set_xlabel("density (share of weights kept)")
+
+
+def _density_ticks(lowest: float, highest: float) -> list[float]:
+    """Choose 1, .5, .2 and so on, or, where too few of these lie between the densities, equal steps of round numbers."""
+    ticks = [tick for tick in TICKS if lowest * 0.99 <= tick <= highest * 1.01]
+    if len(ticks) >= FEWEST_TICKS:
+        return ticks
+    low, high = lowest / AROUND, min(highest * AROUND, max(highest, 1))
+    for most in range(4, 10):
+        steps = MaxNLocator(most, steps=ROUND_STEPS, min_n_ticks=FEWEST_TICKS).tick_values(low, high)
+        ticks = [tick for tick in steps if low <= tick <= high * 1.001]
+        if len(ticks) >= FEWEST_TICKS:
+            break
+    return ticks
 
 
 def _finished(axes: Axes, quantity: str, legend: bool, title: str | None = None) -> Axes:
