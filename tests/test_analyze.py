@@ -12,6 +12,7 @@ import pytest
 from conftest import SCRIPTS
 from rounds_on_disk import write_branch, write_run
 from ticketlab.analysis import command as analysis
+from ticketlab.analysis.chart_masks import structure_charts
 from ticketlab.analysis.highlights import highlights
 from ticketlab.analysis.results import measure
 from ticketlab.analysis.runs import read_runs
@@ -150,6 +151,21 @@ def test_layers_that_do_not_chain_are_not_matched(analyse, tmp_path):
         "mine: matching of hidden units, dead units and effective density left out: layers must chain"
     )
     assert not (tmp_path / "outputs" / "mine" / "figures" / "pixel_maps.png").exists()
+
+
+def test_windows_of_a_convolution_are_counted_as_such(tmp_path):
+    shapes = {"conv_1/kernel": (3, 3, 2, 4), "dense_1/kernel": (4, 3)}
+    results, _ = measure(read_runs([write_run(tmp_path / "mine", 2, 2, shapes=shapes)])[0])
+    (degrees,) = (chart for chart in structure_charts(results) if chart.name == "degrees")
+    counted = {(axes.get_xlabel(), axes.get_ylabel()) for axes in degrees.figure.axes}
+    assert counted == {
+        ("weights kept into a unit", "units"),
+        ("weights kept from a unit", "units"),
+        ("weights kept of a window", "windows"),
+    }
+    assert "Window: the weights between one channel in and one channel or unit out" in degrees.caption
+    dense, _ = measure(read_runs([write_run(tmp_path / "dense", 1, 2)])[0])
+    assert not any("Window" in chart.caption for chart in structure_charts(dense))
 
 
 def test_a_network_with_shortcuts_has_no_paths_even_if_its_shapes_chain(analyse, tmp_path):

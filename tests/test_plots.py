@@ -122,7 +122,17 @@ def test_nine_curves_differ_in_colour_or_marker(axes):
     assert orders == sorted(orders, reverse=True), "the first lies over the others"
 
 
-@pytest.mark.parametrize(("similarity", "text"), [([0.512, 0.25], "0.51"), ([0.0046, 0.01], "0.005")])
+@pytest.mark.parametrize(
+    ("similarity", "text"),
+    [
+        ([0.512, 0.25], "0.51"),
+        ([0.0046, 0.01], "0.0046"),
+        ([0.00112, 0.00141], "0.00112"),
+        ([0.0011, 0.0011], "0.0011"),
+        ([0.5, 0.5], "0.50"),
+        ([0.0, 0.0], "0.00"),
+    ],
+)
 def test_a_matrix_has_as_many_digits_as_it_needs(axes, similarity, text):
     numbers = pd.DataFrame({"a": ["x", "x"], "b": ["y", "z"], "similarity": similarity})
     plots.similarity_matrix(numbers, axes, "Jaccard")
@@ -135,6 +145,16 @@ def test_a_matrix_is_symmetric_and_grey_where_nothing_is_compared(axes):
     assert values[0].tolist() == [None, 0.5, 0.25]
     assert values[:, 0].tolist() == [None, 0.5, 0.25]
     assert values.mask[1, 2]
+
+
+def test_a_bar_stands_around_its_whole_number(axes):
+    counts = pd.DataFrame({"left": [8, 9], "right": [9, 10], "units": [1, 4], "units_chance": [2.5, 2.5]})
+    plots.degree_distribution(counts, axes, "weights kept of a window", "windows")
+    axes.figure.draw_without_rendering()
+    assert axes.patches[0].get_data().edges.tolist() == [7.5, 8.5, 9.5]
+    assert max(axes.get_xlim()) < 10
+    assert all(float(label.get_text()) % 1 == 0 for label in axes.get_xticklabels())
+    assert axes.get_ylabel() == "windows"
 
 
 def test_a_gap_in_a_histogram_stays_a_gap(axes):

@@ -26,7 +26,7 @@ ORDERED = "viridis"  # for rounds, which have an order; light in print but witho
 BAND_ALPHA, FEW = 0.16, 5  # bands of more than a few curves are half as strong
 WIDE = 4  # times the median band, and more than this part of the curves' range: such bands may leave the axes
 ANNOTATED = 12  # a matrix of more rows is too dense for numbers
-TWO_DIGITS = 0.1  # a matrix that reaches so far is told in two digits; smaller numbers take a third
+FEWEST_DECIMALS, MOST_DECIMALS = 2, 5  # of a matrix's numbers
 
 
 def against_density(curves: pd.DataFrame, axes: Axes, quantity: str, least: float | None = None) -> Axes:
@@ -93,7 +93,7 @@ def similarity_matrix(pairs: pd.DataFrame, axes: Axes, quantity: str) -> Axes:
     axes.set_xticks(range(len(names)), names, rotation=90)
     axes.set_yticks(range(len(names)), names)
     axes.figure.colorbar(image, ax=axes, label=quantity, shrink=0.8)
-    digits = 2 if np.nanmax(np.abs(matrix)) >= TWO_DIGITS else 3
+    digits = _decimals(pairs["similarity"].dropna())
     if len(names) <= ANNOTATED:
         for (row, column), value in np.ndenumerate(matrix):
             if np.isfinite(value):
@@ -102,19 +102,24 @@ def similarity_matrix(pairs: pd.DataFrame, axes: Axes, quantity: str) -> Axes:
     return axes
 
 
-def degree_distribution(counts: pd.DataFrame, axes: Axes, quantity: str) -> Axes:
+def degree_distribution(counts: pd.DataFrame, axes: Axes, quantity: str, counted: str = "units") -> Axes:
     """Draw how many units have how many kept weights, beside what random masks have in expectation.
+
+    Bars stand around their whole numbers, that of 9 from 8.5 to 9.5.
 
     Args:
         counts: columns left, right (degrees from left to below right), units, units_chance.
         axes: to draw on.
         quantity: the degree that the horizontal axis shows.
+        counted: what has these degrees.
     """
-    edges = [*counts["left"], counts["right"].iloc[-1]]
+    edges = np.array([*counts["left"], counts["right"].iloc[-1]]) - 0.5
     axes.stairs(counts["units"], edges, fill=True, color=COLOURS[5], label="masks")
     axes.stairs(counts["units_chance"], edges, color=COLOURS[1], linewidth=1.3, label="random masks, expected")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator("auto", steps=ROUND_STEPS, integer=True))
     axes.set_xlabel(quantity)
-    return _finished(axes, "units", legend=True)
+    return _finished(axes, counted, legend=True)
 
 
 def pixel_map(connections: np.ndarray, axes: Axes, greatest: float) -> Axes:
@@ -162,6 +167,12 @@ def weight_histogram(counts: pd.DataFrame, axes: Axes, quantity: str) -> Axes:
         axes.stairs(heights, edges, color=colour, linestyle=line, linewidth=1.2, label=label)
     axes.set_xlabel(quantity)
     return _finished(axes, "probability density", legend=True)
+
+
+def _decimals(values: pd.Series) -> int:
+    """Choose the decimals that tell values apart: two significant digits of their range, of equal values of these."""
+    span = (np.ptp(values) or np.abs(values).max()) if len(values) else 0
+    return int(np.clip(1 - np.floor(np.log10(span)), FEWEST_DECIMALS, MOST_DECIMALS)) if span else FEWEST_DECIMALS
 
 
 def _draw_ordered(curves: pd.DataFrame, axes: Axes, position: str) -> None:
@@ -216,7 +227,7 @@ def _density_axis(axes: Axes, densities: pd.Series) -> None:
 
 
 def _density_ticks(lowest: float, highest: float) -> list[float]:
-    """Choose 1, .5, .2 and so on, or, where too few of these lie between the densities, equal steps of round numbers."""
+    """Choose 1, .5, .2 and so on, or, where too few of these lie between the densities, equal round steps."""
     ticks = [tick for tick in TICKS if lowest * 0.99 <= tick <= highest * 1.01]
     if len(ticks) >= FEWEST_TICKS:
         return ticks

@@ -15,6 +15,7 @@ from ticketlab.analysis.tables import mean_table, nearest_rounds
 DEGREE_DENSITY = 0.21
 DEGREE_BINS = 40
 DIRECTIONS = {"in": "weights kept into a unit", "out": "weights kept from a unit", "pair": "weights kept of a window"}
+WINDOW = "Window: the weights between one channel in and one channel or unit out, at all positions."
 GREATEST = 2.5  # of a heat map's colours, in means of the map
 
 
@@ -80,7 +81,14 @@ def _degree_chart(results: Results, run: str) -> Chart:
         f"How many weights units keep at round {round} (density {density:.3f}), all seeds together; line: in random "
         "masks with the same density of the layer, in expectation."
     )
-    return chart(results.file_name("degrees", run), caption, plots.degree_distribution, panels, columns=2)
+    if "pair" in set(degrees["direction"]):
+        caption = f"{caption} {WINDOW}"
+    return chart(results.file_name("degrees", run), caption, _draw_degrees, panels, columns=2)
+
+
+def _draw_degrees(counts: pd.DataFrame, axes: Axes, quantity: str) -> Axes:
+    counted = "windows" if quantity == DIRECTIONS["pair"] else "units"
+    return plots.degree_distribution(counts, axes, quantity, counted)
 
 
 def _binned(degrees: pd.DataFrame) -> pd.DataFrame:
