@@ -214,6 +214,8 @@ def test_bad_input_gets_one_line_and_exit_status_2(analyse, tmp_path):
     run = write_run(tmp_path / "mine", 1, 1)
     (tmp_path / "empty").mkdir()
     (tmp_path / "bare").mkdir()
+    models = write_run(tmp_path / "models" / "second", 1, 1).parent
+    write_run(models / "first", 1, 1)
     shutil.copy(run / "spec.json", tmp_path / "bare")
     (tmp_path / "file").touch()
     elsewhere = shutil.copytree(run, tmp_path / "elsewhere" / "mine")
@@ -221,6 +223,8 @@ def test_bad_input_gets_one_line_and_exit_status_2(analyse, tmp_path):
         ([], "the following arguments are required: RUN"),
         ([tmp_path / "nowhere"], "which is no folder"),
         ([tmp_path / "empty"], "must be a run's folder with a readable spec.json"),
+        ([tmp_path / "empty"], "Received: a folder without spec.json"),
+        ([models], f"Received: a folder without spec.json; runs lie in it, as {models / 'first'}"),
         ([tmp_path / "bare"], "holds no readable round"),
         ([run, elsewhere], "must have folders of different names. Received: mine twice"),
         ([run, "--outputs-dir", tmp_path / "file"], "cannot write into"),

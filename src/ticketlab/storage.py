@@ -158,6 +158,10 @@ class Run:
             return json.loads((self.folder / "spec.json").read_text())
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or f"no JSON ({error})"
+            if isinstance(error, FileNotFoundError) and self.folder.is_dir():
+                reason = "a folder without spec.json"
+                if runs := sorted(self.folder.glob("*/spec.json")):
+                    reason += f"; runs lie in it, as {runs[0].parent}"
             raise BadInput(
                 f"{self.folder} must be a run's folder with a readable spec.json. Received: {reason}"
             ) from error
@@ -223,6 +227,11 @@ class Run:
     def rounds(self, seed: int) -> list[int]:
         """List a seed's complete rounds."""
         return _numbers(self.folder / f"seed_{seed}", r"round_(\d+)\.h5")
+
+    def unfinished_rounds(self, seed: int) -> list[int]:
+        """List the rounds that a seed has begun, long enough to be kept, and not completed."""
+        begun = _numbers(self.folder / f"seed_{seed}", r"round_(\d+)\.partial\.h5")
+        return sorted(set(begun) - set(self.rounds(seed)))
 
     def path(self, seed: int, round: int) -> Path:
         """Return the name of a round's file."""
