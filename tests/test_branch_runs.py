@@ -170,6 +170,43 @@ def test_branches_of_what_is_not_there_are_refused(branch, tmp_path, flags, mess
     assert len(list((tmp_path / "models").iterdir())) == 1, "nothing is written"
 
 
+@pytest.mark.parametrize(
+    ("left_off", "found"),
+    [("round_03.partial.h5", "whose round 3 is unfinished"), (None, "with 2 of 3 rounds after round 0")],
+)
+def test_a_branch_of_an_unfinished_run_is_refused_and_told_how_to_finish_it(
+    inline, finished, tmp_path, left_off, found
+):
+    shutil.copytree(finished["plain"], tmp_path, dirs_exist_ok=True)
+    run = only_run(tmp_path / "models")
+    kept = run.path(5, 3).rename(tmp_path / "kept.h5")
+    if left_off:
+        kept.rename(run.path(5, 3).with_name(left_off))
+        run.path(3, 3).unlink()  # so that both seeds have equally many
+    line = (*TINY, "--branch", "random_masks")
+    done = inline(tmp_path, *line, "--seeds", "5")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert f"`branch` must be of a finished run. Received: seed 5, {found}, which the same flags with" in done.stderr
+    assert "--seeds 5 and without --branch" in done.stderr
+    assert len(list((tmp_path / "models").iterdir())) == 1, "nothing is written"
+    assert inline(tmp_path, *line, "--only-rounds", 1).returncode == 0, "rounds that are named are finished"
+
+
+def test_a_run_of_fewer_rounds_than_the_flags_say_is_finished(branch):
+    _, made, done = branch("supermask", "--rounds", 5)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert made.rounds(3) == made.rounds(5) == [1, 2, 3]
+
+
+def test_what_lies_beyond_the_rounds_of_a_branch_may_be_unfinished(inline, finished, tmp_path):
+    shutil.copytree(finished["plain"], tmp_path, dirs_exist_ok=True)
+    run = only_run(tmp_path / "models")
+    run.path(5, 3).rename(run.partial_path(5, 3))
+    line = (*TINY[:-1], 2, "--branch", "supermask")
+    assert inline(tmp_path, *line).returncode == 0
+
+
 def test_a_branch_on_other_data_is_refused(branch, inline, tmp_path):
     run, *_ = branch("supermask", "--only-rounds", 1)
     description = {**run.description, "data_sha256": "other"}

@@ -21,7 +21,7 @@ def trunk(spec: ImpSpec, models_dir: Path) -> Run:
 
 
 def check(spec: ImpSpec, dataset: Dataset, models_dir: Path, seeds: list[int]) -> None:
-    """Refuse a branch of rounds that are not there. Raises BadInput."""
+    """Refuse a branch of rounds that are not there, or of a run that is not finished. Raises BadInput."""
     run = trunk(spec, models_dir)
     if not run.seeds():
         raise BadInput(
@@ -34,6 +34,22 @@ def check(spec: ImpSpec, dataset: Dataset, models_dir: Path, seeds: list[int]) -
         if missing or len(there) < 2:
             named = ", ".join(map(str, missing or [1]))
             raise BadInput(f"`branch` must be of rounds that are finished. Received: seed {seed}, which lacks {named}")
+    if not spec.only_rounds:
+        _check_finished(spec, run, seeds)
+
+
+def _check_finished(spec: ImpSpec, run: Run, seeds: list[int]) -> None:
+    """Refuse seeds whose chain was left off: a round of it is begun, or other seeds of the run have more of them."""
+    most = max(len(chosen(spec, run, seed)) for seed in run.seeds() if run.rounds(seed))
+    for seed in seeds:
+        begun = [each for each in run.unfinished_rounds(seed) if each <= spec.rounds or spec.target_density is not None]
+        count = len(chosen(spec, run, seed))
+        if begun or count < most:
+            found = f"whose round {begun[0]} is unfinished" if begun else f"with {count} of {most} rounds after round 0"
+            raise BadInput(
+                f"`branch` must be of a finished run. Received: seed {seed}, {found}, which the same flags with "
+                f"--seeds {seed} and without --branch finish"
+            )
 
 
 def chosen(spec: ImpSpec, run: Run, seed: int) -> list[int]:
