@@ -37,6 +37,7 @@ def test_help_and_a_typo_of_every_script(command, script):
     shown = command("--help", script=script)
     assert (shown.returncode, shown.stderr) == (0, "")
     assert "usage:" in shown.stdout
+    assert ("with --branch, all of the run" in " ".join(shown.stdout.split())) == script.endswith("imp.py")
     refused = command("--modls-dir", "x", script=script)
     assert refused.returncode == 2
     assert len(refused.stderr.splitlines()) == 1

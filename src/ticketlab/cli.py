@@ -129,7 +129,10 @@ def make_parser(spec_class: type[Spec], description: str, fixed: dict[str, Any],
         metavar="N",
         help=f"worker processes; 0: this one (default: all cores, {cores})",
     )
-    places.add_argument("--seeds", type=parse_numbers, metavar="S", help="0-7 or 0,2,5 (default: one per process)")
+    usually = "one per process"
+    if "branch" in {each.name for each in fields(spec_class)}:
+        usually += "; with --branch, all of the run"
+    places.add_argument("--seeds", type=parse_numbers, metavar="S", help=f"0-7 or 0,2,5 (default: {usually})")
     places.add_argument(
         "--data-dir",
         type=Path,

@@ -29,7 +29,7 @@ def main(description: str, argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="replicate (default: 0; all of them for slim)")
     parser.add_argument("--round", type=int, default=0, help="round (default: 0, the dense one; all of them for slim)")
     parser.add_argument(
-        "--data-dir", type=Path, metavar="DIR", help="where <dataset>.npz is looked for first, for .keras files"
+        "--data-dir", type=Path, metavar="DIR", help="where <dataset>.npz, which .keras files need, is looked for first"
     )
     flags = parser.parse_args(argv)
     try:
