@@ -255,6 +255,20 @@ def test_the_example_run():
     assert np.isnan(results.tables["weights"]["sign_changes"]).all()
 
 
+def test_bands_of_accuracies_stay_between_0_and_100_but_not_in_the_numbers(tmp_path):
+    def uncertain(attributes):
+        return {"early_stop_test_accuracy": 0.2 if attributes["seed"] else 0.98}
+
+    results, _ = measure(read_runs([write_run(tmp_path / "mine", 2, 3, change=uncertain)])[0])
+    early_stop = next(CHARTS[0](results))
+    assert (early_stop.numbers["half_width"].iloc[:3] > 100).all()
+    low, high = early_stop.figure.axes[0].get_ylim()
+    values = np.concatenate([path.vertices for path in early_stop.figure.axes[0].collections[0].get_paths()])[:, 1]
+    assert (values.min(), values.max()) == (0, 100)
+    assert low >= 0
+    assert high <= 100
+
+
 def test_analysis_needs_no_tensorflow(tmp_path):
     folder = write_run(tmp_path / "mine", 2, 2)
     code = (

@@ -86,6 +86,40 @@ def test_an_axis_of_density_has_three_ticks_at_least(axes, densities, ticks):
     assert all(low <= label.get_position()[0] <= high for label in labels)
 
 
+def drawn_bands(axes):
+    """Return the lowest and the highest value of each band."""
+    found = [np.concatenate([path.vertices for path in band.get_paths()])[:, 1] for band in axes.collections]
+    return [(values.min(), values.max()) for values in found]
+
+
+def test_bands_and_axis_end_where_values_end(axes):
+    wide = pd.DataFrame({"label": "ticket", "density": [1, 0.5], "mean": [99.0, 2], "half_width": [3.0, 5]})
+    plots.against_density(wide, axes, "accuracy (%)", bounds=(0, 100))
+    assert drawn_bands(axes) == [(0, 100)]
+    low, high = axes.get_ylim()
+    assert (low >= 0, high <= 100) == (True, True)
+
+
+def test_a_band_of_what_may_lie_below_zero_is_whole(axes):
+    curve = pd.DataFrame({"label": "ticket", "density": [1, 0.5], "mean": [1.0, 2], "half_width": [3.0, 5]})
+    plots.against_density(curve, axes, "above chance")
+    assert drawn_bands(axes) == [(-3, 7)]
+    assert axes.get_ylim()[0] < -3
+
+
+@pytest.mark.parametrize("value", [0, 4])
+def test_equal_counts_stand_on_zero_and_whole_numbers(axes, value):
+    curve = pd.DataFrame({"label": "ticket", "density": [1, 0.5], "mean": float(value), "half_width": 0.0})
+    plots.against_density(curve, axes, "dead units", bounds=(0, np.inf))
+    axes.figure.draw_without_rendering()
+    low, high = axes.get_ylim()
+    assert low == 0
+    assert value <= high <= value + 1
+    ticks = [tick for tick in axes.get_yticks() if low <= tick <= high]
+    assert len(ticks) >= 2
+    assert all(tick % 1 == 0 for tick in ticks)
+
+
 def test_chance_is_drawn_broken_and_without_markers(axes):
     plots.against_density(CURVES.assign(reference=CURVES["label"] == "fresh"), axes, "Jaccard")
     ticket, chance = axes.lines

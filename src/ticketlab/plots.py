@@ -20,6 +20,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7
 MARKERS = "osD^vPX"  # not as many as colours, so that the two together tell 56 curves apart
 DASHES = ("--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)))
 TICKS = [tick / 10**power for power in range(5) for tick in (10, 5, 2)]
+UNBOUNDED = (-np.inf, np.inf)
 FEWEST_TICKS, ROUND_STEPS = 3, (1, 2, 5, 10)
 AROUND = 1.15  # from the outermost density to the axis's end, as a ratio
 ORDERED = "viridis"  # for rounds, which have an order; light in print but without its yellow end
@@ -29,7 +30,13 @@ ANNOTATED = 12  # a matrix of more rows is too dense for numbers
 FEWEST_DECIMALS, MOST_DECIMALS = 2, 5  # of a matrix's numbers
 
 
-def against_density(curves: pd.DataFrame, axes: Axes, quantity: str, least: float | None = None) -> Axes:
+def against_density(
+    curves: pd.DataFrame,
+    axes: Axes,
+    quantity: str,
+    least: float | None = None,
+    bounds: tuple[float, float] = UNBOUNDED,
+) -> Axes:
     """Draw curves over density, with their intervals as bands.
 
     Args:
@@ -38,6 +45,7 @@ def against_density(curves: pd.DataFrame, axes: Axes, quantity: str, least: floa
         axes: to draw on.
         quantity: what the vertical axis shows, and in which unit.
         least: the least mean that needs to be seen; open triangles at the lower edge stand for what lies below.
+        bounds: between which values can lie, where bands and axis end.
     """
     marked = zip(cycle(COLOURS), cycle(MARKERS), strict=False)
     broken = zip(cycle(COLOURS[::-1]), cycle(DASHES), strict=False)
@@ -49,8 +57,9 @@ def against_density(curves: pd.DataFrame, axes: Axes, quantity: str, least: floa
         style = {"linestyle": shape, "linewidth": 1.3} if reference else {"marker": shape, "markersize": 4}
         before = 3 - number / len(groups)  # the first curve, the ticket, lies over the others
         axes.plot(curve["density"], curve["mean"], color=colour, label=label, zorder=before, **style)
-        _band(axes, curve["density"], curve, colour, BAND_ALPHA if len(groups) <= FEW else BAND_ALPHA / 2)
+        _band(axes, curve["density"], curve, colour, BAND_ALPHA if len(groups) <= FEW else BAND_ALPHA / 2, bounds)
     _end_axis(axes, curves, least)
+    _keep_within(axes, curves["mean"], bounds)
     _mark_below(axes)
     _density_axis(axes, curves["density"])
     return _finished(axes, quantity, curves["label"].nunique() > 1)
@@ -184,8 +193,15 @@ def _draw_ordered(curves: pd.DataFrame, axes: Axes, position: str) -> None:
         _band(axes, curve[position], curve, colour)
 
 
-def _band(axes: Axes, positions: pd.Series, curve: pd.DataFrame, colour: Any, alpha: float = BAND_ALPHA) -> None:
-    low, high = curve["mean"] - curve["half_width"], curve["mean"] + curve["half_width"]
+def _band(
+    axes: Axes,
+    positions: pd.Series,
+    curve: pd.DataFrame,
+    colour: Any,
+    alpha: float = BAND_ALPHA,
+    bounds: tuple[float, float] = UNBOUNDED,
+) -> None:
+    low, high = ((curve["mean"] + side * curve["half_width"]).clip(*bounds) for side in (-1, 1))
     axes.fill_between(positions, low, high, color=colour, alpha=alpha, linewidth=0)
 
 
@@ -200,6 +216,19 @@ def _end_axis(axes: Axes, curves: pd.DataFrame, least: float | None) -> None:
     low, high = (seen["mean"] - bands).min(), (seen["mean"] + bands).max()
     margin = 0.05 * (high - low)
     axes.set_ylim(low - margin, high + margin)
+
+
+def _keep_within(axes: Axes, means: pd.Series, bounds: tuple[float, float]) -> None:
+    """End the vertical axis where values end, begin it there if all are the same; count in whole steps."""
+    (low, high), (least, greatest) = axes.get_ylim(), bounds
+    if np.isfinite(least) and np.ptp(means) == 0:
+        low, high = least, high if means.max() > least else least + 1
+    low, high = max(low, least), min(high, greatest)
+    axes.set_ylim(low, high)
+    if (means % 1 == 0).all():
+        axes.yaxis.set_major_locator(MaxNLocator("auto", steps=ROUND_STEPS, integer=True))
+    for line in axes.lines:
+        line.set_clip_on(not low <= np.min(line.get_ydata()) <= np.max(line.get_ydata()) <= high)  # markers stay whole
 
 
 def _mark_below(axes: Axes) -> None:

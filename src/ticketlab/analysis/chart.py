@@ -7,17 +7,20 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ticketlab.plots import UNBOUNDED
 from ticketlab.storage import write_bytes
 
 PANEL = (3.4, 2.6)  # inches, width and height
 LEGEND_INCHES = 0.17  # height of a row
 ENTRY_INCHES = 0.5, 0.062  # width of an entry: without its text, and of a character
 BAND = "Bands: 95 % interval of the mean over seeds (Student t)."
+COUNT, PERCENT, SHARE = (0, np.inf), (0, 100), (0, 1)  # bounds; of means of what is no less than 0, as well
 SETTINGS = {"font.size": 8, "axes.titlesize": 8, "svg.hashsalt": "ticketlab", "savefig.dpi": 200}
 
 
@@ -28,11 +31,13 @@ class Panel(NamedTuple):
         quantity: the label of the axis whose meaning changes from panel to panel.
         numbers: what is plotted.
         title: above the panel.
+        bounds: between which values can lie, of curves against density.
     """
 
     quantity: str
     numbers: pd.DataFrame
     title: str = ""
+    bounds: tuple[float, float] = UNBOUNDED
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,7 @@ class Chart:
 def chart(
     name: str,
     caption: str,
-    plot: Callable[[pd.DataFrame, Axes, str], Axes],
+    plot: Callable[..., Axes],
     panels: Sequence[Panel],
     *,
     columns: int = 3,
@@ -83,7 +88,7 @@ def chart(
     Args:
         name: of the files.
         caption: what a reader sees.
-        plot: a function of plots.py that takes numbers, axes and quantity.
+        plot: a function of plots.py that takes numbers, axes and quantity, and bounds where a panel has them.
         panels: at least one.
         columns: of the grid, at most.
     """
@@ -93,7 +98,8 @@ def chart(
         figure = Figure(layout="constrained")
         grid = figure.subplots(rows, columns, squeeze=False).ravel()
         for axes, panel in zip(grid, panels, strict=False):
-            plot(panel.numbers, axes, panel.quantity).set_title(panel.title, loc="left")
+            bounds = {} if panel.bounds == UNBOUNDED else {"bounds": panel.bounds}
+            plot(panel.numbers, axes, panel.quantity, **bounds).set_title(panel.title, loc="left")
         for axes in grid[len(panels) :]:
             axes.remove()
         legend_rows = _place_legends(figure, PANEL[0] * columns)

@@ -8,7 +8,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 
 from ticketlab import plots
-from ticketlab.analysis.chart import BAND, SETTINGS, Chart, Panel, chart, curves, with_numbers
+from ticketlab.analysis.chart import BAND, COUNT, PERCENT, SETTINGS, Chart, Panel, chart, curves, with_numbers
 from ticketlab.analysis.results import Results
 from ticketlab.analysis.tables import mean_table, nearest_rounds
 
@@ -27,8 +27,8 @@ def structure_charts(results: Results) -> Iterator[Chart]:
     shown = means[(means["layer"] == "all") == several]
     labels = shown["run"].map(results.labels) if several else shown["layer"]
     panels = [
-        Panel("dead units", curves(shown, "dead", labels)),
-        Panel("weights on no path (% of kept)", curves(shown, "off_path", labels, 100)),
+        Panel("dead units", curves(shown, "dead", labels), bounds=COUNT),
+        Panel("weights on no path (% of kept)", curves(shown, "off_path", labels, 100), bounds=PERCENT),
     ]
     told = "all layers together" if several else "layer by layer"
     caption = f"What masks cut off, {told}: units that lie on no path from input to output, and kept weights on none."
@@ -37,8 +37,8 @@ def structure_charts(results: Results) -> Iterator[Chart]:
     for run in results.runs:
         own = means[(means["run"] == run.name) & (means["layer"] != "all")]
         panels = [
-            Panel(f"variance of {way}-degrees / chance", curves(own, f"{way}_degree_variance_ratio", own["layer"]))
-            for way in ("in", "out")
+            Panel(f"variance of {way}-degrees / chance", curves(own, column, own["layer"]), bounds=COUNT)
+            for way, column in (("in", "in_degree_variance_ratio"), ("out", "out_degree_variance_ratio"))
         ]
         caption = (
             "How unevenly layers use their units: variance over units of the kept weights into and from a unit, "
@@ -60,8 +60,8 @@ def pixel_charts(results: Results) -> Iterator[Chart]:
         means = mean_table(results.with_density("pixels"), ["run", "round"])
         labels = means["run"].map(results.labels)
         panels = [
-            Panel("connections in the centre (%)", curves(means, "centre_share", labels, 100)),
-            Panel("pixels without connection", curves(means, "unused_pixels", labels)),
+            Panel("connections in the centre (%)", curves(means, "centre_share", labels, 100), bounds=PERCENT),
+            Panel("pixels without connection", curves(means, "unused_pixels", labels), bounds=COUNT),
         ]
         caption = "Share of the input's connections that go to the centred square of half the side (14×14 of 28×28, a "
         caption += "quarter of the pixels), and pixels that have none."

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ticketlab import plots
-from ticketlab.analysis.chart import Chart, Panel, chart
+from ticketlab.analysis.chart import SHARE, Chart, Panel, chart
 from ticketlab.analysis.results import Results
 from ticketlab.analysis.tables import nearest_rounds
 
@@ -57,7 +57,7 @@ def _seeds_chart(name: str, seeds: pd.DataFrame) -> Chart:
         tables.append(
             chosen.assign(label=chosen["measure"].map(names), reference=chosen["measure"].str.contains("chance"))
         )
-    panels = [Panel("Jaccard similarity", tables[0][columns]), Panel(ABOVE_CHANCE, tables[1][columns])]
+    panels = [Panel("Jaccard similarity", tables[0][columns], bounds=SHARE), Panel(ABOVE_CHANCE, tables[1][columns])]
     caption = (
         "Masks of different seeds at equal round, all layers together. Left: their Jaccard similarity as stored and "
         "after matching hidden units, and that of random masks with the same density of each layer, or with the same "

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ticketlab import plots
-from ticketlab.analysis.chart import BAND, Chart, Panel, chart, curves, with_numbers
+from ticketlab.analysis.chart import BAND, COUNT, PERCENT, Chart, Panel, chart, curves, with_numbers
 from ticketlab.analysis.labels import family
 from ticketlab.analysis.results import Results
 from ticketlab.analysis.runs import FinishedRun, trunks
@@ -77,6 +77,7 @@ def _panels(
     means = means[means["run"].isin(list(shown))].sort_values("run", key=lambda runs: runs.map(list(shown).index))
     branches = {each.name: each.branch for each in trunk.branches} if trunk else {}
     untrained = means["run"].map(branches).isin(UNTRAINED)
+    below_zero = any(run.regression for run in results.runs)  # R², which has no lower bound
     panels = []
     for metric in metrics:
         if metric.column in means:
@@ -85,7 +86,8 @@ def _panels(
             numbers = curves(rows, metric.column, rows["run"].map(shown), percent).dropna(subset="mean")
             if branches and metric.trained:
                 numbers = pd.concat([numbers.assign(reference=False), _dense(numbers, shown[trunk.name])])
-            panels.append(Panel(metric.quantity, numbers))
+            bounds = COUNT if percent == 1 else (-np.inf, 100) if below_zero else PERCENT
+            panels.append(Panel(metric.quantity, numbers, bounds=bounds))
     return with_numbers(panels)
 
 
@@ -106,8 +108,8 @@ def _chart(name: str, caption: str, panels: Sequence[Panel]) -> Iterator[Chart]:
     if any(value is not None for value in least.values()):
         notes.append("Triangles at the lower edge: the curve of that colour lies below the axis.")
 
-    def draw(numbers: pd.DataFrame, axes: Axes, quantity: str) -> Axes:
-        return plots.against_density(numbers, axes, quantity, least[quantity])
+    def draw(numbers: pd.DataFrame, axes: Axes, quantity: str, bounds: tuple[float, float]) -> Axes:
+        return plots.against_density(numbers, axes, quantity, least[quantity], bounds)
 
     if panels:
         yield chart(name, " ".join([caption, *notes]), draw, panels)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from ticketlab import plots
-from ticketlab.analysis.chart import BAND, Chart, Panel, chart, curves, with_numbers
+from ticketlab.analysis.chart import BAND, COUNT, PERCENT, Chart, Panel, chart, curves, with_numbers
 from ticketlab.analysis.results import Results
 from ticketlab.analysis.tables import mean_table
 
@@ -34,7 +34,7 @@ def _magnitude_chart(name: str, means: pd.DataFrame) -> Chart:
     panels = []
     for layer, rows in means.groupby("layer", sort=False):
         parts = [curves(rows, f"{moment}_{part}_magnitude", label) for (moment, part), label in PARTS.items()]
-        panels.append(Panel("mean magnitude", pd.concat(parts), layer))
+        panels.append(Panel("mean magnitude", pd.concat(parts), layer, COUNT))
     caption = (
         "Mean magnitude of the weights that a round's mask keeps and of those pruned before it. Initial: what rounds "
         "rewind to; final: the end of the last training that a weight took part in."
@@ -45,8 +45,12 @@ def _magnitude_chart(name: str, means: pd.DataFrame) -> Chart:
 def _sign_chart(name: str, means: pd.DataFrame) -> Iterator[Chart]:
     """Draw what initial weights foretell; nothing of rounds without them, as of a branch's alone."""
     panels = [
-        Panel("sign changes (% of kept)", curves(means, "sign_changes", means["layer"], 100)),
-        Panel("pruned next, smallest at start (%)", curves(means, "small_initially", means["layer"], 100)),
+        Panel("sign changes (% of kept)", curves(means, "sign_changes", means["layer"], 100), bounds=PERCENT),
+        Panel(
+            "pruned next, smallest at start (%)",
+            curves(means, "small_initially", means["layer"], 100),
+            bounds=PERCENT,
+        ),
     ]
     caption = (
         "Left: kept weights that end with another sign than they began with. Right: of the n weights that the next "

@@ -41,6 +41,11 @@ class FinishedRun:
         return self.description["spec"].get("branch")
 
     @property
+    def regression(self) -> bool:
+        """Whether the network gives numbers, not classes, so that every accuracy is R²."""
+        return any(record.attributes.get("task") == "regression" for record in self.records)
+
+    @property
     def chain(self) -> bool:
         """Whether the network's layers form a chain, without shortcuts; files that do not say so are of chains."""
         return all(record.attributes.get("chain", True) for record in self.records)
@@ -139,9 +144,10 @@ def _read(run: Run) -> tuple[FinishedRun, list[str]]:
     records, lines = _readable(run)
     if records:
         lines += _unfinished(run)
-        if records[0].attributes.get("task") == "regression":
-            lines.append(f"{run.folder.name} is a regression: what is called an accuracy is R²")
-    return FinishedRun(run.folder.name, run.description, records), lines
+    finished = FinishedRun(run.folder.name, run.description, records)
+    if finished.regression:
+        lines.append(f"{finished.name} is a regression: what is called an accuracy is R²")
+    return finished, lines
 
 
 def _readable(run: Run) -> tuple[list[Record], list[str]]:
