@@ -42,8 +42,9 @@ def _check_finished(spec: ImpSpec, run: Run, seeds: list[int]) -> None:
     """Refuse seeds whose chain was left off: a round of it is begun, or other seeds of the run have more of them."""
     most = max(len(chosen(spec, run, seed)) for seed in run.seeds() if run.rounds(seed))
     for seed in seeds:
-        begun = [each for each in run.unfinished_rounds(seed) if each <= spec.rounds or spec.target_density is not None]
-        count = len(chosen(spec, run, seed))
+        there, count = run.rounds(seed), len(chosen(spec, run, seed))
+        last = spec.rounds if spec.target_density is None else max(there) + 1
+        begun = [round for round in range(last + 1) if round not in there and run.partial_path(seed, round).exists()]
         if begun or count < most:
             found = f"whose round {begun[0]} is unfinished" if begun else f"with {count} of {most} rounds after round 0"
             raise BadInput(

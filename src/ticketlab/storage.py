@@ -162,9 +162,8 @@ class Run:
                 reason = "a folder without spec.json"
                 if runs := sorted(self.folder.glob("*/spec.json")):
                     reason += f"; runs lie in it, as {runs[0].parent}"
-            raise BadInput(
-                f"{self.folder} must be a run's folder with a readable spec.json. Received: {reason}"
-            ) from error
+            wanted = "a run's folder with a readable spec.json"
+            raise BadInput(f"{self.folder} must be {wanted}. Received: {reason}") from error
 
     def begin(self, spec: Spec, data_digest: str) -> None:
         """Create the folder, or make sure that what lies there is this very run.
@@ -227,11 +226,6 @@ class Run:
     def rounds(self, seed: int) -> list[int]:
         """List a seed's complete rounds."""
         return _numbers(self.folder / f"seed_{seed}", r"round_(\d+)\.h5")
-
-    def unfinished_rounds(self, seed: int) -> list[int]:
-        """List the rounds that a seed has begun, long enough to be kept, and not completed."""
-        begun = _numbers(self.folder / f"seed_{seed}", r"round_(\d+)\.partial\.h5")
-        return sorted(set(begun) - set(self.rounds(seed)))
 
     def path(self, seed: int, round: int) -> Path:
         """Return the name of a round's file."""
