@@ -269,6 +269,15 @@ def test_bands_of_accuracies_stay_between_0_and_100_but_not_in_the_numbers(tmp_p
     assert high <= 100
 
 
+def test_the_axis_of_a_regression_goes_below_zero(tmp_path):
+    def poor(attributes):
+        return {"task": "regression", "test_accuracy": -0.3 + 0.1 * attributes["round"] + 0.05 * attributes["seed"]}
+
+    results, _ = measure(read_runs([write_run(tmp_path / "mine", 2, 3, change=poor)])[0])
+    accuracy = next(chart for chart in CHARTS[0](results) if chart.name == "accuracy")
+    assert accuracy.figure.axes[0].get_ylim()[0] < -30
+
+
 def test_analysis_needs_no_tensorflow(tmp_path):
     folder = write_run(tmp_path / "mine", 2, 2)
     code = (
