@@ -70,48 +70,62 @@ def wire(masks: Sequence[np.ndarray], presence: np.ndarray) -> Wiring:
     inputs = used[np.argsort(-presence[used], kind="stable")]
     row_of = np.full(len(masks[0]), inputs.size)
     row_of[inputs] = np.arange(inputs.size)
+    often = int(np.count_nonzero(presence[inputs] >= SELDOM))
     first = np.cumsum([0, inputs.size + 1, *(mask.shape[1] for mask in masks)])
+    offsets = np.cumsum([0, *(mask.size for mask in masks)])
+    layers: list[_Layer] = []
+    for number, (mask, useful) in enumerate(zip(masks, _useful(masks), strict=True)):
+        rows = np.arange(len(mask)) if number else inputs
+        layer = _wire_layer(mask[rows], useful, len(mask) if number else often)
+        counts = [sum(len(getattr(each, name)) for each in layers) for name in ("source", "place")]
+        layers.append(
+            _Layer(
+                offsets[number] + rows[layer.source] * mask.shape[1] + layer.entry,
+                first[number] + layer.source,
+                np.add(layer.pieces, (first[number + 1], counts[0], counts[0])),
+                counts[0] + layer.place,
+                first[number + 1] + layer.target,
+                np.add(layer.strips, (first[number], counts[1], counts[1])),
+            )
+        )
+    entry, source, pieces, place, target, strips = (np.concatenate(arrays) for arrays in zip(*layers, strict=True))
+    pieces_of, strips_of = ([0, *(len(getattr(each, name)) for each in layers)] for name in ("pieces", "strips"))
+    seldom = int(np.count_nonzero(layers[0].strips[:, 0] < often))
+    arrays = first, row_of, inputs, entry, source, pieces, np.cumsum(pieces_of), place, target, strips
+    return Wiring(*(np.ascontiguousarray(array, np.uint32) for array in (*arrays, np.cumsum(strips_of))), seldom)
+
+
+class _Layer(NamedTuple):
+    """The arrays of `Wiring` for one layer, all of them counted from 0 at its own first row, unit, weight and place."""
+
+    entry: np.ndarray
+    source: np.ndarray
+    pieces: np.ndarray
+    place: np.ndarray
+    target: np.ndarray
+    strips: np.ndarray
+
+
+def _useful(masks: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Tell of each layer's units whether kept weights lead from them to an output."""
     useful = [np.ones(masks[-1].shape[1], bool)]
     for mask in masks[:0:-1]:
         useful.insert(0, mask[:, useful[0]].any(axis=1))
-    often = int(np.count_nonzero(presence[inputs] >= SELDOM))
-    weights, places, layers = 0, 0, []
-    for layer, mask in enumerate(masks):
-        mask = mask[inputs] if layer == 0 else mask
-        row, unit = np.nonzero(mask)
-        order = np.lexsort((row, unit, row // _tile(mask), _seldom(layer, row, often)))
-        row, unit = row[order], unit[order]
-        seldom, live = _seldom(layer, row, often), useful[layer][unit]
-        entry = sum(each.size for each in masks[:layer]) + (inputs[row] if layer == 0 else row) * mask.shape[1] + unit
-        begins, ends = _runs(seldom, row // _tile(mask), unit)
-        wanted = live[begins] & ~seldom[begins]
-        pieces = _table(first[layer + 1] + unit[begins], begins + weights, ends + weights)[wanted]
-        place = np.lexsort((unit, row, unit // _tile(mask.T), seldom))
-        place = place[live[place]]
-        begins, ends = _runs(seldom[place], unit[place] // _tile(mask.T), row[place])
-        strips = _table(first[layer] + row[place][begins], begins + places, ends + places)
-        target = first[layer + 1] + unit[place]
-        layers.append((entry, first[layer] + row, pieces, weights + place, target, strips))
-        weights, places = weights + row.size, places + place.size
-    entry, source, pieces, place, target, strips = zip(*layers, strict=True)
-    return Wiring(
-        first=_unsigned(first),
-        row_of=_unsigned(row_of),
-        inputs=_unsigned(inputs),
-        entry=_unsigned(np.concatenate(entry)),
-        source=_unsigned(np.concatenate(source)),
-        pieces=np.concatenate(pieces),
-        pieces_of=_unsigned(np.cumsum([0, *map(len, pieces)])),
-        place=_unsigned(np.concatenate(place)),
-        target=_unsigned(np.concatenate(target)),
-        strips=np.concatenate(strips),
-        strips_of=_unsigned(np.cumsum([0, *map(len, strips)])),
-        seldom=int(np.count_nonzero(strips[0][:, 0] < often)),
-    )
+    return useful
 
 
-def _seldom(layer: int, row: np.ndarray, often: int) -> np.ndarray:
-    return (row >= often) & (layer == 0)
+def _wire_layer(mask: np.ndarray, useful: np.ndarray, often: int) -> _Layer:
+    """Compress one mask (rows, units), of which the rows from `often` on get no pieces; `entry` is the unit alone."""
+    row, unit = np.nonzero(mask)
+    order = np.lexsort((row, unit, row // _tile(mask), row >= often))
+    row, unit = row[order], unit[order]
+    begins, ends = _runs(row >= often, row // _tile(mask), unit)
+    pieces = np.stack([unit[begins], begins, ends], axis=1)[useful[unit[begins]] & (row[begins] < often)]
+    place = np.lexsort((unit, row, unit // _tile(mask.T), row >= often))
+    place = place[useful[unit[place]]]
+    begins, ends = _runs(row[place] >= often, unit[place] // _tile(mask.T), row[place])
+    strips = np.stack([row[place][begins], begins, ends], axis=1)
+    return _Layer(unit, row, pieces, place, unit[place], strips)
 
 
 def _tile(mask: np.ndarray) -> int:
@@ -126,11 +140,3 @@ def _runs(*keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     changes = np.any([key[1:] != key[:-1] for key in keys], axis=0)
     begins = np.flatnonzero(np.append(keys[0].size > 0, changes))
     return begins, np.append(begins[1:], keys[0].size)[: begins.size]
-
-
-def _table(*columns: np.ndarray) -> np.ndarray:
-    return _unsigned(np.stack(columns, axis=1))
-
-
-def _unsigned(array: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(array, np.uint32)
