@@ -109,6 +109,8 @@ def started(tmp_path):
     def start(*flags, script="lenet_300_100_imp.py") -> subprocess.Popen:
         line = [sys.executable, str(SCRIPTS / script), *map(str, flags)]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        # where the tests run in a shell's background, Ctrl-C is ignored, and what they start would inherit that
+        pipes["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
         processes.append(subprocess.Popen(line, env=environment(tmp_path), cwd=tmp_path, **pipes))
         return processes[-1]
 
