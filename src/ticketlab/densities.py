@@ -5,25 +5,27 @@ to `DISTRIBUTIONS`. Does not know which weights of a layer are kept (masks.py, p
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from ticketlab.errors import BadInput
 
 Shapes = Mapping[str, tuple[int, ...]]
-Distribution = Callable[[Shapes, float], dict[str, float]]
+Distribution = Callable[..., dict[str, float]]
 
 
-def uniform(shapes: Shapes, density: float) -> dict[str, float]:
-    """Give every layer the overall density. Raises BadInput on a density outside (0, 1].
+def uniform(shapes: Shapes, density: float, dense: Collection[str] = ()) -> dict[str, float]:
+    """Give every layer the same density, so that all together have the overall one; arguments as of `er`.
 
-    >>> uniform({"first": (4, 3), "last": (3, 2)}, 0.5)
-    {'first': 0.5, 'last': 0.5}
+    >>> uniform({"first": (4, 3), "last": (3, 2)}, 0.5), uniform({"first": (4, 3), "last": (3, 2)}, 0.5, ["last"])
+    ({'first': 0.5, 'last': 0.5}, {'first': 0.25, 'last': 1.0})
     """
-    _check(density)
-    return dict.fromkeys(shapes, density)
+    if not dense:
+        _check(density)
+        return dict.fromkeys(shapes, density)
+    return _solve(shapes, density, dict.fromkeys(shapes, 1.0), dense)
 
 
-def er(shapes: Shapes, density: float) -> dict[str, float]:
+def er(shapes: Shapes, density: float, dense: Collection[str] = ()) -> dict[str, float]:
     """Spread as an Erdős–Rényi graph: a layer's density ∝ (n_in + n_out) / (n_in · n_out), its channels alone.
 
     The distribution of sparse evolutionary training (Mocanu et al. 2018, arXiv 1707.04780, equation 3), solved for an
@@ -32,34 +34,53 @@ def er(shapes: Shapes, density: float) -> dict[str, float]:
 
     Args:
         shapes: {path: shape of the kernel}, the last two axes channels in and out.
-        density: kept / total over all layers.
+        density: kept / total over all layers, dense ones included.
+        dense: layers that are dense whatever their ratio; they leave the equation.
 
     Raises:
-        BadInput: on a density outside (0, 1].
+        BadInput: on a density outside (0, 1], or one that the dense layers alone exceed.
 
     >>> er({"first": (8, 8), "second": (8, 4), "last": (4, 2)}, 8 / 13)
     {'first': 0.5, 'second': 0.75, 'last': 1.0}
     """
-    return _solve(shapes, density, {path: _sum_over_product(shape[-2:]) for path, shape in shapes.items()})
+    return _solve(shapes, density, {path: _sum_over_product(shape[-2:]) for path, shape in shapes.items()}, dense)
 
 
-def erk(shapes: Shapes, density: float) -> dict[str, float]:
+def erk(shapes: Shapes, density: float, dense: Collection[str] = ()) -> dict[str, float]:
     """Spread as `er` does, with all axes of a kernel: density ∝ (n_in + n_out + w + h) / (n_in · n_out · w · h).
 
-    The Erdős–Rényi kernel of Evci et al. 2020 (arXiv 1911.11134, section 3). On dense layers it is `er`.
-
-    Args:
-        shapes: {path: shape of the kernel}.
-        density: kept / total over all layers.
-
-    Raises:
-        BadInput: on a density outside (0, 1].
+    The Erdős–Rényi kernel of Evci et al. 2020 (arXiv 1911.11134, section 3). On dense layers it is `er`;
+    arguments and errors are those of `er`.
 
     >>> spread = erk({"dense_1": (784, 300), "dense_2": (300, 100), "dense_3": (100, 10)}, 0.1)
     >>> [round(1 - each, 5) for each in spread.values()]
     [0.92043, 0.76981, 0.0]
     """
-    return _solve(shapes, density, {path: _sum_over_product(shape) for path, shape in shapes.items()})
+    return _solve(shapes, density, {path: _sum_over_product(shape) for path, shape in shapes.items()}, dense)
+
+
+def er_of_epsilon(shapes: Shapes, epsilon: float, dense: Collection[str] = ()) -> dict[str, float]:
+    """Spread as an Erdős–Rényi graph of so many connections a unit: density = ε·(n_in + n_out) / (n_in · n_out).
+
+    The parametrisation of Mocanu et al. 2018 (arXiv 1707.04780, equation 3), who take ε from 11 to 20.
+
+    Args:
+        shapes: {path: shape of the kernel}, the last two axes channels in and out.
+        epsilon: see above.
+        dense: layers that are dense whatever ε says.
+
+    Raises:
+        BadInput: where a layer has fewer weights than ε asks for.
+
+    >>> er_of_epsilon({"first": (8, 8), "last": (4, 2)}, 2, ["last"])
+    {'first': 0.5, 'last': 1.0}
+    """
+    spread = {path: 1.0 if path in dense else epsilon * _sum_over_product(shape[-2:]) for path, shape in shapes.items()}
+    for path, density in spread.items():
+        if density > 1:
+            most = 1 / _sum_over_product(shapes[path][-2:])
+            raise BadInput(f"`epsilon` must be at most {most:.4g} for {path} {shapes[path]}. Received: {epsilon=}")
+    return spread
 
 
 DISTRIBUTIONS: dict[str, Distribution] = {"uniform": uniform, "er": er, "erk": erk}
@@ -112,10 +133,13 @@ def layer_counts(shapes: Shapes, densities: Mapping[str, float], kept: int) -> d
     return counts
 
 
-def _solve(shapes: Shapes, density: float, ratios: Mapping[str, float]) -> dict[str, float]:
+def _solve(shapes: Shapes, density: float, ratios: Mapping[str, float], held: Collection[str] = ()) -> dict[str, float]:
     """Scale `ratios` to the overall density; layers above 1 become dense, and the others are scaled anew."""
     _check(density)
-    sizes, dense = _sizes(shapes), set()
+    sizes, dense = _sizes(shapes), set(held)
+    least = sum(sizes[path] for path in dense) / sum(sizes.values())
+    if dense and density < least:
+        raise BadInput(f"`density` must be at least the {least:.4g} of dense layers. Received: density={density}")
     while True:
         sparse = [path for path in shapes if path not in dense]
         wanted = density * sum(sizes.values()) - sum(sizes[path] for path in dense)

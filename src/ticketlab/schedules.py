@@ -4,6 +4,7 @@ A learning-rate schedule is a function ``(iterations, settings) -> factors``; to
 `SCHEDULES`.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -68,6 +69,49 @@ def learning_rates(schedule: str, rate: float, settings: ScheduleSettings, start
     factors = SCHEDULES[schedule](iterations, settings)
     climbing = np.minimum(1, (iterations + 1) / settings.warmup) if settings.warmup else 1.0
     return (rate * factors * climbing).astype(np.float32)
+
+
+def update_iterations(every: int, until: int, samples: int, batch_size: int) -> list[int]:
+    """List the iterations before which connectivity changes: multiples of `every`, above 0 and below `until`.
+
+    Args:
+        every: iterations; 0 for the end of every epoch, at the first iteration that has none of its samples.
+        until: T_end of Evci et al. 2020 (arXiv 1911.11134, section 3).
+        samples: of an epoch, which need not be a whole number of iterations.
+        batch_size: samples of an iteration.
+
+    >>> update_iterations(100, 400, 5, 2), update_iterations(0, 10, 5, 2), update_iterations(0, 8, 5, 2)
+    ([100, 200, 300], [3, 5, 8], [3, 5])
+    """
+    if every:
+        return list(range(every, until, every))
+    ends = (-(-epoch * samples // batch_size) for epoch in range(1, until * batch_size // samples + 1))
+    return [end for end in ends if end < until]
+
+
+def drop_fraction(schedule: str, fraction: float, iteration: int, until: int) -> float:
+    """Return the fraction of the kept weights that an update exchanges, f(t) of Evci et al. 2020 (equation 1).
+
+    Constant, or ``fraction / 2 · (1 + cos(π · iteration / until))``.
+
+    >>> drop_fraction("constant", 0.3, 50, 100), round(drop_fraction("cosine", 0.3, 50, 100), 6)
+    (0.3, 0.15)
+    """
+    return fraction if schedule == "constant" else fraction / 2 * (1 + math.cos(math.pi * iteration / until))
+
+
+FRACTION_SCHEDULES = ("constant", "cosine")
+
+
+def gradual_density(final: float, iteration: int, until: int) -> float:
+    """Return the density of gradual pruning from dense at iteration 0 (Zhu & Gupta 2017, arXiv 1710.01878, equation 1).
+
+    The sparsity is s_f · (1 − (1 − t/T)³).
+
+    >>> [round(gradual_density(0.1, iteration, 100), 6) for iteration in (0, 50, 100, 150)]
+    [1.0, 0.2125, 0.1, 0.1]
+    """
+    return final + (1 - final) * (1 - min(1, iteration / until)) ** 3
 
 
 def evaluation_iterations(start: int, stop: int, every: int) -> list[int]:
