@@ -139,11 +139,11 @@ def inline(tensorflow) -> Callable[..., Done]:
     from ticketlab import engine
 
     real, compiled = engine.Engine, {}
-    settings = ("batch_size", "optimizer", "momentum", "nesterov", "weight_decay", "l1_penalty")
+    settings = ("batch_size", "optimizer", "momentum", "nesterov", "weight_decay", "l1_penalty", "averages")
 
     def kept(model, dataset, spec):
         assert min(spec.eval_every, spec.iterations) <= 20
-        key = (model.to_json(), dataset.digest, *(getattr(spec, name) for name in settings))
+        key = (model.to_json(), dataset.digest, dataset.offset, *(getattr(spec, name) for name in settings))
         longer = dataclasses.replace(spec, eval_every=20, iterations=max(20, spec.iterations))
         return compiled.get(key) or compiled.setdefault(key, real(model, dataset, longer))
 

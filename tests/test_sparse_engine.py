@@ -9,7 +9,7 @@ import pytest
 
 from conftest import contents, only_run
 from ticketlab import masks, variables
-from ticketlab.dataset import batches, from_arrays
+from ticketlab.dataset import batches, from_arrays, standardised
 from ticketlab.engine import Engine
 from ticketlab.errors import BadInput
 from ticketlab.kinds import ImpSpec
@@ -260,3 +260,27 @@ def test_what_does_not_go_together_is_refused_in_one_line(inline, images, tmp_pa
     (line,) = done.stderr.splitlines()
     assert message in line
     assert not (tmp_path / "models").exists()
+
+
+@pytest.mark.parametrize("activation", ["relu", "sigmoid"])
+@pytest.mark.parametrize("inputs", ["unit", "standardised"])
+def test_gradients_of_all_weights_agree(tensorflow, digits, inputs, activation):
+    """Those of weights from units without outputs as well, whose values change nothing until such a weight grows."""
+    dataset = standardised(digits) if inputs == "standardised" else digits
+    engines = both(network(dataset.input_shape, 10, activation), dataset, ADAM)
+    for density in (1, 0.3, 0.05, 0.02):
+        weights, mask = ticket(engines[0].model, density)
+        (chosen,) = batches(engines[0].train_indices, ADAM.batch_size, 0, 0, 1)
+        for engine in engines:
+            engine.load(weights, mask)
+            before = engine.weights()
+            engine.train(batches(engines[0].train_indices, ADAM.batch_size, 0, 1, 20), ADAM.learning_rates(1, 20))
+        engines[1].load(engines[0].weights(), mask, engines[0].optimizer_state())
+        (loss, gradients), (dense_loss, dense_gradients) = (engine.gradients(chosen) for engine in engines[::-1])
+        assert loss == pytest.approx(dense_loss, rel=1e-4)
+        agree(gradients, dense_gradients)
+        assert density == 1 or any(gradient[~mask[path]].any() for path, gradient in gradients.items())
+        unchanged, states = engines[1].weights(), [engine.optimizer_state() for engine in engines]
+        agree(unchanged, engines[0].weights())
+        assert [state["steps"] for state in states] == [19, 19]
+        assert any((unchanged[path] != before[path]).any() for path in mask)

@@ -4,7 +4,7 @@ Does not know where data sets come from (data.py).
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -27,6 +27,7 @@ class Dataset:
         scale: what the stored values are multiplied by for the network: 1/255 for uint8, 1/16 for digits, else 1.
         classes: the labels as they were stored, sorted; of a regression, empty.
         digest: SHA-256 of all of this, hexadecimal.
+        offset: what is added to that for the network.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Dataset:
     scale: float
     classes: np.ndarray
     digest: str
+    offset: float = 0.0
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -66,6 +68,19 @@ def split(samples: int) -> tuple[np.ndarray, np.ndarray]:
     order = stream(0, "validation split").permutation(samples).astype(np.int32)
     validation = max(1, round(samples * VALIDATION_SHARE))
     return np.sort(order[validation:]), np.sort(order[:validation])
+
+
+def standardised(dataset: Dataset) -> Dataset:
+    """Scale inputs so that all those of the training samples together have mean 0 and deviation 1.
+
+    >>> x, y = np.array([[1.0, 3.0]] * 24), np.arange(24) % 2
+    >>> dataset = standardised(from_arrays("mine", x, y, x, y))
+    >>> dataset.scale, dataset.offset
+    (1.0, -2.0)
+    """
+    inputs = dataset.x_train[split(len(dataset.x_train))[0]]
+    scale = 1 / (float(inputs.std(dtype=np.float64)) or 1.0)  # inputs that are all the same become 0
+    return replace(dataset, scale=scale, offset=-float(inputs.mean(dtype=np.float64)) * scale)
 
 
 def batches(indices: np.ndarray, batch_size: int, seed: int, start: int, stop: int) -> np.ndarray:

@@ -12,7 +12,7 @@ import tensorflow as tf
 from ticketlab import devices, variables
 from ticketlab.dataset import Dataset, split, variance
 from ticketlab.masks import Arrays
-from ticketlab.optimizers import penalised, slot_names, update
+from ticketlab.optimizers import AVERAGE, BETA_1, penalised, slot_names, update
 from ticketlab.saliency import Scalar
 from ticketlab.spec import Spec
 
@@ -35,7 +35,8 @@ class Engine:
     Args:
         model: a built Keras model that `refusals.refuse` finds nothing to say against.
         dataset: the arrays.
-        spec: batch size, optimizer and penalties.
+        spec: batch size, optimizer and penalties, and whether running averages of all gradients are kept, as the slot
+            `AVERAGE` of each kernel.
     """
 
     def __init__(self, model: keras.Model, dataset: Dataset, spec: Spec) -> None:
@@ -49,8 +50,11 @@ class Engine:
             path: {name: tf.Variable(tf.zeros(variable.shape)) for name in names}
             for path, variable in self._trained.items()
         }
+        averaged = self.paths if spec.averages else []
+        self._averages = {path: tf.Variable(tf.zeros(self._trained[path].shape)) for path in averaged}
         self._stretch, self._batch_size = min(spec.eval_every, spec.iterations), spec.batch_size
         self._scale = tf.constant(dataset.scale, tf.float32)
+        self._offset = np.float32(dataset.offset)
         self._train_data = (tf.constant(dataset.x_train), tf.constant(dataset.y_train))
         self._test_data = (tf.constant(dataset.x_test), tf.constant(dataset.y_test))
         self.train_indices, validation = split(len(dataset.x_train))
@@ -66,6 +70,7 @@ class Engine:
         self._train = tf.function(self._train_loop, jit_compile=compile_with_xla)
         self._evaluate = tf.function(self._evaluation_loop, jit_compile=compile_with_xla)
         self._step = tf.function(self._optimizer_step, jit_compile=True)
+        self._differentiate = tf.function(self._loss_and_gradients, jit_compile=compile_with_xla)
         self._compile()
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -95,6 +100,18 @@ class Engine:
         indices, speeds = np.zeros((self._stretch, self._batch_size), np.int32), np.zeros(self._stretch, np.float32)
         indices[: len(order)], speeds[: len(order)] = order, rates
         return float(self._train(tf.constant(indices), tf.constant(speeds), tf.constant(len(order))))
+
+    def gradients(self, chosen: np.ndarray) -> tuple[float, dict[str, np.ndarray]]:
+        """Differentiate a batch's loss by all weights, kept or not, in training mode; no weight is changed.
+
+        Args:
+            chosen: (batch size,) int32 training samples.
+
+        Returns:
+            The mean loss, without penalties, and {path: gradient} of the prunable kernels.
+        """
+        loss, gradients = self._differentiate(tf.constant(chosen))
+        return float(loss), {path: gradients[path].numpy() for path in self.paths}
 
     def evaluate(self, part: str) -> tuple[float, float]:
         """Return mean loss and accuracy on "validation" or "test"; of a regression, R² in place of the accuracy."""
@@ -150,10 +167,12 @@ class Engine:
 
     def _optimizer_variables(self) -> dict[str, tf.Variable]:
         slots = {f"{path}/{name}": slot for path, slots in self._slots.items() for name, slot in slots.items()}
-        return {"steps": self._steps, **slots}
+        averages = {f"{path}/{AVERAGE}": average for path, average in self._averages.items()}
+        return {"steps": self._steps, **slots, **averages}
 
     def _batch(self, x: tf.Tensor, y: tf.Tensor, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return tf.cast(tf.gather(x, indices), tf.float32) * self._scale, tf.gather(y, indices)
+        inputs = tf.cast(tf.gather(x, indices), tf.float32) * self._scale
+        return inputs + self._offset if self._offset else inputs, tf.gather(y, indices)
 
     def _losses(self, y: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
         """Return the loss of each sample."""
@@ -164,18 +183,23 @@ class Engine:
     def _train_loop(self, order: tf.Tensor, rates: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
         step, total = tf.constant(0), tf.constant(0.0)
         while step < steps:  # a tf.range would make XLA compile anew for every number of steps
-            x, y = self._batch(*self._train_data, order[step])
-            with tf.GradientTape() as tape:
-                loss = tf.reduce_mean(self._losses(y, self.model(x, training=True)))
-            gradients = tape.gradient(loss, self._trained, unconnected_gradients="zero")
+            loss, gradients = self._loss_and_gradients(order[step])
             self._steps.assign_add(1)
             self._step(gradients, rates[step])
             step, total = step + 1, total + loss
         return total
 
+    def _loss_and_gradients(self, chosen: tf.Tensor) -> "tuple[tf.Tensor, Mapping[str, tf.Tensor]]":
+        x, y = self._batch(*self._train_data, chosen)
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(self._losses(y, self.model(x, training=True)))
+        return loss, tape.gradient(loss, self._trained, unconnected_gradients="zero")
+
     def _optimizer_step(self, gradients: "Mapping[str, tf.Tensor]", rate: tf.Tensor) -> None:
         """Move the trained variables; their masks are the last operation."""
         step = tf.cast(self._steps, tf.float32)
+        for path, average in self._averages.items():
+            average.assign_add((gradients[path] - average) * (1 - BETA_1))
         for path, variable in self._trained.items():
             gradient, slots = gradients[path], self._slots[path]
             if path in self._masks:

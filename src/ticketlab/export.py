@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ticketlab import masks, networks
-from ticketlab.dataset import Dataset
+from ticketlab.dataset import Dataset, standardised
 from ticketlab.errors import BadInput, WriteFailed
 from ticketlab.masks import Arrays
 from ticketlab.storage import Record, Run, write_bytes, write_file
@@ -58,8 +58,8 @@ def trained(record: Record) -> dict[str, np.ndarray]:
 def save_keras(run: Run, record: Record, weights: Arrays, dataset: Dataset, path: Path) -> None:
     """Write a network with these weights as a .keras file, which Keras loads without ticketlab.
 
-    The network takes inputs times `dataset.scale`, as in training, and gives logits or, of a regression, the numbers
-    themselves; it is compiled with the loss of training and with accuracy or R², so that
+    The network takes inputs times `dataset.scale`, standardises them itself where training did, and gives logits or, of
+    a regression, the numbers themselves; it is compiled with the loss of training and with accuracy or R², so that
     ``keras.saving.load_model(path).evaluate(x, y)`` works at once.
 
     Args:
@@ -84,6 +84,10 @@ def save_keras(run: Run, record: Record, weights: Arrays, dataset: Dataset, path
         raise BadInput(f"weights must be those of {spec['network']} on {dataset.name}, {wanted}. Received: {received}")
     for key, variable in places.items():
         variable.assign(weights[key])
+    if spec.get("inputs") == "standardised":
+        seen = standardised(dataset)
+        front = keras.layers.Rescaling(seen.scale / dataset.scale, seen.offset, name="standardised")
+        model = keras.Sequential([keras.Input(dataset.input_shape), front, model], name=model.name)
     # an optimizer without state, since training from here begins afresh
     if dataset.task == "regression":
         loss, metric = "mean_squared_error", keras.metrics.R2Score("variance_weighted_average", name="r2")

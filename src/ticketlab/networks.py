@@ -5,10 +5,12 @@ A name is an entry of `NETWORKS`, ``fcn_<a>_<b>…`` for hidden layers of so man
 function and add its entry. Keras is imported inside the functions, so names are checked without TensorFlow.
 """
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from ticketlab import own_network, refusals
@@ -29,12 +31,12 @@ class Network:
     Attributes:
         build: a function of input shape, number of outputs, hidden activation, and initialiser of the kernels.
         least_side: images need at least so many pixels a side; 0 for a network that takes any input.
-        dense_chain: whether it is one dense layer after the other.
+        widths: of the hidden layers, where it is one dense layer after the other; else None.
     """
 
     build: Build
     least_side: int = 0
-    dense_chain: bool = False
+    widths: tuple[int, ...] | None = None
 
 
 def check(
@@ -120,13 +122,26 @@ def known(name: str) -> Network:
     return NETWORKS[name]
 
 
+def chain_shapes(name: str, input_shape: tuple[int, ...], outputs: int) -> dict[str, tuple[int, int]] | None:
+    """Return the kernels' shapes of one dense layer after the other, by path; None for any other network.
+
+    >>> chain_shapes("lenet_300_100", (28, 28), 10)
+    {'dense_1/kernel': (784, 300), 'dense_2/kernel': (300, 100), 'dense_3/kernel': (100, 10)}
+    """
+    widths = None if own_network.located(name) else known(name).widths
+    if widths is None:
+        return None
+    pairs = pairwise((math.prod(input_shape), *widths, outputs))
+    return {f"dense_{number}/kernel": pair for number, pair in enumerate(pairs, 1)}
+
+
 def fully_connected(name: str, *widths: int) -> Network:
     """Return a network of hidden dense layers of these widths; any input is flattened.
 
     With the default initialiser, the Gaussian one of Glorot truncated at two deviations, and ReLU, widths 300 and 100
     are LeNet-300-100 as in Frankle & Carbin 2019 (figure 2) and their code, after LeCun et al. 1998.
     """
-    return Network(partial(_fully_connected, name, widths), dense_chain=True)
+    return Network(partial(_fully_connected, name, widths), widths=widths)
 
 
 def convolutional(name: str, *channels: int) -> Network:

@@ -21,6 +21,7 @@ from ticketlab.schedules import SCHEDULES, ScheduleSettings, learning_rates
 OPTIMIZERS = ("adam", "sgd")
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "gelu")
 INITIALISERS = ("glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "lecun_normal", "lecun_uniform")
+INPUTS = ("unit", "standardised")
 ENGINES = ("auto", "dense", "sparse")
 
 
@@ -70,6 +71,13 @@ class Spec:
         "lenet_300_100, lenet5, conv2, conv4, conv6, resnet20, fcn_<units>_<units>_… or path/to/file.py:function; "
         "rates and optimizer are as published for it where they are not given",
         valid=NETWORK,
+    )
+    inputs: str = option(
+        "unit",
+        "data and network",
+        "what networks see: unit, in [0, 1] where they are stored as uint8, else as they are; standardised, less their "
+        "mean and divided by their deviation, over all inputs of the training samples together",
+        choices=INPUTS,
     )
     activation: str = option("relu", "data and network", "of the hidden layers", choices=ACTIVATIONS)
     initialiser: str = option("glorot_normal", "data and network", "of the kernels", choices=INITIALISERS)
@@ -132,6 +140,11 @@ class Spec:
             raise refused("break_even_density", "left out without the engine auto", self.break_even_density)
         if self.warmup > self.iterations:
             raise refused("warmup", f"at most `iterations`={self.iterations}", self.warmup)
+
+    @property
+    def averages(self) -> bool:
+        """Whether the engine is to keep running averages of all gradients, which the dense one alone can."""
+        return False
 
     def learning_rates(self, start: int, stop: int) -> np.ndarray:
         """Return the learning rates of the iterations from `start` to `stop`, (stop − start,) float32."""

@@ -10,12 +10,14 @@ the analysis reads masks: they are trained and travel, but stay dense and uncoun
 convolutions are refused, because Keras names their initialisers in another way than their kernels.
 """
 
+import math
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ticketlab.flops import Cost
 from ticketlab.streams import stream_seed
 
 if TYPE_CHECKING:
@@ -58,6 +60,17 @@ def chained(model: "keras.Model") -> bool:
         len(variable.shape) < 2 or (_is_prunable(layer, variable) and getattr(layer, "groups", 1) == 1)
         for _, layer, variable in _carried(model)
     )
+
+
+def costs(model: "keras.Model") -> dict[str, Cost]:
+    """Return what each prunable layer costs on a sample beside its kept weights, by its kernel's path.
+
+    A layer that is called several times counts once.
+    """
+    outputs = {
+        path: layer.output.shape[1:] for path, layer, variable in _carried(model) if _is_prunable(layer, variable)
+    }
+    return {path: Cost(math.prod(shape[:-1]), math.prod(shape)) for path, shape in outputs.items()}
 
 
 def draw(model: "keras.Model", seed: int, purpose: str) -> dict[str, np.ndarray]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from ticketlab import data, networks, own_network, variables
-from ticketlab.dataset import Dataset, split
+from ticketlab.dataset import Dataset, split, standardised
 from ticketlab.errors import BadInput
 from ticketlab.masks import Arrays, density
 from ticketlab.own_network import located
@@ -46,8 +46,9 @@ class Source:
     build: Build | None = None
 
     def data(self, spec: Spec) -> Dataset:
-        """Return the data set, from memory or from its file. Raises BadInput."""
-        return self.dataset or data.load(spec.dataset, self.data_dir)
+        """Return the data set, from memory or from its file, as networks see it. Raises BadInput."""
+        dataset = self.dataset or data.load(spec.dataset, self.data_dir)
+        return standardised(dataset) if spec.inputs == "standardised" else dataset
 
 
 def check(spec: Spec, dataset: Dataset, source: Source) -> None:
@@ -57,7 +58,7 @@ def check(spec: Spec, dataset: Dataset, source: Source) -> None:
         raise BadInput(f"`batch_size` must be at most the {samples} training samples. Received: {spec.batch_size}")
     if source.build is None:
         networks.check(spec.network, dataset.input_shape, spec.activation, spec.initialiser)
-        if spec.engine == "sparse" and not located(spec.network) and not networks.known(spec.network).dense_chain:
+        if spec.engine == "sparse" and not located(spec.network) and networks.known(spec.network).widths is None:
             refuse_sparse(spec.network)
     else:
         networks.check_own(spec.activation, spec.initialiser)
@@ -73,6 +74,7 @@ class Workbench:
         paths: of the prunable kernels.
         shapes: of the prunable kernels by path.
         train_indices: of the samples for training.
+        costs: of the prunable layers by path.
 
     Raises:
         BadInput: if the spec asks for an engine that is not for the network.
@@ -83,6 +85,7 @@ class Workbench:
         carried, self.paths = variables.carried(model), variables.prunable(model)
         self.shapes = {path: tuple(carried[path].shape) for path in self.paths}
         self.train_indices, _ = split(len(dataset.x_train))
+        self.costs = variables.costs(model)
         self._chain = dense_chain(model)
         if spec.engine == "sparse" and self._chain is None:
             refuse_sparse(spec.network)
@@ -91,7 +94,8 @@ class Workbench:
         """Name the engine that trains under these masks, "dense" or "sparse": a matter of spec, network and density."""
         if self.spec.engine != "auto":
             return self.spec.engine
-        return "sparse" if self._chain and density(masks) < self.spec.break_even_density else "dense"
+        sparse = self._chain and not self.spec.averages
+        return "sparse" if sparse and density(masks) < self.spec.break_even_density else "dense"
 
     def engine(self, masks: Arrays) -> "Trainer":
         """Return the engine that trains under these masks."""

@@ -36,6 +36,7 @@ class Samples(NamedTuple):
         labels: (samples,) int32; or none, for a regression.
         targets: (samples, outputs) float32 of a regression; or none.
         scale: what inputs are multiplied by.
+        offset: what is added then; 0 where they are listed.
     """
 
     inputs: np.ndarray
@@ -45,6 +46,7 @@ class Samples(NamedTuple):
     labels: np.ndarray
     targets: np.ndarray
     scale: np.float32
+    offset: np.float32
 
 
 class State(NamedTuple):

@@ -16,6 +16,7 @@ from ticketlab.optimizers import slot_names
 from ticketlab.sparse import kernels
 from ticketlab.sparse.arrays import Buffers, Samples, Settings, State
 from ticketlab.sparse.chain import ACTIVATIONS, DenseLayer
+from ticketlab.sparse.gradients import dense_gradients
 from ticketlab.sparse.lanes import ALIGNMENT, VECTOR
 from ticketlab.sparse.wiring import wire
 from ticketlab.spec import Spec
@@ -37,13 +38,13 @@ class SparseEngine:
     def __init__(self, layers: Sequence[DenseLayer], dataset: Dataset, spec: Spec) -> None:
         self._layers, self._spec, self.task = layers, spec, dataset.task
         self.train_indices, validation = split(len(dataset.x_train))
-        self._train_samples = samples(dataset.x_train, dataset.y_train, dataset.scale)
-        test_samples = samples(dataset.x_test, dataset.y_test, dataset.scale)
+        self._train_samples = samples(dataset.x_train, dataset.y_train, dataset.scale, dataset.offset)
+        test_samples = samples(dataset.x_test, dataset.y_test, dataset.scale, dataset.offset)
         everything = np.arange(len(dataset.x_test), dtype=np.int32)
         self._evaluations = {"validation": (self._train_samples, validation), "test": (test_samples, everything)}
         self._variances = {"validation": variance(dataset.y_train[validation]), "test": variance(dataset.y_test)}
         present = (dataset.x_train[self.train_indices] != 0).mean(axis=0).ravel()
-        self._presence = 1 - (1 - present) ** spec.batch_size
+        self._presence = np.ones_like(present) if dataset.offset else 1 - (1 - present) ** spec.batch_size
         self._width = (0,) * min(WIDEST, 1 << max(0, (spec.batch_size - 1) // VECTOR).bit_length())
         self._settings = Settings(
             activations=np.array([ACTIVATIONS.index(layer.activation) for layer in layers], np.uint32),
@@ -58,7 +59,8 @@ class SparseEngine:
 
     def load(self, weights: Arrays, masks: Arrays, optimizer: Arrays | None = None) -> None:
         """Put a ticket in place, with a fresh optimizer or one read out by `optimizer_state`."""
-        wiring = wire([masks[layer.kernel] for layer in self._layers], self._presence)
+        self._masks = [masks[layer.kernel] for layer in self._layers]
+        wiring = wire(self._masks, self._presence)
         self._wiring, self._names = wiring, slot_names(self._spec)
         self._steps = 0 if optimizer is None else int(optimizer["steps"])
         self._state = State(*self._compressed(weights), *self._compressed_slots(optimizer))
@@ -84,6 +86,23 @@ class SparseEngine:
         """
         self._steps += len(order)
         return kernels.train(self._train_samples, order, rates, self._steps - len(order), *self._network())
+
+    def gradients(self, chosen: np.ndarray) -> tuple[float, dict[str, np.ndarray]]:
+        """Differentiate a batch's loss by all weights, kept or not; nothing is changed.
+
+        Args:
+            chosen: (batch size,) int32 training samples.
+
+        Returns:
+            The mean loss, without penalties, and {path: gradient} of the kernels.
+        """
+        found = np.zeros(sum(math.prod(layer.shape) for layer in self._layers), np.float32)
+        inputs = _aligned(self._layers[0].shape[0], VECTOR * len(self._width))
+        wiring, *others = self._network()
+        if not all(mask.any(axis=1).all() for mask in self._masks[1:]):  # what leads nowhere counts for what may grow
+            wiring = wire(self._masks, self._presence, everything=True)
+        loss = dense_gradients(self._train_samples, chosen, inputs, found, wiring, *others)
+        return loss, self._kernels(found)
 
     def evaluate(self, part: str) -> tuple[float, float]:
         """Return mean loss and accuracy on "validation" or "test"; of a regression, R² in place of the accuracy."""
@@ -135,35 +154,39 @@ class SparseEngine:
         """Undo `_compressed`."""
         kernels = np.zeros(sum(math.prod(layer.shape) for layer in self._layers), np.float32)
         kernels[self._wiring.entry] = of_weights
-        arrays, begin = {}, 0
-        for layer, rows in zip(self._layers, self._rows(), strict=True):
-            end = begin + math.prod(layer.shape)
-            arrays[form.format(layer.kernel)] = kernels[begin:end].reshape(layer.shape)
+        arrays = {}
+        for (path, kernel), layer, rows in zip(self._kernels(kernels).items(), self._layers, self._rows(), strict=True):
+            arrays[form.format(path)] = kernel
             if layer.bias:
                 arrays[form.format(layer.bias)] = of_biases[rows].copy()
-            begin = end
         return arrays
+
+    def _kernels(self, raveled: np.ndarray) -> dict[str, np.ndarray]:
+        """Cut an array of all weights, raveled one kernel after the other, into kernels by path."""
+        parts = np.split(raveled, np.cumsum([math.prod(layer.shape) for layer in self._layers])[:-1])
+        return {layer.kernel: part.reshape(layer.shape) for layer, part in zip(self._layers, parts, strict=True)}
 
     def _rows(self) -> list[slice]:
         """Return the rows of each layer's units."""
         return [slice(*pair) for pair in pairwise(self._wiring.first[1:].tolist())]
 
 
-def samples(inputs: np.ndarray, targets: np.ndarray, scale: float) -> Samples:
+def samples(inputs: np.ndarray, targets: np.ndarray, scale: float, offset: float) -> Samples:
     """Bring a part of a data set into the form in which it is gathered fastest.
 
-    Where less than a third of the inputs are other than 0, only those are kept, which takes less memory as well.
+    Where less than a third of what a network sees is other than 0, only that is kept, which takes less memory as well.
 
     Args:
         inputs: (samples, ...) as they are stored.
         targets: (samples,) int32 labels or (samples, outputs) float32.
         scale: what inputs are multiplied by.
+        offset: what is added then.
     """
     inputs = inputs.reshape(len(inputs), -1)
     counts = np.count_nonzero(inputs, axis=1)
     kind = np.uint16 if inputs.shape[1] <= 2**16 else np.uint32
     places, values = np.empty(0, kind), inputs[:0, 0].copy()
-    if counts.sum() < inputs.size * LISTED:
+    if not offset and counts.sum() < inputs.size * LISTED:
         parts = [inputs[begin : begin + CHUNK] for begin in range(0, len(inputs), CHUNK)]
         places = np.concatenate([np.nonzero(part)[1].astype(kind) for part in parts])
         values = np.concatenate([part[part != 0] for part in parts])
@@ -177,6 +200,7 @@ def samples(inputs: np.ndarray, targets: np.ndarray, scale: float) -> Samples:
         labels=targets if labelled else np.empty(0, np.int32),
         targets=np.empty((0, 0), np.float32) if labelled else targets,
         scale=np.float32(scale),
+        offset=np.float32(offset),
     )
 
 

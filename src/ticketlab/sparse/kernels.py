@@ -99,7 +99,7 @@ def _gather_all(samples, chosen, wiring, buffers):
         for lane in range(len(chosen)):
             sample = samples.inputs[chosen[lane]]
             for row in range(block, min(block + BLOCK, rows)):
-                x[row, lane] = np.float32(sample[wiring.inputs[row]]) * samples.scale
+                x[row, lane] = np.float32(sample[wiring.inputs[row]]) * samples.scale + samples.offset
 
 
 @compiled

@@ -48,15 +48,17 @@ class Wiring(NamedTuple):
     seldom: int
 
 
-def wire(masks: Sequence[np.ndarray], presence: np.ndarray) -> Wiring:
+def wire(masks: Sequence[np.ndarray], presence: np.ndarray, *, everything: bool = False) -> Wiring:
     """Compress the masks of a chain of dense layers.
 
     Units from which no kept weights lead to an output have neither pieces nor strips: what they compute has no effect,
-    and no gradient reaches their weights.
+    and no gradient reaches their weights. With `everything` they have, because gradients of weights that are not kept
+    depend on what they give.
 
     Args:
         masks: (inputs, units) bool of each layer, from the inputs to the outputs.
         presence: (inputs,) the share of batches in which an input is not 0 throughout.
+        everything: whether units that lead nowhere are computed as well.
 
     >>> wiring = wire([np.array([[1, 1], [0, 0], [1, 0]], bool), np.array([[1], [0]], bool)], np.array([0.6, 1, 0.9]))
     >>> wiring.inputs.tolist(), wiring.row_of.tolist(), wiring.first.tolist()
@@ -74,7 +76,8 @@ def wire(masks: Sequence[np.ndarray], presence: np.ndarray) -> Wiring:
     first = np.cumsum([0, inputs.size + 1, *(mask.shape[1] for mask in masks)])
     offsets = np.cumsum([0, *(mask.size for mask in masks)])
     layers: list[_Layer] = []
-    for number, (mask, useful) in enumerate(zip(masks, _useful(masks), strict=True)):
+    computed = [np.ones(mask.shape[1], bool) for mask in masks] if everything else _useful(masks)
+    for number, (mask, useful) in enumerate(zip(masks, computed, strict=True)):
         rows = np.arange(len(mask)) if number else inputs
         layer = _wire_layer(mask[rows], useful, len(mask) if number else often)
         counts = [sum(len(getattr(each, name)) for each in layers) for name in ("source", "place")]
