@@ -34,7 +34,8 @@ def chain(bench, tmp_path):
 def training(engine, stop=60, begin=None, **settings):
     initial = variables.draw(engine.model, 0, "initialisation")
     settings = {"seed": 0, "stop": stop, "batch_size": 60, "eval_every": 20, "rates": SPEC.learning_rates, **settings}
-    return train(engine, begin or Checkpoint(0, initial), masks.all_kept(initial, engine.paths), **settings)
+    begin = begin or Checkpoint(0, initial, masks.all_kept(initial, engine.paths))
+    return train(lambda masks: engine, begin, **settings)
 
 
 def test_history_has_one_value_per_evaluation(chain):
@@ -50,12 +51,15 @@ def test_history_has_one_value_per_evaluation(chain):
 
 def test_early_stop_is_the_minimum_of_validation_loss_and_not_of_a_running_mean():
     rows = ((100, 0.5, 0.8, 2.0), (200, 0.2, 0.9, 1.0), (300, 0.2, 0.95, 0.5), (400, 0.4, 0.99, 0.1))
-    assert Checkpoint(400, {}, history=rows).early_stop()[0] == 200
+    state = Checkpoint(0, {}, {})
+    for row in rows:
+        state = state.evaluated(row, lambda row=row: {"weights of": np.array(row[0])}, 0.0)
+    assert (state.early_stop[0], state.best, state.history) == (200, {"weights of": 200}, rows)
 
 
 def test_early_stop_accuracy_is_that_of_the_weights_of_that_iteration(engine):
     done = training(engine, stop=400)
-    stop = int(done.early_stop()[0])
+    stop = int(done.early_stop[0])
     assert stop < 400, "this seed's minimum lies inside the training"
     again = training(engine, stop=stop)
     for path, value in again.weights.items():
@@ -75,7 +79,11 @@ def test_files_hold_what_the_design_says(chain):
         "early_stop_test_accuracy",
         "early_stop_validation_loss",
     }
-    assert set(last.attributes) == names | {"untrained_test_accuracy", "engine"}
+    costs = {"inference_flops", "dense_inference_flops", "training_flops"}
+    assert set(last.attributes) == names | costs | {"untrained_test_accuracy", "engine"}
+    operations = 2 * masks.kept(last.masks) + 410  # 410 units
+    assert last.attributes["inference_flops"] == operations
+    assert last.attributes["training_flops"] == 3 * operations * SPEC.batch_size * SPEC.iterations
     assert last.attributes["spec"] == json.dumps(SPEC.described())
     assert list(last.masks) == ["dense_1/kernel", "dense_2/kernel", "dense_3/kernel"]
     assert list(last.weights) == [f"dense_{i}/{name}" for i in (1, 2, 3) for name in ("kernel", "bias")]
@@ -191,7 +199,7 @@ def test_patience_ends_a_training(engine):
     whole = training(engine, stop=600)
     stopped = training(engine, stop=600, patience=3)
     assert stopped.iteration < 600
-    assert stopped.iteration == stopped.early_stop()[0] + 3 * 20
+    assert stopped.iteration == stopped.early_stop[0] + 3 * 20
     assert stopped.history == whole.history[: len(stopped.history)]
     assert training(engine, stop=600, patience=1, keep_at=500).kept, "a training does not end before it can be rewound"
 
@@ -200,7 +208,7 @@ def test_divergence_is_said(engine):
     broken = variables.draw(engine.model, 0, "initialisation")
     broken["dense_1/kernel"] = np.full_like(broken["dense_1/kernel"], np.nan)
     with pytest.raises(Diverged, match="training diverged: the validation loss is nan at iteration 20"):
-        training(engine, begin=Checkpoint(0, broken))
+        training(engine, begin=Checkpoint(0, broken, masks.all_kept(broken, engine.paths)))
 
 
 class Killed(Exception):

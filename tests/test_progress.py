@@ -5,15 +5,23 @@ import io
 import pytest
 from rich.console import Console
 
+from rounds_on_disk import write_run, write_training
 from ticketlab import progress
 from ticketlab.progress import Display
+from ticketlab.storage import Run
 
 ROUND = {"new": True, "round": 3, "density": 0.5128, "early_stop_iteration": 1900, "seconds": 12.34}
 ROUND |= {"early_stop_test_accuracy": 0.98091, "test_accuracy": 0.97999}
 
 
 def evaluation(round, iteration):
-    facts = {"round": round, "iteration": iteration, "iterations": 100, "density": 0.8, "validation_accuracy": 0.9}
+    facts = {
+        "round": round,
+        "iteration": iteration,
+        "share": iteration / 100,
+        "density": 0.8,
+        "validation_accuracy": 0.9,
+    }
     return "evaluation", facts
 
 
@@ -56,3 +64,16 @@ def test_time_left_counts_only_what_was_computed_here(monkeypatch):
     clock.reached(0, 6.9)  # one round in ten seconds
     assert clock.share() == pytest.approx(0.69)
     assert clock.time_left() == "0:31 left"
+
+
+def table(folder):
+    out = io.StringIO()
+    Console(file=out, width=120).print(progress.summary(Run(folder), [0, 1]))
+    return [line.split() for line in out.getvalue().splitlines()]
+
+
+def test_the_closing_table_says_iterations_where_rounds_have_them(tmp_path):
+    training = table(write_training(tmp_path / "training", seeds=2, rounds=3))
+    assert ["round", "iteration", "density", "seeds"] in [line[:4] for line in training]
+    assert [line[:2] for line in training if line[:1] in (["1"], ["2"])] == [["1", "10"], ["2", "20"]]
+    assert "iteration" not in [line[1:2] for line in table(write_run(tmp_path / "tickets", seeds=2))]

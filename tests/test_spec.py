@@ -7,7 +7,8 @@ import pytest
 
 from ticketlab.errors import BadInput
 from ticketlab.kinds import ImpSpec
-from ticketlab.presets import DATASET_DEFAULTS, PRESETS
+from ticketlab.presets import DATASET_DEFAULTS, PRESETS, compatible
+from ticketlab.sparse_spec import SparseSpec
 from ticketlab.streams import stream, stream_seed
 
 
@@ -84,7 +85,7 @@ def test_integers_and_floats_give_one_key():
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_are_valid(name):
-    ImpSpec(**PRESETS[name])
+    (SparseSpec if "method" in PRESETS[name] else ImpSpec)(**PRESETS[name])
 
 
 def test_the_papers_column():
@@ -104,3 +105,20 @@ def test_streams_do_not_touch_global_state():
     before = np.random.get_state()[1].copy()
     stream(0, "anything").random(100)
     assert (np.random.get_state()[1] == before).all()
+
+
+@pytest.mark.parametrize(
+    ("chosen", "without"),
+    [
+        ({"epsilon": 4.0}, {"density", "distribution"}),
+        ({"density": 0.2}, {"epsilon"}),
+        ({"distribution": "erk"}, {"epsilon"}),
+        ({"method": "static"}, {"update_every", "drop_fraction", "fraction_schedule"}),
+        ({"optimizer": "adam"}, {"momentum", "learning_rate", "optimizer"}),
+    ],
+)
+@pytest.mark.parametrize("name", ["set-mlp", "rigl-mlp"])
+def test_what_is_given_puts_a_presets_own_aside(name, chosen, without):
+    kept = compatible(PRESETS[name], chosen)
+    assert not without & set(kept)
+    SparseSpec(**{**kept, **chosen})

@@ -42,7 +42,7 @@ def replicate(spec: BeforeSpec, bench: Workbench, run: Run, seed: int, report: R
         independent_rounds(spec, bench, run, seed, chosen(spec), lambda round: ticket(spec, bench, seed, round), report)
 
 
-def finished(spec: BeforeSpec, run: Run, seed: int) -> bool:
+def finished(spec: BeforeSpec, dataset: Dataset, run: Run, seed: int) -> bool:
     """Tell whether nothing is left to compute of one seed."""
     return complete(spec, run, seed, chosen(spec))
 

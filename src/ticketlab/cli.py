@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import sys
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ def main(
     *,
     fixed: dict[str, Any] | None = None,
     usual: dict[str, Any] | None = None,
+    cells: Sequence[dict[str, Any]] = ({},),
+    finish: Callable[[list[Path], Path], None] | None = None,
     argv: list[str] | None = None,
 ) -> int:
     """Run an experiment as a command; return its exit status.
@@ -38,6 +41,8 @@ def main(
         description: for ``--help``.
         fixed: fields of the spec that the command itself decides; they are no flags.
         usual: the command's own defaults of fields.
+        cells: of an experiment of several runs, the fields in which each differs; they are no flags either.
+        finish: called after each run with the folders of those that are complete and the one for outputs.
         argv: the flags; those of the process if left out.
 
     Returns:
@@ -45,12 +50,18 @@ def main(
     """
     spec_class = launch.EXPERIMENTS[kind].spec
     fixed, usual = fixed or {}, usual or {}
-    parser = make_parser(spec_class, description, fixed, usual)
+    parser = make_parser(spec_class, description, {*fixed, *cells[0]}, usual, finishes=finish is not None)
     flags = vars(parser.parse_args(argv))
     sys.stdout.reconfigure(errors="replace")  # a terminal without ± gets a question mark
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cluster's time limit ends as calmly as Ctrl-C
     try:
-        return _run(spec_class, fixed, usual, flags, Console())
+        folders: list[Path] = []
+        for cell in cells:
+            if status := _run(spec_class, {**fixed, **cell}, usual, flags, Console(), folders):
+                return status
+            if finish and not flags["dry_run"]:
+                finish(folders, flags["outputs_dir"])
+        return 0
     except BadInput as error:
         parser.error(str(error))
     except TicketlabError as error:
@@ -63,8 +74,14 @@ def main(
 
 
 def _run(
-    spec_class: type[Spec], fixed: dict[str, Any], usual: dict[str, Any], flags: dict[str, Any], console: Console
+    spec_class: type[Spec],
+    fixed: dict[str, Any],
+    usual: dict[str, Any],
+    flags: dict[str, Any],
+    console: Console,
+    folders: list[Path],
 ) -> int:
+    """Do one run, add its folder to those of the others, and return the exit status so far."""
     data_dir, models_dir, processes = flags["data_dir"], flags["models_dir"], flags["processes"]
     given = {each.name: flags[each.name] for each in fields(spec_class) if each.name in flags}
     spec = spec_class(**resolve(spec_class, {**fixed, **given}, usual, flags["preset"], data_dir))
@@ -82,9 +99,10 @@ def _run(
         overwrite=flags["overwrite"],
         console=console,
     )
-    everything = spec.target_density is not None or spec.only_rounds
-    console.print(summary(run, seeds, None if everything else spec.rounds))
+    everything = getattr(spec, "target_density", None) is not None or getattr(spec, "only_rounds", ())
+    console.print(summary(run, seeds, None if everything else getattr(spec, "rounds", None)))
     print(f"{_shown(run.folder)}/")
+    folders.append(run.folder)
     if failures:
         return _say(
             f"{len(failures)} of {len(seeds)} replicates failed: seeds {', '.join(map(str, sorted(failures)))}", 1
@@ -106,7 +124,7 @@ def resolve(
         if each.name in given and other in given:
             raise BadInput(f"`{each.name}` must be given without `{other}`. Received: both")
     chosen = {**compatible(published, given), **given}
-    asked, chosen = chosen.get("dataset"), {**usual, **chosen}
+    asked, chosen = chosen.get("dataset"), {**compatible(usual, chosen), **chosen}
     suited = {name: value for name, value in fitting(chosen.get("network", ""), chosen).items() if name in names}
     chosen = {**suited, **chosen}
     spec = spec_class(**chosen)  # what can be refused is refused before any data is looked for
@@ -117,8 +135,10 @@ def resolve(
     return {**DATASET_DEFAULTS.get(dataset, {}), **chosen, "dataset": dataset}
 
 
-def make_parser(spec_class: type[Spec], description: str, fixed: dict[str, Any], usual: dict[str, Any]) -> Parser:
-    """Make the flags: one per field of the spec, and those that say where, how often and how."""
+def make_parser(
+    spec_class: type[Spec], description: str, fixed: Collection[str], usual: dict[str, Any], *, finishes: bool = False
+) -> Parser:
+    """Make the flags: one per field of the spec that is not fixed, and those that say where, how often and how."""
     parser = Parser(description=description)
     places = parser.add_argument_group("replicates and places")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -146,6 +166,14 @@ def make_parser(spec_class: type[Spec], description: str, fixed: dict[str, Any],
         metavar="DIR",
         help="where runs are written (default: models)",
     )
+    if finishes:
+        places.add_argument(
+            "--outputs-dir",
+            type=Path,
+            default=Path("outputs"),
+            metavar="DIR",
+            help="where the result of all runs is written (default: outputs)",
+        )
     places.add_argument("--preset", choices=sorted(PRESETS), help="published settings; single flags override them")
     places.add_argument("--dry-run", action="store_true", help="print spec, folder and finished rounds, and stop")
     places.add_argument("--overwrite", action="store_true", help="delete these seeds' finished rounds first")

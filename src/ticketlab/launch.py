@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from ticketlab import before_training, branches, lottery, pool
-from ticketlab.dataset import from_arrays
+from ticketlab import before_training, branches, lottery, pool, sparse_training
+from ticketlab.dataset import Dataset, from_arrays
 from ticketlab.kinds import BeforeSpec, ImpSpec
 from ticketlab.own_network import located
 from ticketlab.progress import Display
+from ticketlab.sparse_spec import SparseSpec
 from ticketlab.spec import Spec
 from ticketlab.storage import Run
 from ticketlab.workbench import Build, Source
@@ -31,18 +32,19 @@ class Experiment:
 
     spec: type[Spec]
     check: Callable[..., None]
-    finished: Callable[[Any, Run, int], bool]
+    finished: Callable[[Any, Dataset, Run, int], bool]
     prepare: Callable[..., pool.Replicate]
 
 
 EXPERIMENTS = {
     "imp": Experiment(ImpSpec, lottery.check, lottery.finished, lottery.prepare),
     "before_training": Experiment(BeforeSpec, before_training.check, before_training.finished, before_training.prepare),
+    "sparse_training": Experiment(SparseSpec, sparse_training.check, sparse_training.finished, sparse_training.prepare),
 }
 
 
-def check(spec: Spec, seeds: Sequence[int], models_dir: Path, source: Source) -> str:
-    """Refuse what can be refused before any work starts; return the SHA-256 of the data.
+def check(spec: Spec, seeds: Sequence[int], models_dir: Path, source: Source) -> Dataset:
+    """Refuse what can be refused before any work starts; return the data set.
 
     Raises:
         BadInput: with one line.
@@ -50,7 +52,7 @@ def check(spec: Spec, seeds: Sequence[int], models_dir: Path, source: Source) ->
     dataset = source.data(spec)
     EXPERIMENTS[spec.kind].check(spec, dataset, source, models_dir, seeds)
     Run(models_dir / spec.folder_name()).check(spec, dataset.digest)
-    return dataset.digest
+    return dataset
 
 
 def usual_seeds(spec: Spec, models_dir: Path, processes: int) -> list[int]:
@@ -99,7 +101,8 @@ def run(
         build,
     )
     run = Run(models_dir / spec.folder_name())
-    run.begin(spec, check(spec, seeds, models_dir, source))
+    dataset = check(spec, seeds, models_dir, source)
+    run.begin(spec, dataset.digest)
     if overwrite:
         for seed in seeds:
             run.discard(seed)
@@ -107,7 +110,7 @@ def run(
     if own:  # a worker's folder need not be this one
         spec = replace(spec, network=f"{own[0].absolute()}:{own[1]}")
     if not own and not build:  # a network of one's own may have changed since, which is told by building it
-        seeds = [seed for seed in seeds if not EXPERIMENTS[spec.kind].finished(spec, run, seed)]
+        seeds = [seed for seed in seeds if not EXPERIMENTS[spec.kind].finished(spec, dataset, run, seed)]
     if not seeds:
         return run, {}
     job = pool.Job(EXPERIMENTS[spec.kind].prepare, (spec.to_json(), str(run.folder), source), spec.threads)

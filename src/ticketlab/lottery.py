@@ -96,7 +96,7 @@ def ticket(spec: ImpSpec, bench: Workbench, run: Run, seed: int, previous: Recor
     return Ticket(masks.apply(weights, mask), mask, spec.rewind_iteration, spec.rewound_learning_rates)
 
 
-def finished(spec: ImpSpec, run: Run, seed: int) -> bool:
+def finished(spec: ImpSpec, dataset: Dataset, run: Run, seed: int) -> bool:
     """Tell whether nothing is left to compute of one seed."""
     if spec.branch:
         return branches.finished(spec, run, seed)

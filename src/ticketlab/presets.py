@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from ticketlab.methods import METHODS
+
 # Frankle & Carbin 2019 (arXiv 1803.03635), figure 2: what its columns share. The output layer's rate, half of the other
 # dense layers', is the default. Adam's epsilon is Keras's 1e-7; the authors' TensorFlow 1 had 1e-8.
 _FRANKLE_CARBIN: dict[str, Any] = {"batch_size": 60, "optimizer": "adam", "eval_every": 100, "prune_rate": 0.2}
@@ -71,6 +73,34 @@ PRESETS: dict[str, dict[str, Any]] = {
         "prune_rate": 0.2,
         "rounds": 20,
     },
+    # The reference network of sparse evolutionary training: 784-512-128-10 of 23,226 parameters, as a public
+    # implementation of Mocanu et al. 2018 (arXiv 1707.04780) trains it; 66,602 iterations are 155 epochs.
+    "set-mlp": {
+        "dataset": "mnist",
+        "network": "fcn_512_128",
+        "inputs": "standardised",
+        "batch_size": 128,
+        "optimizer": "sgd",
+        "learning_rate": 0.01,
+        "momentum": 0.5,
+        "iterations": 66_602,
+        "eval_every": 430,
+        "method": "set",
+        "epsilon": 11.0,
+        "dense_output": True,
+        "grown": "zero",  # with N(0, 0.1²) and a weight decay of 1e-3 it stays 1.2 points below what is reported for it
+    },
+    # Evci et al. 2020 (arXiv 1911.11134): 784-300-100-10 by their rules (section 3), with the optimizer of this house.
+    "rigl-mlp": {
+        "dataset": "mnist",
+        "network": "lenet_300_100",
+        "method": "rigl",
+        "density": 0.1,
+        "distribution": "erk",
+        "update_every": 100,
+        "drop_fraction": 0.3,
+        "fraction_schedule": "cosine",
+    },
 }
 
 # 8,000 iterations of 60 are 8.7 passes over MNIST; over the 1,375 training images of digits they would be 350.
@@ -97,6 +127,12 @@ def compatible(defaults: Mapping[str, Any], chosen: Mapping[str, Any]) -> dict[s
     foreign: set[str] = set()
     if chosen.get("scope") == "global":  # there, layers have no rates of their own
         foreign |= {"conv_prune_rate", "output_prune_rate"}
+    if "density" in chosen or chosen.get("distribution", "er") != "er":
+        foreign |= {"epsilon"}
+    if "epsilon" in chosen:
+        foreign |= {"density", "distribution"}
+    if method := METHODS.get(chosen.get("method", "")):
+        foreign |= {name for other in METHODS.values() for name in other.options if name not in method.options}
     optimizer = defaults.get("optimizer", "adam")  # as in the spec
     if chosen.get("optimizer", optimizer) != optimizer:
         foreign |= {"optimizer", "learning_rate", "momentum", "nesterov"}

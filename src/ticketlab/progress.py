@@ -55,7 +55,7 @@ class Display:
             self._remove(seed)  # of a first try
             self._rows[seed] = self._live.add_task("", name=f"seed {seed}", total=facts["rounds"] + 1)
         elif name == "evaluation":
-            self._clock.reached(seed, _position(facts) + facts["iteration"] / facts["iterations"])
+            self._clock.reached(seed, _position(facts) + facts["share"])
             self._update(seed, f"{_round(facts)}  iteration {facts['iteration']:>5}  validation {_accuracy(facts)}")
         elif name == "round":
             self._clock.reached(seed, _position(facts) + 1, computed=facts["new"])
@@ -121,29 +121,36 @@ def round_line(facts: dict[str, Any]) -> str:
 def summary(run: Run, seeds: list[int], last: int | None = None) -> Table:
     """Tabulate the finished rounds of these seeds up to a last one: mean ± standard deviation over the seeds."""
     table = Table(
-        box=SIMPLE_HEAD, pad_edge=False, caption="mean ± standard deviation over the seeds", caption_justify="left"
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,  # for 80 columns
+        caption="mean ± standard deviation over the seeds",
+        caption_justify="left",
     )
-    for heading in (
-        "round",
-        "density",
-        "seeds",
-        "early-stop\niteration",
-        "test accuracy\nthere",
-        "test accuracy\nat the end",
-    ):
-        table.add_column(heading, justify="right", no_wrap=True)
     finished = {seed: [each for each in run.rounds(seed) if last is None or each <= last] for seed in seeds}
-    for round in sorted({each for rounds in finished.values() for each in rounds}):
-        records = [run.round(seed, round).attributes for seed, rounds in finished.items() if round in rounds]
-        columns = {name: np.array([record[name] for record in records], float) for name in _TABLE}
-        cells = [_mean(columns[name], digits) for name, digits in _TABLE.items()]
-        table.add_row(
-            str(round), f"{np.mean([record['density'] for record in records]):.4f}", str(len(records)), *cells
-        )
+    rows = {
+        round: [run.round(seed, round).attributes for seed, rounds in finished.items() if round in rounds]
+        for round in sorted({each for rounds in finished.values() for each in rounds})
+    }
+    during_training = any("iteration" in record for records in rows.values() for record in records)
+    headings = ["round", *(["iteration"] if during_training else []), "density", "seeds", *_TABLE]
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for round, records in rows.items():
+        iteration = [str(records[0]["iteration"])] if during_training else []
+        density = f"{np.mean([record['density'] for record in records]):.4f}"
+        cells = [
+            _mean(np.array([record[name] for record in records], float), digits) for name, digits in _TABLE.values()
+        ]
+        table.add_row(str(round), *iteration, density, str(len(records)), *cells)
     return table
 
 
-_TABLE = {"early_stop_iteration": 0, "early_stop_test_accuracy": 4, "test_accuracy": 4}
+_TABLE = {
+    "early-stop\niteration": ("early_stop_iteration", 0),
+    "test accuracy\nthere": ("early_stop_test_accuracy", 4),
+    "test accuracy\nat the end": ("test_accuracy", 4),
+}
 
 
 def _mean(values: np.ndarray, digits: int) -> str:

@@ -6,7 +6,7 @@ Knows what a round's file says and when it may be used. Does not know where tick
 import importlib.metadata
 import json
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ticketlab import masks, storage
+from ticketlab import flops, masks, storage
 from ticketlab.errors import TicketlabError
 from ticketlab.masks import Arrays
 from ticketlab.spec import Spec
@@ -63,40 +63,66 @@ def train_round(
     In round 0, the weights at the iteration `keep_at` are kept as those that later rounds rewind to.
     """
     from ticketlab.training import Checkpoint, train
-    from ticketlab.variables import chained
 
     weights, mask = start.weights, start.masks
     engine = bench.engine(mask)
     engine.load(weights, mask)
     _, untrained_accuracy = engine.evaluate("test")
-    partial, described = run.partial_path(seed, round), json.dumps(spec.described())
+    stop = spec.iterations if start.trained else start.iteration
     done = train(
-        engine,
-        find_partial(spec, run, seed, round, report) or Checkpoint(start.iteration, weights),
-        mask,
+        bench.engine,
+        find_partial(spec, run, seed, round, report) or Checkpoint(start.iteration, weights, mask),
         seed=seed,
-        stop=spec.iterations if start.trained else start.iteration,
+        stop=stop,
         batch_size=spec.batch_size,
         eval_every=spec.eval_every,
         rates=start.learning_rates,
         patience=spec.patience,
         keep_at=keep_at if round == 0 else None,
-        report=lambda state: report("evaluation", _evaluation_facts(spec, round, mask, state)),
-        save=lambda state: save_partial(partial, {"spec": described, "seed": seed, "round": round}, state),
+        report=lambda state: report("evaluation", evaluation_facts(round, (start.iteration, stop), state)),
+        save=lambda state: save_partial(spec, run, seed, round, state),
         save_every=PARTIAL_SECONDS,
     )
+    operations = flops.inference(bench.costs, {path: int(np.count_nonzero(each)) for path, each in mask.items()})
+    found = {
+        "untrained_test_accuracy": untrained_accuracy,
+        "training_flops": flops.plain(operations) * spec.batch_size * (done.iteration - start.iteration),
+    }
+    rewind = {"rewind": done.kept or weights} if round == 0 else {}
+    record = write_round(spec, bench, run, seed, round, done, found, rewind)
+    run.partial_path(seed, round).unlink(missing_ok=True)
+    return record
+
+
+def write_round(
+    spec: Spec,
+    bench: Workbench,
+    run: Run,
+    seed: int,
+    round: int,
+    done: "Checkpoint",
+    found: dict[str, Any],
+    groups: Mapping[str, Arrays],
+) -> Record:
+    """Test what a round came to and write its file; with further attributes and groups."""
+    from ticketlab.variables import chained
+
+    engine = bench.engine(done.masks)
+    engine.load(done.weights, done.masks)
     test_loss, test_accuracy = engine.evaluate("test")
-    engine.load(done.best, mask)
+    best = {path: mask | (done.best[path] != 0) for path, mask in done.masks.items()}  # they may be of earlier masks
+    engine.load(done.best, best)
     _, early_stop_test_accuracy = engine.evaluate("test")
-    early_stop_iteration, early_stop_validation_loss = done.early_stop()[:2]
+    early_stop_iteration, early_stop_validation_loss = done.early_stop[:2]
+    counts = {path: int(np.count_nonzero(mask)) for path, mask in done.masks.items()}
     attributes = {
-        "spec": described,
+        "spec": json.dumps(spec.described()),
         "seed": seed,
         "round": round,
-        "density": masks.density(mask),
+        "density": masks.density(done.masks),
         "chain": chained(bench.model),
         "task": engine.task,
-        "engine": bench.choose(mask),
+        "engine": bench.choose(done.masks),
         "seconds": done.seconds,
         "versions": json.dumps(versions()),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -105,13 +131,12 @@ def train_round(
         "early_stop_iteration": int(early_stop_iteration),
         "early_stop_test_accuracy": early_stop_test_accuracy,
         "early_stop_validation_loss": early_stop_validation_loss,
-        "untrained_test_accuracy": untrained_accuracy,
+        "inference_flops": flops.inference(bench.costs, counts),
+        "dense_inference_flops": flops.inference(bench.costs, {path: mask.size for path, mask in done.masks.items()}),
+        **found,
     }
-    groups = {"masks": mask, "weights": done.weights, "history": done.history_arrays()}
-    if round == 0:
-        groups["rewind"] = done.kept or weights
-    storage.write_file(run.path(seed, round), attributes, groups)
-    partial.unlink(missing_ok=True)
+    parts = {"masks": done.masks, "weights": done.weights, "history": done.history_arrays(), **groups}
+    storage.write_file(run.path(seed, round), attributes, parts)
     return run.round(seed, round)
 
 
@@ -174,23 +199,33 @@ def complete(spec: Spec, run: Run, seed: int, rounds: Sequence[int]) -> bool:
 
 def find_partial(spec: Spec, run: Run, seed: int, round: int, report: Report) -> "Checkpoint | None":
     """Return where a killed process had come to, if it left anything."""
-    from ticketlab.training import Checkpoint
+    from ticketlab.training import Checkpoint, as_rows
 
     path = run.partial_path(seed, round)
     record = _readable(path, report)
     if record is None:
         return None
     _belongs(record, spec, seed, round)
-    groups = {name: record.arrays(name) for name in ("weights", "optimizer", "best", "kept", "history")}
-    history = tuple(zip(*(column.tolist() for column in groups.pop("history").values()), strict=True))
-    return Checkpoint(record.attributes["iteration"], history=history, seconds=record.attributes["seconds"], **groups)
+    groups = {name: record.arrays(name) for name in ("weights", "masks", "optimizer", "best", "kept")}
+    if not groups["masks"]:  # of an earlier version: the round begins again
+        return None
+    (early_stop,) = as_rows(record.arrays("early_stop")) or ((),)
+    history, seconds = as_rows(record.arrays("history")), record.attributes["seconds"]
+    return Checkpoint(record.attributes["iteration"], history=history, early_stop=early_stop, seconds=seconds, **groups)
 
 
-def save_partial(path: Path, owner: dict[str, Any], state: "Checkpoint") -> None:
+def save_partial(spec: Spec, run: Run, seed: int, round: int, state: "Checkpoint") -> None:
     """Write a training's state so that it can go on from there to the same bits."""
-    groups = {"weights": state.weights, "optimizer": state.optimizer, "best": state.best, "kept": state.kept}
-    attributes = {**owner, "iteration": state.iteration, "seconds": state.seconds}
-    storage.write_file(path, attributes, {**groups, "history": state.history_arrays()})
+    from ticketlab.training import as_columns
+
+    attributes = {"spec": json.dumps(spec.described()), "seed": seed, "round": round}
+    attributes |= {"iteration": state.iteration, "seconds": state.seconds}
+    groups = {name: getattr(state, name) for name in ("weights", "masks", "optimizer", "best", "kept")}
+    columns = {
+        "history": state.history_arrays(),
+        "early_stop": as_columns([state.early_stop] if state.early_stop else []),
+    }
+    storage.write_file(run.partial_path(seed, round), attributes, {**groups, **columns})
 
 
 def versions() -> dict[str, str]:
@@ -219,13 +254,15 @@ def _belongs(record: Record, spec: Spec, seed: int, round: int) -> None:
         raise TicketlabError(f"{record.path} belongs elsewhere ({differing or 'another seed or round'}): move it away")
 
 
-def _evaluation_facts(spec: Spec, round: int, mask: Arrays, state: "Checkpoint") -> dict[str, Any]:
+def evaluation_facts(round: int, stretch: tuple[int, int], state: "Checkpoint") -> dict[str, Any]:
+    """Tell what a person at the terminal may want to know of an evaluation in a round from one iteration to another."""
     iteration, loss, accuracy, _ = state.history[-1]
+    begin, end = stretch
     return {
         "round": round,
         "iteration": iteration,
-        "iterations": spec.iterations,
-        "density": masks.density(mask),
+        "share": (iteration - begin) / max(1, end - begin),
+        "density": masks.density(state.masks),
         "validation_loss": loss,
         "validation_accuracy": accuracy,
     }

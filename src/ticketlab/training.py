@@ -6,15 +6,15 @@ kept (storage.py), nor what follows a training (lottery.py).
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 
 from ticketlab.dataset import batches
 from ticketlab.errors import Diverged
-from ticketlab.masks import Arrays
+from ticketlab.masks import Arrays, kept
 from ticketlab.schedules import evaluation_iterations
 
 HISTORY = ("iteration", "validation_loss", "validation_accuracy", "train_loss")
@@ -28,6 +28,7 @@ class Trainer(Protocol):
 
     def load(self, weights: Arrays, masks: Arrays, optimizer: Arrays | None = None) -> None: ...  # noqa: D102
     def train(self, order: np.ndarray, rates: np.ndarray) -> float: ...  # noqa: D102
+    def gradients(self, chosen: np.ndarray) -> tuple[float, dict[str, np.ndarray]]: ...  # noqa: D102
     def evaluate(self, part: str) -> tuple[float, float]: ...  # noqa: D102
     def weights(self) -> dict[str, np.ndarray]: ...  # noqa: D102
     def optimizer_state(self) -> dict[str, np.ndarray]: ...  # noqa: D102
@@ -40,42 +41,85 @@ class Checkpoint:
     Attributes:
         iteration: steps done, counted from the beginning of round 0.
         weights: {path: array}, zero where masked.
+        masks: {path: bool array}.
         optimizer: {path: array}; None for a fresh optimizer.
         history: one row (iteration, validation loss, validation accuracy, train loss) per evaluation; the last is the
             mean over the steps since the one before, not a number where there was none.
-        best: weights at the early-stop iteration, that of minimum validation loss.
+        early_stop: the row of minimum validation loss, the first of them; empty before the first evaluation. It may be
+            older than the history, of masks with as many weights.
+        best: weights at that iteration.
         kept: weights at the iteration `keep_at`, once it is reached.
         seconds: spent on training and evaluation so far.
     """
 
     iteration: int
     weights: Arrays
+    masks: Arrays
     optimizer: Arrays | None = None
     history: tuple[tuple[float, ...], ...] = ()
+    early_stop: tuple[float, ...] = ()
     best: Arrays = field(default_factory=dict)
     kept: Arrays = field(default_factory=dict)
     seconds: float = 0.0
 
-    def early_stop(self) -> tuple[float, ...]:
-        """Return the row of minimum validation loss, the first of them."""
-        return min(self.history, key=lambda row: row[1])
+    def evaluated(self, row: tuple[float, ...], weights: Callable[[], Arrays], seconds: float) -> Self:
+        """Return the checkpoint after one more evaluation; weights are asked for where it is the best so far."""
+        improved = not self.early_stop or row[1] < self.early_stop[1]
+        return replace(
+            self,
+            iteration=int(row[0]),
+            history=(*self.history, row),
+            early_stop=row if improved else self.early_stop,
+            best=weights() if improved else self.best,
+            seconds=seconds,
+        )
 
     def history_arrays(self) -> dict[str, np.ndarray]:
         """Return the history as columns by name."""
-        columns = dict(zip(HISTORY, np.array(self.history, np.float64).reshape(-1, len(HISTORY)).T, strict=True))
-        return {**columns, "iteration": columns["iteration"].astype(np.int64)}
+        return as_columns(self.history)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What an update of the masks leaves.
+
+    Attributes:
+        weights: {path: array}, zero where masked.
+        masks: {path: bool array}.
+        optimizer: {path: array}.
+        losses: of the iterations whose place it took.
+    """
+
+    weights: Arrays
+    masks: Arrays
+    optimizer: Arrays
+    losses: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Updates:
+    """When masks change during a training, and how.
+
+    Attributes:
+        iterations: before which they change, unless they are the training's last one; in a training without iterations,
+            before its evaluation.
+        change: makes the change, from the engine, the present masks and the iteration.
+    """
+
+    iterations: Collection[int] = ()
+    change: Callable[[Trainer, Arrays, int], Change] | None = None
 
 
 def train(
-    engine: Trainer,
+    engines: Callable[[Arrays], Trainer],
     begin: Checkpoint,
-    masks: Arrays,
     *,
     seed: int,
     stop: int,
     batch_size: int,
     eval_every: int,
     rates: Callable[[int, int], np.ndarray],
+    updates: Updates = Updates(),
     patience: int | None = None,
     keep_at: int | None = None,
     report: Callable[[Checkpoint], None] = lambda checkpoint: None,
@@ -87,14 +131,14 @@ def train(
     The early-stop iteration is the evaluated iteration of minimum validation loss (Frankle & Carbin 2019, section 1).
 
     Args:
-        engine: what computes the steps.
+        engines: gives what computes the steps under some masks.
         begin: where to begin; its iteration also says which batches come first.
-        masks: {path: bool array}.
         seed: of the replicate, for the data order.
         stop: the last iteration; where it is the first as well, the weights are evaluated as they are.
         batch_size: samples of one step.
         eval_every: iterations between two evaluations.
         rates: learning rates of the iterations from its first argument to its second.
+        updates: of the masks.
         patience: end after so many evaluations without a new minimum of the validation loss.
         keep_at: iteration whose weights are remembered as `kept`.
         report: called after every evaluation; the checkpoint it gets has no new weights.
@@ -104,42 +148,60 @@ def train(
     Raises:
         Diverged: where the validation loss is no longer finite.
     """
-    engine.load(begin.weights, masks, begin.optimizer)
+    engine = engines(begin.masks)
+    engine.load(begin.weights, begin.masks, begin.optimizer)
     state, started = begin, time.perf_counter()
-    saved, position, loss = started, begin.iteration, 0.0
+    saved, position, losses, steps = started, begin.iteration, 0.0, 0
     left = begin.iteration < stop or not begin.history
     evaluations = set(evaluation_iterations(begin.iteration, stop, eval_every)) if left else set()
-    for pause in sorted(evaluations | ({keep_at} if keep_at and keep_at > begin.iteration else set())):
+    due = {each for each in updates.iterations if begin.iteration <= each < max(stop, begin.iteration + 1)}
+    later = {each for each in (*due, keep_at or 0) if each > begin.iteration}
+    for pause in sorted(evaluations | later):
+        if position in due:
+            change = updates.change(engine, state.masks, position)
+            state, engine = _changed(state, change), engines(change.masks)
+            engine.load(change.weights, change.masks, change.optimizer)
+            position, losses = position + len(change.losses), losses + sum(change.losses)
+            steps += len(change.losses)
         order = batches(engine.train_indices, batch_size, seed, position, pause)
-        loss += engine.train(order, rates(position, pause))
-        position = pause
+        losses += engine.train(order, rates(position, pause))
+        position, steps = pause, steps + len(order)
         if position == keep_at:
             state = replace(state, kept=engine.weights())
         if position not in evaluations:
             continue
-        steps = position - state.iteration  # none of a network that is evaluated as it is
-        row = (position, *engine.evaluate("validation"), loss / steps if steps else math.nan)
+        row = (position, *engine.evaluate("validation"), losses / steps if steps else math.nan)
         if not math.isfinite(row[1]):
             raise Diverged(f"training diverged: the validation loss is {row[1]} at iteration {position}")
-        improved = not state.history or row[1] < state.early_stop()[1]
         now = time.perf_counter()
-        state = replace(
-            state,
-            iteration=position,
-            history=(*state.history, row),
-            best=engine.weights() if improved else state.best,
-            seconds=begin.seconds + now - started,
-        )
-        loss = 0.0
+        state = state.evaluated(row, engine.weights, begin.seconds + now - started)
+        losses, steps = 0.0, 0
         report(state)
         if patience and _without_improvement(state) >= patience and position >= (keep_at or 0):
             break
         if position < stop and now - saved >= save_every:
             save(replace(state, weights=engine.weights(), optimizer=engine.optimizer_state()))
             saved = now
-    return replace(state, weights=engine.weights(), optimizer=None)
+    return replace(state, weights=engine.weights(), optimizer=engine.optimizer_state())
+
+
+def as_columns(rows: Sequence[tuple[float, ...]]) -> dict[str, np.ndarray]:
+    """Return rows of a history as columns by name."""
+    columns = dict(zip(HISTORY, np.array(rows, np.float64).reshape(-1, len(HISTORY)).T, strict=True))
+    return {**columns, "iteration": columns["iteration"].astype(np.int64)}
+
+
+def as_rows(columns: Arrays) -> tuple[tuple[float, ...], ...]:
+    """Undo `as_columns`."""
+    return tuple(zip(*(column.tolist() for column in columns.values()), strict=True))
+
+
+def _changed(state: Checkpoint, change: Change) -> Checkpoint:
+    """Return the state under new masks; what was best with more weights is best no longer."""
+    pruned = kept(change.masks) < kept(state.masks)
+    return replace(state, masks=change.masks, **({"early_stop": (), "best": {}} if pruned else {}))
 
 
 def _without_improvement(state: Checkpoint) -> int:
     """Count the evaluations since the one of minimum validation loss."""
-    return len(state.history) - 1 - state.history.index(state.early_stop())
+    return sum(row[0] > state.early_stop[0] for row in state.history)

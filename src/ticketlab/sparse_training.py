@@ -1,0 +1,131 @@
+"""Sparse training: one training whose connectivity changes, saved in rounds (methods.py, connectivity.py).
+
+A round is a stretch between two saves; round 0 is the network before its first step. TensorFlow is imported inside
+functions.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ticketlab import connectivity, masks, networks, rounds, workbench
+from ticketlab.dataset import Dataset, split
+from ticketlab.rounds import (
+    Report,
+    complete,
+    evaluation_facts,
+    find_partial,
+    find_round,
+    save_partial,
+    write_round,
+)
+from ticketlab.sparse_spec import SparseSpec
+from ticketlab.spec import refused
+from ticketlab.storage import Record, Run
+from ticketlab.workbench import Source, Workbench
+
+if TYPE_CHECKING:
+    from ticketlab.training import Checkpoint
+
+
+def check(spec: SparseSpec, dataset: Dataset, source: Source, models_dir: Path, seeds: list[int]) -> None:
+    """Refuse what spec and data forbid together, as far as can be told without TensorFlow. Raises BadInput."""
+    workbench.check(spec, dataset, source)
+    samples = split(len(dataset.x_train))[0].size
+    if spec.update_every == 0 and not spec.updates(samples):
+        expected = f"more than an epoch, {samples / spec.batch_size:.4g} iterations, for an update after each"
+        raise refused("update_until", expected, spec.update_until)
+    shapes = None if source.build else networks.chain_shapes(spec.network, dataset.input_shape, dataset.outputs)
+    if shapes:  # of other networks, `prepare` knows
+        connectivity.final_counts(spec, shapes)
+
+
+def prepare(spec_json: str, run_folder: str, source: Source) -> Callable[[int, Report], None]:
+    """Load data and network once; return a function of seed and report that computes one replicate."""
+    spec, run = SparseSpec.from_json(spec_json), Run(run_folder)
+    bench = workbench.prepare(spec, run, source)
+    connectivity.final_counts(spec, bench.shapes)
+    return lambda seed, report: replicate(spec, bench, run, seed, report)
+
+
+def finished(spec: SparseSpec, dataset: Dataset, run: Run, seed: int) -> bool:
+    """Tell whether nothing is left to compute of one seed."""
+    return complete(spec, run, seed, range(len(spec.stretches(split(len(dataset.x_train))[0].size))))
+
+
+def replicate(spec: SparseSpec, bench: Workbench, run: Run, seed: int, report: Report) -> None:
+    """Compute one seed's training, but for what is on disk already.
+
+    It goes on from the beginning of the first round that is missing. Where that state is lost as well, it begins anew:
+    it comes to the same bits, and rounds that are there stay as they are.
+    """
+    stretches = spec.stretches(bench.train_indices.size)
+    report("begin", {"rounds": len(stretches) - 1})
+    with run.claim(seed):
+        records = [find_round(spec, run, seed, round, report) for round in range(len(stretches))]
+        missing = [round for round, record in enumerate(records) if record is None]
+        begun = find_partial(spec, run, seed, missing[0], report) if missing else None
+        state = begun or beginning(spec, bench, seed)
+        to_do = range(missing[0] if begun else 0, missing[-1] + 1) if missing else ()
+        for round, record in enumerate(records):
+            if round in to_do:
+                state = train_stretch(spec, bench, run, seed, round, stretches[round], state, report)
+                if round + 1 in to_do:  # before the round's own file, lest there be nothing to go on from
+                    save_partial(spec, run, seed, round + 1, replace(state, history=(), seconds=0.0))
+                if record is None:
+                    record = write(spec, bench, run, seed, round, stretches[round], state)
+                run.partial_path(seed, round).unlink(missing_ok=True)
+                state = replace(state, history=(), seconds=0.0)
+            report("round", {"new": round in missing, **record.attributes})
+
+
+def beginning(spec: SparseSpec, bench: Workbench, seed: int) -> "Checkpoint":
+    """Return the state before the first step: initial weights under the first masks."""
+    from ticketlab import variables
+    from ticketlab.training import Checkpoint
+
+    mask = connectivity.first_masks(spec, bench.shapes, seed)
+    return Checkpoint(0, masks.apply(variables.draw(bench.model, seed, "initialisation"), mask), mask)
+
+
+def train_stretch(
+    spec: SparseSpec,
+    bench: Workbench,
+    run: Run,
+    seed: int,
+    round: int,
+    stretch: tuple[int, int],
+    state: "Checkpoint",
+    report: Report,
+) -> "Checkpoint":
+    """Train from a state, which lies in the stretch, to the stretch's end."""
+    from ticketlab.training import Updates, train
+
+    rules = connectivity.Rules(spec, bench.model, bench.shapes, seed)
+    return train(
+        bench.engine,
+        state,
+        seed=seed,
+        stop=stretch[1],
+        batch_size=spec.batch_size,
+        eval_every=spec.eval_every,
+        rates=spec.learning_rates,
+        updates=Updates(spec.updates(bench.train_indices.size), rules.change),
+        report=lambda state: report("evaluation", evaluation_facts(round, stretch, state)),
+        save=lambda state: save_partial(spec, run, seed, round, state),
+        save_every=rounds.PARTIAL_SECONDS,
+    )
+
+
+def write(
+    spec: SparseSpec, bench: Workbench, run: Run, seed: int, round: int, stretch: tuple[int, int], state: "Checkpoint"
+) -> Record:
+    """Write a round's file: the state at the stretch's end, and what the stretch cost."""
+    from ticketlab import variables
+
+    samples = bench.train_indices.size
+    operations = connectivity.training_flops(spec, bench.costs, bench.shapes, samples, *stretch)
+    found = {"iteration": state.iteration, "training_flops": operations}
+    rewind = {"rewind": variables.draw(bench.model, seed, "initialisation")} if round == 0 else {}
+    return write_round(spec, bench, run, seed, round, state, found, rewind)
