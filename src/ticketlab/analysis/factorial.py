@@ -1,0 +1,148 @@
+"""A factorial experiment on where networks look: each run's centre–margin scalar, factor by factor.
+
+Reads the last round of every seed of runs that differ in some fields of their specs, and tells what these fields do.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from ticketlab.analysis.chart import Chart, Panel, chart
+from ticketlab.analysis.intervals import mean_interval
+from ticketlab.analysis.pixels import centre_margin, heat_map
+from ticketlab.errors import BadInput, WriteFailed
+from ticketlab.methods import METHODS
+from ticketlab.plots import COLOURS, MARKERS
+from ticketlab.storage import Run, write_bytes
+
+SCALAR = "centre_margin"
+MEASURES = (SCALAR, "test_accuracy")
+QUANTITY = "centre–margin scalar"
+CAPTION = (
+    "Where connectivity goes: (mean number of kept weights of a pixel inside the centred half of the image's side − "
+    "mean outside) / overall mean, at the end of training; 0 where it began, above 0 more in the centre. Bars: 95 % "
+    "interval of the mean over seeds (Student t)."
+)
+
+
+def measure(runs: Sequence[Run], factors: Sequence[str]) -> pd.DataFrame:
+    """Tabulate the end of each seed's training, one row per run × seed, of the seeds that all runs have finished.
+
+    Args:
+        runs: finished, of networks whose input is a square image.
+        factors: fields of their specs, which become columns.
+
+    Returns:
+        The factors, seed, `centre_margin`, `centre_margin_first` (of round 0) and `test_accuracy`.
+
+    Raises:
+        BadInput: where the first layer sees no square image.
+        Damaged: if a file cannot be read.
+    """
+    rows, seeds = [], sorted(set.intersection(*map(_finished, runs)))
+    for run in runs:
+        levels = {name: run.description["spec"][name] for name in factors}
+        for seed in seeds:
+            first, last = (run.round(seed, run.rounds(seed)[place]) for place in (0, -1))
+            maps = [heat_map(record.masks) for record in (first, last)]
+            if maps[0] is None:
+                raise BadInput(f"`network` must begin with a dense layer on square images. Received: {run.folder}")
+            before, after = map(centre_margin, maps)
+            accuracy = last.attributes["test_accuracy"]
+            rows.append({**levels, "seed": seed, f"{SCALAR}_first": before, SCALAR: after, "test_accuracy": accuracy})
+    return pd.DataFrame(rows)
+
+
+def cells(table: pd.DataFrame, factors: Sequence[str]) -> pd.DataFrame:
+    """Average over the seeds of each combination of levels, with 95 % intervals (Student's t)."""
+    return pd.DataFrame(_means(table, factors))
+
+
+def effects(table: pd.DataFrame, factors: Sequence[str]) -> pd.DataFrame:
+    """Average over all other factors, level by level, with intervals over seeds.
+
+    >>> table = pd.DataFrame({"decay": [0, 0, 1, 1], "drop": list("abab"), "seed": 0, "centre_margin": [1, 2, 3, 6],
+    ...     "test_accuracy": 1.0})
+    >>> effects(table, ["decay", "drop"])[["factor", "level", "centre_margin"]].values.tolist()
+    [['decay', 0, 1.5], ['decay', 1, 4.5], ['drop', 'a', 2.0], ['drop', 'b', 4.0]]
+    """
+    rows = []
+    for factor in factors:
+        seeds = table.groupby([factor, "seed"], sort=False)[list(MEASURES)].mean().reset_index()
+        rows += [{"factor": factor, "level": row.pop(factor), **row} for row in _means(seeds, [factor])]
+    return pd.DataFrame(rows)
+
+
+def figure(table: pd.DataFrame, factors: Sequence[str]) -> Chart:
+    """Draw the cells: the first factor as colours, the second along the axis, the others as panels."""
+    colour, along, *others = factors
+    means = cells(table, factors)
+    labels = colour + " " + means[colour].astype(str)
+    numbers = means.assign(label=labels, level=means[along].map("{:g}".format), axis=along.replace("_", " "))
+    numbers = numbers.rename(columns={SCALAR: "mean", f"{SCALAR}_interval": "half_width"})
+    panels = [
+        Panel(QUANTITY, rows[["label", "axis", "level", "mean", "half_width"]], _title(others, levels))
+        for levels, rows in numbers.groupby(others, sort=False)
+    ]
+    return chart("factorial", CAPTION, _draw, panels, columns=2)
+
+
+def write(runs: Sequence[Run], factors: Sequence[str], folder: Path) -> Iterator[Path]:
+    """Write the tables of seeds, cells and effects and the figure, and give their paths. Raises WriteFailed."""
+    table = measure(runs, factors)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteFailed(f"cannot write into {folder}: {error.strerror}") from error
+    for name, each in {"seeds": table, "cells": cells(table, factors), "effects": effects(table, factors)}.items():
+        write_bytes(folder / f"{name}.csv", each.to_csv(index=False).encode())
+        yield folder / f"{name}.csv"
+    yield from figure(table, factors).save(folder)
+
+
+def _title(factors: Sequence[str], levels: Sequence[Any]) -> str:
+    """Name the levels of a panel, methods by the papers' words."""
+    named = {factor: f"{factor} {level}" for factor, level in zip(factors, levels, strict=True)}
+    if "method" in named:
+        named["method"] = METHODS[levels[factors.index("method")]].words
+    return ", ".join(named.values())
+
+
+def _finished(run: Run) -> set[int]:
+    """Return the seeds that have come to the end of their training."""
+    ends = {seed: run.rounds(seed)[-1] for seed in run.seeds() if run.rounds(seed)}
+    iterations = run.description["spec"]["iterations"]
+    return {seed for seed, last in ends.items() if run.round(seed, last).attributes["iteration"] == iterations}
+
+
+def _draw(numbers: pd.DataFrame, axes: Axes, quantity: str) -> Axes:
+    """Draw means with their intervals over levels, side by side for each label."""
+    levels = list(dict.fromkeys(numbers["level"]))
+    curves = list(numbers.groupby("label", sort=False))
+    for number, (label, curve) in enumerate(curves):
+        places = [levels.index(level) + 0.2 * (number - (len(curves) - 1) / 2) for level in curve["level"]]
+        style = {"color": COLOURS[number], "marker": MARKERS[number], "markersize": 4, "capsize": 2, "label": label}
+        axes.errorbar(places, curve["mean"], curve["half_width"], linestyle="none", **style)
+    axes.axhline(0, color="black", linewidth=0.6)
+    axes.set_xticks(range(len(levels)), levels)
+    axes.set_xlim(-0.5, len(levels) - 0.5)
+    axes.set_xlabel(numbers["axis"].iloc[0])
+    axes.set_ylabel(quantity)
+    axes.grid(axis="y", alpha=0.25, linewidth=0.5)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    return axes
+
+
+def _means(table: pd.DataFrame, keys: Sequence[str]) -> list[dict]:
+    rows = []
+    for levels, group in table.groupby(list(keys), sort=False):
+        row = dict(zip(keys, levels, strict=True)) | {"seeds": group["seed"].nunique()}
+        for name in MEASURES:
+            row[name], row[f"{name}_interval"] = mean_interval(np.asarray(group[name]))
+        rows.append(row)
+    return rows
