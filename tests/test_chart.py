@@ -11,7 +11,7 @@ def panel(*labels):
 
 
 def drawn(*panels):
-    return chart("name", "caption", plots.against_density, panels).figure
+    return chart("name", "caption", plots.over_rounds, panels).figure
 
 
 def test_panels_that_share_entries_share_a_legend():

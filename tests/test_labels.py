@@ -62,3 +62,36 @@ def test_a_run_and_its_controls_have_the_papers_words():
         "a-supermask": "x=1, supermask (untrained)",
     }
     assert family(run("b", branches=branches, method="snip"))["b"] == "snip"
+
+
+def sparse(name, method, density=0.1, **spec):
+    return run(name, "sparse_training", method=method, density=density, **spec)
+
+
+def test_methods_of_sparse_training_have_the_papers_words_and_their_density():
+    runs = [
+        sparse("a", "rigl", drop="magnitude", update_every=100),
+        sparse("b", "set", None, epsilon=20.0, drop="sign", update_every=0),
+        sparse("c", "gradual", 0.05, update_every=100),
+        run("d", "sparse_training", method="dense"),
+    ]
+    words = ["RigL, density 0.1", "SET, epsilon 20", "gradual pruning, density 0.05", "dense"]
+    assert list(labels(runs).values()) == words, "options are the methods' own"
+    assert labels(runs[:1]) == {"a": "RigL, density 0.1"}
+    assert list(labels([run("t", criterion="large_final"), runs[0]]).values()) == ["imp", "RigL, density 0.1"]
+
+
+def test_an_option_is_named_where_runs_of_one_method_differ_in_it():
+    runs = [
+        sparse("a", "rigl", drop_fraction=0.3, iterations=10),
+        sparse("b", "rigl", drop_fraction=0.5, iterations=10),
+        sparse("c", "static", drop_fraction=None, iterations=10),
+    ]
+    assert list(labels(runs).values()) == [
+        "RigL, density 0.1, drop_fraction=0.3",
+        "RigL, density 0.1, drop_fraction=0.5",
+        "static, density 0.1",
+    ]
+    assert list(labels(runs[:2]).values()) == list(labels(runs).values())[:2]
+    longer = [*runs, sparse("d", "static", drop_fraction=None, iterations=20)]
+    assert labels(longer)["d"] == "static, density 0.1, iterations=20"

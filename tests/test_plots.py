@@ -20,8 +20,20 @@ CURVES = pd.DataFrame(
 )
 ORDERED = pd.DataFrame({"density": [1, 1, 0.5, 0.5], "mean": [1.0, 2, 3, 4], "half_width": [0.1] * 4})
 DRAWINGS = {
-    "against_density": (CURVES, "accuracy (%)"),
+    "over_rounds": (CURVES, "accuracy (%)"),
     "validation_curves": (ORDERED.assign(iteration=[1, 2, 1, 2], early_stop=[True, False, True, False]), "loss (nats)"),
+    "course": (
+        pd.DataFrame(
+            {"label": ["a", "a", "b"], "iteration": [0, 10, 0], "mean": [2.0, 1, 3], "half_width": 0.1}
+        ).assign(early_stop=[False, True, True]),
+        "loss (nats)",
+    ),
+    "against_cost": (
+        pd.DataFrame(
+            {"label": ["a", "a", "b"], "cost": [0.1, 0.2, 1], "mean": [50.0, 90, 95], "half_width": 1.0}
+        ).assign(passed=[True, False, False]),
+        "FLOPs",
+    ),
     "trend_curves": (ORDERED.assign(side=[2, 4, 2, 4]), "weights per pixel"),
     "similarity_matrix": (pd.DataFrame({"a": ["x", "x"], "b": ["y", "z"], "similarity": [0.5, 0.25]}), "Jaccard"),
     "degree_distribution": (
@@ -54,7 +66,7 @@ def test_plots_return_the_axes_they_drew_on(axes, name):
 
 
 def test_density_falls_to_the_right_on_a_log_axis(axes):
-    plots.against_density(CURVES, axes, "accuracy (%)")
+    plots.over_rounds(CURVES, axes, "accuracy (%)")
     assert axes.get_xscale() == "log"
     left, right = axes.get_xlim()
     assert left > 1 > 0.25 > right
@@ -78,12 +90,43 @@ def test_density_falls_to_the_right_on_a_log_axis(axes):
 )
 def test_an_axis_of_density_has_three_ticks_at_least(axes, densities, ticks):
     curve = pd.DataFrame({"label": "ticket", "density": densities, "mean": 1.0, "half_width": np.nan})
-    plots.against_density(curve, axes, "accuracy (%)")
+    plots.over_rounds(curve, axes, "accuracy (%)")
     axes.figure.draw_without_rendering()
     low, high = sorted(axes.get_xlim())
     labels = axes.get_xticklabels()
     assert [label.get_text() for label in labels] == ticks
     assert all(low <= label.get_position()[0] <= high for label in labels)
+
+
+def test_rounds_that_all_have_an_iteration_are_drawn_against_it(axes):
+    times = CURVES.assign(iteration=[0, 100, 200, 0, 100], density=0.1)
+    plots.over_rounds(times, axes, "accuracy (%)")
+    assert (axes.get_xscale(), axes.get_xlabel()) == ("linear", "iteration (optimizer steps)")
+    assert [line.get_xdata().tolist() for line in axes.lines] == [[0, 100, 200], [0, 100]]
+
+
+def test_a_round_without_an_iteration_puts_all_against_density(axes):
+    plots.over_rounds(CURVES.assign(iteration=[np.nan] * 3 + [0, 100]), axes, "accuracy (%)")
+    assert axes.get_xscale() == "log"
+    assert axes.lines[1].get_xdata().tolist() == [0.5, 1]
+
+
+def test_trends_of_one_training_are_told_apart_by_iteration(axes):
+    curves = ORDERED.assign(side=[2, 4, 2, 4], density=0.1, iteration=[0, 0, 1000, 1000])
+    legend = plots.trend_curves(curves, axes, "weights per pixel").get_legend()
+    assert [legend.get_title().get_text(), *(text.get_text() for text in legend.get_texts())] == [
+        *("iteration", "0", "1,000")
+    ]
+
+
+def test_what_a_training_came_by_is_a_line_and_its_end_a_point(axes):
+    points = DRAWINGS["against_cost"][0]
+    plots.against_cost(points, axes, "FLOPs")
+    assert axes.get_xscale() == "log"
+    assert [bars.lines[0].get_xdata().tolist() for bars in axes.containers] == [[0.2], [1]]
+    lines = [line for line in axes.lines if line.get_linewidth() < 1 and line.get_linestyle() == "-"]
+    assert [0.1, 0.2] in [line.get_xdata().tolist() for line in lines]
+    assert 50 < axes.get_ylim()[0] < 89 < 96 < axes.get_ylim()[1], "the ends decide"
 
 
 def drawn_bands(axes):
@@ -94,7 +137,7 @@ def drawn_bands(axes):
 
 def test_bands_and_axis_end_where_values_end(axes):
     wide = pd.DataFrame({"label": "ticket", "density": [1, 0.5], "mean": [99.0, 2], "half_width": [3.0, 5]})
-    plots.against_density(wide, axes, "accuracy (%)", bounds=(0, 100))
+    plots.over_rounds(wide, axes, "accuracy (%)", bounds=(0, 100))
     assert drawn_bands(axes) == [(0, 100)]
     low, high = axes.get_ylim()
     assert (low >= 0, high <= 100) == (True, True)
@@ -102,7 +145,7 @@ def test_bands_and_axis_end_where_values_end(axes):
 
 def test_a_band_of_what_may_lie_below_zero_is_whole(axes):
     curve = pd.DataFrame({"label": "ticket", "density": [1, 0.5], "mean": [1.0, 2], "half_width": [3.0, 5]})
-    plots.against_density(curve, axes, "above chance")
+    plots.over_rounds(curve, axes, "above chance")
     assert drawn_bands(axes) == [(-3, 7)]
     assert axes.get_ylim()[0] < -3
 
@@ -110,7 +153,7 @@ def test_a_band_of_what_may_lie_below_zero_is_whole(axes):
 @pytest.mark.parametrize("value", [0, 4])
 def test_equal_counts_stand_on_zero_and_whole_numbers(axes, value):
     curve = pd.DataFrame({"label": "ticket", "density": [1, 0.5], "mean": float(value), "half_width": 0.0})
-    plots.against_density(curve, axes, "dead units", bounds=(0, np.inf))
+    plots.over_rounds(curve, axes, "dead units", bounds=(0, np.inf))
     axes.figure.draw_without_rendering()
     low, high = axes.get_ylim()
     assert low == 0
@@ -121,7 +164,7 @@ def test_equal_counts_stand_on_zero_and_whole_numbers(axes, value):
 
 
 def test_chance_is_drawn_broken_and_without_markers(axes):
-    plots.against_density(CURVES.assign(reference=CURVES["label"] == "fresh"), axes, "Jaccard")
+    plots.over_rounds(CURVES.assign(reference=CURVES["label"] == "fresh"), axes, "Jaccard")
     ticket, chance = axes.lines
     assert ticket.get_linestyle() == "-"
     assert (chance.get_linestyle(), chance.get_marker()) == ("--", "None")
@@ -131,7 +174,7 @@ def test_an_axis_that_begins_higher_says_what_lies_below(axes):
     curves = pd.concat(
         [CURVES, pd.DataFrame({"label": "gone", "density": [0.5], "mean": [-90.0], "half_width": [1.0]})]
     )
-    plots.against_density(curves, axes, "accuracy (%)", least=1)
+    plots.over_rounds(curves, axes, "accuracy (%)", least=1)
     low, high = axes.get_ylim()
     assert 0 < low < 1 < 3 < high < 4
     _, fresh, gone, *triangles = axes.lines
@@ -143,14 +186,14 @@ def test_an_axis_that_begins_higher_says_what_lies_below(axes):
 
 def test_a_wide_band_of_two_seeds_does_not_squash_the_curves(axes):
     wide = pd.DataFrame({"label": "two seeds", "density": [0.5], "mean": [2.5], "half_width": [50.0]})
-    plots.against_density(pd.concat([CURVES, wide]), axes, "accuracy (%)")
+    plots.over_rounds(pd.concat([CURVES, wide]), axes, "accuracy (%)")
     low, high = axes.get_ylim()
     assert -2 < low < 0 < 3 < high < 5
 
 
 def test_nine_curves_differ_in_colour_or_marker(axes):
     curves = pd.concat([CURVES[:3].assign(label=str(number)) for number in range(9)])
-    plots.against_density(curves, axes, "accuracy (%)")
+    plots.over_rounds(curves, axes, "accuracy (%)")
     assert len({(line.get_color(), line.get_marker()) for line in axes.lines}) == 9
     orders = [line.get_zorder() for line in axes.lines]
     assert orders == sorted(orders, reverse=True), "the first lies over the others"

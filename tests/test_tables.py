@@ -8,7 +8,7 @@ import ticketlab
 from rounds_on_disk import write_run
 from ticketlab.analysis.between_seeds import seeds_table
 from ticketlab.analysis.intervals import jackknife_interval
-from ticketlab.analysis.tables import history_table, mean_table, nearest_rounds, rounds_table
+from ticketlab.analysis.tables import chosen_rounds, history_table, mean_table, rounds_table
 from ticketlab.errors import BadInput
 
 
@@ -52,8 +52,8 @@ def test_history_has_one_row_per_evaluation(run):
 
 def test_nearest_is_meant_in_ratio():
     rounds = pd.DataFrame({"round": [0, 1, 2], "density": [1, 0.2, 0.02]})
-    assert nearest_rounds(rounds, [0.5]) == [0]
-    assert nearest_rounds(rounds, [0.05, 0.001]) == [2]
+    assert chosen_rounds(rounds, [0.5]) == [0]
+    assert chosen_rounds(rounds, [0.05, 0.001]) == [2]
 
 
 def test_jackknife_of_a_mean_over_pairs():

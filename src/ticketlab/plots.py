@@ -2,11 +2,10 @@
 
 Knows how things look: the colours of Okabe & Ito (2008), with a grey for their yellow, which colour-blind readers tell
 apart, and besides them markers and line styles, which survive a black-and-white printer; densities on a log axis that
-falls to the right.
+falls to the right, iterations of one training on a linear one (positions.py says which).
 Touches nothing but the axes it is given: no pyplot, no global settings. Does not know where the numbers come from.
 """
 
-from collections import Counter
 from itertools import cycle
 from typing import Any
 
@@ -14,34 +13,45 @@ import numpy as np
 import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
+
+from ticketlab.plot_axes import (
+    AROUND,
+    ITERATIONS,
+    ROUND_STEPS,
+    UNBOUNDED,
+    described,
+    end_axis,
+    keep_within,
+    log_axis,
+    mark_below,
+    round_axis,
+)
+from ticketlab.positions import position
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F", "#000000")
 MARKERS = "osD^vPX"  # not as many as colours, so that the two together tell 56 curves apart
 DASHES = ("--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)))
-TICKS = [tick / 10**power for power in range(5) for tick in (10, 5, 2)]
-UNBOUNDED = (-np.inf, np.inf)
-FEWEST_TICKS, ROUND_STEPS = 3, (1, 2, 5, 10)
-AROUND = 1.15  # from the outermost density to the axis's end, as a ratio
 ORDERED = "viridis"  # for rounds, which have an order; light in print but without its yellow end
 BAND_ALPHA, FEW = 0.16, 5  # bands of more than a few curves are half as strong
-WIDE = 4  # times the median band, and more than this part of the curves' range: such bands may leave the axes
+LOG_MARGIN = 1.5  # from the outermost mean to the end of a log axis, as a ratio
 ANNOTATED = 12  # a matrix of more rows is too dense for numbers
 FEWEST_DECIMALS, MOST_DECIMALS = 2, 5  # of a matrix's numbers
 
 
-def against_density(
+def over_rounds(
     curves: pd.DataFrame,
     axes: Axes,
     quantity: str,
     least: float | None = None,
     bounds: tuple[float, float] = UNBOUNDED,
 ) -> Axes:
-    """Draw curves over density, with their intervals as bands.
+    """Draw curves over the rounds, with their intervals as bands: against density, of one training against iteration.
 
     Args:
-        curves: columns label, density, mean, half_width (NaN without interval), and, optionally, reference: whether the
-            curve is one to compare with, as what chance alone gives, drawn broken and without markers.
+        curves: columns label, density, mean, half_width (NaN without interval), and, optionally, iteration, and
+            reference: whether the curve is one to compare with, as what chance alone gives, drawn broken and without
+            markers.
         axes: to draw on.
         quantity: what the vertical axis shows, and in which unit.
         least: the least mean that needs to be seen; open triangles at the lower edge stand for what lies below.
@@ -49,19 +59,19 @@ def against_density(
     """
     marked = zip(cycle(COLOURS), cycle(MARKERS), strict=False)
     broken = zip(cycle(COLOURS[::-1]), cycle(DASHES), strict=False)
-    groups = curves.groupby("label", sort=False)
+    groups, place = curves.groupby("label", sort=False), position(curves)
     for number, (label, curve) in enumerate(groups):
-        curve = curve.sort_values("density")
+        curve = curve.sort_values(place, kind="stable")  # a cut comes after the round that ends at its iteration
         reference = "reference" in curve and curve["reference"].any()
         colour, shape = next(broken if reference else marked)
         style = {"linestyle": shape, "linewidth": 1.3} if reference else {"marker": shape, "markersize": 4}
         before = 3 - number / len(groups)  # the first curve, the ticket, lies over the others
-        axes.plot(curve["density"], curve["mean"], color=colour, label=label, zorder=before, **style)
-        _band(axes, curve["density"], curve, colour, BAND_ALPHA if len(groups) <= FEW else BAND_ALPHA / 2, bounds)
-    _end_axis(axes, curves, least)
-    _keep_within(axes, curves["mean"], bounds)
-    _mark_below(axes)
-    _density_axis(axes, curves["density"])
+        axes.plot(curve[place], curve["mean"], color=colour, label=label, zorder=before, **style)
+        _band(axes, curve[place], curve, colour, BAND_ALPHA if len(groups) <= FEW else BAND_ALPHA / 2, bounds)
+    end_axis(axes, curves, least)
+    keep_within(axes, curves["mean"], bounds)
+    mark_below(axes)
+    round_axis(axes, curves)
     return _finished(axes, quantity, curves["label"].nunique() > 1)
 
 
@@ -73,16 +83,57 @@ def validation_curves(curves: pd.DataFrame, axes: Axes, quantity: str) -> Axes:
         axes: to draw on.
         quantity: what the vertical axis shows, and in which unit.
     """
-    _draw_ordered(curves, axes, "iteration")
-    stops = curves[curves["early_stop"]]
-    axes.plot(stops["iteration"], stops["mean"], "v", color="black", markersize=5, zorder=3)
-    axes.set_yscale("log")
-    for axis_ticks in (axes.yaxis.set_major_locator, axes.yaxis.set_minor_locator):
-        axis_ticks(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlabel("iteration (optimizer steps)")
+    _draw_ordered(curves, axes, "iteration", "density")
+    _log_course(curves, axes)
     return _finished(axes, quantity, legend=True, title="density")
+
+
+def course(curves: pd.DataFrame, axes: Axes, quantity: str) -> Axes:
+    """Draw what the evaluations saw during whole trainings, one curve each, on a log axis.
+
+    Args:
+        curves: columns label, iteration, mean, half_width, and early_stop, which is true where a triangle goes.
+        axes: to draw on.
+        quantity: what the vertical axis shows, and in which unit.
+    """
+    groups = curves.groupby("label", sort=False)
+    styles = zip(cycle(COLOURS), cycle(("-", *DASHES)), strict=False)
+    for (label, curve), (colour, line) in zip(groups, styles, strict=False):
+        axes.plot(curve["iteration"], curve["mean"], color=colour, linestyle=line, linewidth=1.3, label=label)
+        _band(axes, curve["iteration"], curve, colour, BAND_ALPHA if len(groups) <= FEW else BAND_ALPHA / 2)
+    _log_course(curves, axes)
+    means = curves.loc[curves["mean"] > 0, "mean"]
+    if len(means):  # bands may reach down to 0, which a log axis has not
+        axes.set_ylim(means.min() / LOG_MARGIN, means.max() * LOG_MARGIN)
+    return _finished(axes, quantity, legend=len(groups) > 1)
+
+
+def against_cost(points: pd.DataFrame, axes: Axes, quantity: str) -> Axes:
+    """Draw accuracies against what they cost, on a log axis, with their intervals as bars.
+
+    Args:
+        points: columns label, cost, mean, half_width, and passed: whether a training only came by there on its way to
+            its end, which thin lines show, as far as they lie near the ends.
+        axes: to draw on.
+        quantity: what the horizontal axis shows, and in which unit.
+    """
+    groups, ends = points.groupby("label", sort=False), points[~points["passed"]]
+    for (label, curve), colour, marker in zip(groups, cycle(COLOURS), cycle(MARKERS), strict=False):
+        curve = curve[~curve["passed"]]
+        bars = {"capsize": 2, "elinewidth": 0.8, "linestyle": "none", "marker": marker, "markersize": 4}
+        axes.errorbar(curve["cost"], curve["mean"], curve["half_width"], color=colour, label=label, **bars)
+    end_axis(axes, ends, None)
+    low, high = axes.get_ylim()
+    low -= (high - low) * (len(ends) < len(points))  # half the height is enough for the ends
+    axes.set_ylim(low, high)
+    for (_, curve), colour in zip(groups, cycle(COLOURS), strict=False):
+        axes.plot(curve["cost"], curve["mean"], color=colour, linewidth=0.6, alpha=0.7, zorder=1)
+    seen = points.loc[points["mean"] >= low, "cost"]
+    axes.set_xlim(seen.min() / AROUND, seen.max() * AROUND)
+    axes.set_xscale("log")
+    log_axis(axes.xaxis)
+    axes.set_xlabel(quantity)
+    return _finished(axes, "test accuracy, end (%)", points["label"].nunique() > 1)
 
 
 def similarity_matrix(pairs: pd.DataFrame, axes: Axes, quantity: str) -> Axes:
@@ -146,16 +197,17 @@ def pixel_map(connections: np.ndarray, axes: Axes, greatest: float) -> Axes:
 
 
 def trend_curves(curves: pd.DataFrame, axes: Axes, quantity: str) -> Axes:
-    """Draw means over centred squares of growing side, one curve per density, with their intervals as bands.
+    """Draw means over centred squares of growing side, one curve per round, with their intervals as bands.
 
     Args:
-        curves: columns density, side, mean, half_width.
+        curves: columns density, side, mean, half_width, and, of one training, iteration.
         axes: to draw on.
         quantity: what the vertical axis shows, and in which unit.
     """
-    _draw_ordered(curves, axes, "side")
+    place = position(curves)
+    _draw_ordered(curves, axes, "side", place)
     axes.set_xlabel("side of the centred square (pixels)")
-    return _finished(axes, quantity, legend=True, title="density")
+    return _finished(axes, quantity, legend=True, title=place)
 
 
 def weight_histogram(counts: pd.DataFrame, axes: Axes, quantity: str) -> Axes:
@@ -184,13 +236,23 @@ def _decimals(values: pd.Series) -> int:
     return int(np.clip(1 - np.floor(np.log10(span)), FEWEST_DECIMALS, MOST_DECIMALS)) if span else FEWEST_DECIMALS
 
 
-def _draw_ordered(curves: pd.DataFrame, axes: Axes, position: str) -> None:
-    """Draw a curve with its interval per density, from dark to light."""
-    groups = curves.groupby("density", sort=False)
+def _draw_ordered(curves: pd.DataFrame, axes: Axes, horizontal: str, place: str) -> None:
+    """Draw a curve with its interval per round, which stands at a density or an iteration, from dark to light."""
+    groups = curves.groupby(place, sort=False)
     colours = colormaps[ORDERED](np.linspace(0, 0.88, len(groups)))
-    for (density, curve), colour, line in zip(groups, colours, cycle(("-", *DASHES)), strict=False):
-        axes.plot(curve[position], curve["mean"], color=colour, linestyle=line, linewidth=1.2, label=_density(density))
-        _band(axes, curve[position], curve, colour)
+    for (value, curve), colour, line in zip(groups, colours, cycle(("-", *DASHES)), strict=False):
+        style = {"color": colour, "linestyle": line, "linewidth": 1.2}
+        axes.plot(curve[horizontal], curve["mean"], label=described(place, value), **style)
+        _band(axes, curve[horizontal], curve, colour)
+
+
+def _log_course(curves: pd.DataFrame, axes: Axes) -> None:
+    """Lay out axes for what evaluations saw, and mark early stops."""
+    stops = curves[curves["early_stop"]]
+    axes.plot(stops["iteration"], stops["mean"], "v", color="black", markersize=5, zorder=3)
+    axes.set_yscale("log")
+    log_axis(axes.yaxis)
+    axes.set_xlabel(ITERATIONS)
 
 
 def _band(
@@ -202,71 +264,10 @@ def _band(
     bounds: tuple[float, float] = UNBOUNDED,
 ) -> None:
     low, high = ((curve["mean"] + side * curve["half_width"]).clip(*bounds) for side in (-1, 1))
-    axes.fill_between(positions, low, high, color=colour, alpha=alpha, linewidth=0)
-
-
-def _end_axis(axes: Axes, curves: pd.DataFrame, least: float | None) -> None:
-    """End the vertical axis below the least mean to be seen, and before single wide bands, as of two seeds."""
-    seen = curves if least is None else curves[curves["mean"] >= least]
-    bands = seen["half_width"].fillna(0)
-    widest = max(WIDE * bands.median(), np.ptp(seen["mean"]) / WIDE)
-    if least is None and (bands <= widest).all():
-        return
-    bands = bands.clip(upper=widest)
-    low, high = (seen["mean"] - bands).min(), (seen["mean"] + bands).max()
-    margin = 0.05 * (high - low)
-    axes.set_ylim(low - margin, high + margin)
-
-
-def _keep_within(axes: Axes, means: pd.Series, bounds: tuple[float, float]) -> None:
-    """End the vertical axis where values end, begin it there if all are the same; count in whole steps."""
-    (low, high), (least, greatest) = axes.get_ylim(), bounds
-    if np.isfinite(least) and np.ptp(means) == 0:
-        low, high = least, high if means.max() > least else least + 1
-    low, high = max(low, least), min(high, greatest)
-    axes.set_ylim(low, high)
-    if (means % 1 == 0).all():
-        axes.yaxis.set_major_locator(MaxNLocator("auto", steps=ROUND_STEPS, integer=True))
-    for line in axes.lines:
-        line.set_clip_on(not low <= np.min(line.get_ydata()) <= np.max(line.get_ydata()) <= high)  # markers stay whole
-
-
-def _mark_below(axes: Axes) -> None:
-    """Let open triangles stand for what lies below the axis, one curve's over another's."""
-    stacked: Counter[float] = Counter()
-    bottom = axes.get_ylim()[0]
-    for line in list(axes.lines):
-        for position, value in line.get_xydata():
-            if value < bottom:
-                height = 0.025 + 0.04 * stacked[position]
-                stacked[position] += 1
-                mark = {"marker": "v", "markersize": 4, "linestyle": "none", "zorder": 4}
-                mark |= {"markerfacecolor": "none", "markeredgecolor": line.get_color()}
-                axes.plot([position], [height], transform=axes.get_xaxis_transform(), **mark)
-
-
-def _density_axis(axes: Axes, densities: pd.Series) -> None:
-    axes.set_xscale("log")
-    lowest, highest = densities.min(), densities.max()
-    axes.set_xticks(_density_ticks(lowest, highest))
-    axes.set_xticks([], minor=True)
-    axes.xaxis.set_major_formatter(lambda value, _: _density(value))
-    axes.set_xlim(highest * AROUND, lowest / AROUND)
-    axes.set_xlabel("density (share of weights kept)")
-
-
-def _density_ticks(lowest: float, highest: float) -> list[float]:
-    """Choose 1, .5, .2 and so on, or, where too few of these lie between the densities, equal round steps."""
-    ticks = [tick for tick in TICKS if lowest * 0.99 <= tick <= highest * 1.01]
-    if len(ticks) >= FEWEST_TICKS:
-        return ticks
-    low, high = lowest / AROUND, min(highest * AROUND, max(highest, 1))
-    for most in range(4, 10):
-        steps = MaxNLocator(most, steps=ROUND_STEPS, min_n_ticks=FEWEST_TICKS).tick_values(low, high)
-        ticks = [tick for tick in steps if low <= tick <= high * 1.001]
-        if len(ticks) >= FEWEST_TICKS:
-            break
-    return ticks
+    if len(curve) > 1:
+        axes.fill_between(positions, low, high, color=colour, alpha=alpha, linewidth=0)
+    else:  # a band of no width would not be seen
+        axes.vlines(positions, low, high, color=colour, linewidth=1)
 
 
 def _finished(axes: Axes, quantity: str, legend: bool, title: str | None = None) -> Axes:
@@ -277,7 +278,3 @@ def _finished(axes: Axes, quantity: str, legend: bool, title: str | None = None)
     if legend:
         axes.legend(title=title, frameon=False)
     return axes
-
-
-def _density(value: float) -> str:
-    return f"{value:.2g}"

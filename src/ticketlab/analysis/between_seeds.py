@@ -19,13 +19,19 @@ MEASURES = [f"jaccard{part}{chance}" for chance in CHANCES for part in ("_chance
 MATCHED = ("matched_jaccard", "matched_jaccard_chance", "matched_jaccard_excess")
 
 
-def all_pairs(packed: PackedMasks) -> tuple[np.ndarray, np.ndarray]:
-    """Choose the pairs worth a row: seeds at equal round, rounds within a seed, runs at equal round."""
-    kinds = [
-        pairs(packed.labels, equal=("run", "round")),
-        pairs(packed.labels, equal=("run", "seed")),
-        pairs(packed.labels, equal=("round",), differ=("run",)),
-    ]
+def all_pairs(packed: PackedMasks, places: Sequence[tuple[str, float]]) -> tuple[np.ndarray, np.ndarray]:
+    """Choose the pairs worth a row: seeds at equal round, rounds within a seed, runs at equal place.
+
+    Args:
+        packed: the masks.
+        places: of each mask, ("round", number), or, in one training, ("iteration", number).
+    """
+    kinds = [pairs(packed.labels, equal=("run", "round")), pairs(packed.labels, equal=("run", "seed"))]
+    first, second = pairs(packed.labels, equal=(), differ=("run",))
+    numbers = {place: number for number, place in enumerate(dict.fromkeys(places))}
+    at = np.array([numbers[place] for place in places])
+    same = at[first] == at[second]
+    kinds.append((first[same], second[same]))
     first, second = (np.concatenate(side) for side in zip(*kinds, strict=True))
     return first, second
 

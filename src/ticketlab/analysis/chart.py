@@ -13,13 +13,15 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ticketlab.plots import UNBOUNDED
+from ticketlab.plot_axes import UNBOUNDED
+from ticketlab.positions import PLACES
 from ticketlab.storage import write_bytes
 
 PANEL = (3.4, 2.6)  # inches, width and height
 LEGEND_INCHES = 0.17  # height of a row
 ENTRY_INCHES = 0.5, 0.062  # width of an entry: without its text, and of a character
 BAND = "Bands: 95 % interval of the mean over seeds (Student t)."
+ENDS = "Of sparse training, the end alone is shown."  # beside other runs
 COUNT, PERCENT, SHARE = (0, np.inf), (0, 100), (0, 1)  # bounds; of means of what is no less than 0, as well
 SETTINGS = {"font.size": 8, "axes.titlesize": 8, "svg.hashsalt": "ticketlab", "savefig.dpi": 200}
 
@@ -31,7 +33,7 @@ class Panel(NamedTuple):
         quantity: the label of the axis whose meaning changes from panel to panel.
         numbers: what is plotted.
         title: above the panel.
-        bounds: between which values can lie, of curves against density.
+        bounds: between which values can lie, of curves over rounds.
     """
 
     quantity: str
@@ -49,15 +51,17 @@ class Chart:
         caption: what a reader sees in it.
         numbers: all that is plotted.
         figure: the picture.
+        moving: the same as a GIF, where there is one.
     """
 
     name: str
     caption: str
     numbers: pd.DataFrame
     figure: Figure
+    moving: bytes | None = None
 
     def save(self, folder: Path) -> list[Path]:
-        """Write picture and numbers as PNG, SVG and CSV, each whole or not at all, and return the paths.
+        """Write picture and numbers as PNG, SVG, CSV and perhaps GIF, each whole or not at all, and return the paths.
 
         Raises:
             WriteFailed: if the disk refuses.
@@ -68,6 +72,9 @@ class Chart:
             self.figure.set_layout_engine("none")  # it is laid out now, and takes most of the time
             write_bytes(svg, self._picture("svg", metadata={"Date": None}))
         write_bytes(csv, self.numbers.to_csv(index=False).encode())
+        if self.moving:
+            paths.append(folder / f"{self.name}.gif")
+            write_bytes(paths[-1], self.moving)
         return paths
 
     def _picture(self, kind: str, **settings: Any) -> memoryview:
@@ -82,6 +89,7 @@ def chart(
     panels: Sequence[Panel],
     *,
     columns: int = 3,
+    moving: bytes | None = None,
 ) -> Chart:
     """Draw panels in a grid, with one legend for all of them, or one each where they show different things.
 
@@ -91,6 +99,7 @@ def chart(
         plot: a function of plots.py that takes numbers, axes and quantity, and bounds where a panel has them.
         panels: at least one.
         columns: of the grid, at most.
+        moving: the same as a GIF.
     """
     columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
@@ -106,20 +115,21 @@ def chart(
         figure.set_size_inches(PANEL[0] * columns, PANEL[1] * rows + LEGEND_INCHES * legend_rows)
     titles = [panel.title or panel.quantity for panel in panels]
     numbers = pd.concat([panel.numbers for panel in panels], keys=titles, names=["panel"]).reset_index(level="panel")
-    return Chart(name, caption, numbers, figure)
+    return Chart(name, caption, numbers, figure, moving)
 
 
 def curves(means: pd.DataFrame, metric: str, labels: Any, factor: float = 1) -> pd.DataFrame:
-    """Lay out a metric for `plots.against_density`.
+    """Lay out a metric for `plots.over_rounds`.
 
     Args:
-        means: as `tables.mean_table` makes it, with a column density.
+        means: as `tables.mean_table` makes it, with a column density, and iteration where there is one.
         metric: a column; the half-width of its interval stands under ``<metric>_interval``.
         labels: of the curves, one for all rows or one per row.
         factor: 100 for percent.
     """
     values = {"mean": means[metric] * factor, "half_width": means[f"{metric}_interval"] * factor}
-    return pd.DataFrame({"label": labels, "density": means["density"], **values})
+    places = {name: means[name] for name in PLACES if name in means}
+    return pd.DataFrame({"label": labels, **places, **values})
 
 
 def with_numbers(panels: Iterable[Panel]) -> list[Panel]:

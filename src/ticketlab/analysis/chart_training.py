@@ -1,4 +1,4 @@
-"""Figures of learning: accuracy and early stop against density, and the validation curves of chosen rounds."""
+"""Figures of learning: accuracy and early stop over the rounds, and how validation went within them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -8,12 +8,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ticketlab import plots
-from ticketlab.analysis.chart import BAND, COUNT, PERCENT, Chart, Panel, chart, curves, with_numbers
+from ticketlab.analysis.chart import BAND, COUNT, ENDS, PERCENT, Chart, Panel, chart, curves, with_numbers
 from ticketlab.analysis.labels import family
 from ticketlab.analysis.results import Results
 from ticketlab.analysis.runs import FinishedRun, trunks
 from ticketlab.analysis.tables import mean_table
 from ticketlab.analysis.words import DENSE, UNTRAINED
+from ticketlab.positions import position
 
 
 class Metric(NamedTuple):
@@ -24,14 +25,14 @@ class Metric(NamedTuple):
     trained: bool = True
 
 
-AGAINST_DENSITY = {
+OVER_ROUNDS = {
     "early_stop": (
         [
             Metric("early_stop_test_accuracy", "test accuracy, early stop (%)"),
             Metric("early_stop_iteration", "early-stop iteration"),
         ],
         "How well and how soon: test accuracy at the iteration (optimizer step) of minimum validation loss, and that "
-        "iteration, against density.",
+        "iteration.",
     ),
     "accuracy": (
         [
@@ -42,24 +43,39 @@ AGAINST_DENSITY = {
         "training (a supermask's).",
     ),
 }
+DURING_TRAINING = {
+    "early_stop": (
+        [
+            Metric("early_stop_test_accuracy", "test accuracy, early stop so far (%)"),
+            Metric("early_stop_iteration", "early-stop iteration so far"),
+        ],
+        "How well and how soon: test accuracy at the iteration (optimizer step) of the minimum validation loss until "
+        "then, and that iteration; where the network is pruned, the minimum is sought anew.",
+    ),
+    "accuracy": ([Metric("test_accuracy", "test accuracy (%)")], "Test accuracy in the course of training."),
+}
 EVALUATIONS = {"validation_loss": ("validation loss (nats)", 1), "error": ("validation error (%)", 100)}
 COLLAPSE = 8  # a mean has collapsed that lies more than so many times as far below the best as the median does
 
 
 def training_charts(results: Results) -> Iterator[Chart]:
-    """Draw what training came to, runs together and each with its controls, and how it went, run by run."""
+    """Draw what training came to, runs together and each with its controls, and how it went."""
     own = trunks(results.runs)
-    for name, (metrics, caption) in AGAINST_DENSITY.items():
+    figures = DURING_TRAINING if results.position == "iteration" else OVER_ROUNDS
+    for name, (metrics, caption) in figures.items():
         if len(own) > 1:
             shown = {run.name: results.labels[run.name] for run in own}
-            yield from _chart(name, caption, _panels(results, metrics, shown))
+            whole = f"{caption} {ENDS}" if results.mixed else caption
+            yield from _chart(name, whole, _panels(results, metrics, shown))
         for run in own:
             if len(own) == 1 or run.branches:
                 each = f"{name}-{run.name}" if len(own) > 1 else name
                 yield from _chart(each, caption, _panels(results, metrics, family(run), run))
     for run in results.runs:
-        if run.branch not in UNTRAINED:
+        if run.branch not in UNTRAINED and not run.one_training:
             yield _validation_chart(results, run.name)
+    if whole_trainings := [run.name for run in results.runs if run.one_training]:
+        yield _course_chart(results, whole_trainings)
 
 
 def _panels(
@@ -73,7 +89,7 @@ def _panels(
         shown: {run's name: label}, in the order of the legend.
         trunk: the run whose branches the others are, and whose dense network they share.
     """
-    means = results.tables["rounds_mean"]
+    means = results.together(results.tables["rounds_mean"])
     means = means[means["run"].isin(list(shown))].sort_values("run", key=lambda runs: runs.map(list(shown).index))
     branches = {each.name: each.branch for each in trunk.branches} if trunk else {}
     untrained = means["run"].map(branches).isin(UNTRAINED)
@@ -109,23 +125,24 @@ def _chart(name: str, caption: str, panels: Sequence[Panel]) -> Iterator[Chart]:
         notes.append("Triangles at the lower edge: the curve of that colour lies below the axis.")
 
     def draw(numbers: pd.DataFrame, axes: Axes, quantity: str, bounds: tuple[float, float]) -> Axes:
-        return plots.against_density(numbers, axes, quantity, least[quantity], bounds)
+        return plots.over_rounds(numbers, axes, quantity, least[quantity], bounds)
 
     if panels:
         yield chart(name, " ".join([caption, *notes]), draw, panels)
 
 
 def _least(numbers: pd.DataFrame) -> float | None:
-    """Return the least mean that is to be seen where controls collapse; None where none does.
+    """Return the least mean that is to be seen where controls collapse, or before training; None where none does.
 
-    The first curve, the ticket, stays in sight.
+    The first curve over densities, the ticket, stays in sight.
     """
-    if "reference" not in numbers:
+    training = position(numbers) == "iteration"
+    if "reference" not in numbers and not training:
         return None
-    means = numbers.loc[~numbers["reference"].astype(bool), "mean"]
-    ticket = numbers.loc[numbers["label"] == numbers["label"].iloc[0], "mean"]
+    curves = numbers if training else numbers[~numbers["reference"].astype(bool)]
+    means, kept = curves["mean"], numbers.loc[numbers["label"] == numbers["label"].iloc[0], "mean"]
     collapsed = means < means.max() - COLLAPSE * (means.max() - means.median())
-    least = min(means[~collapsed].min(), ticket.min())
+    least = min(means[~collapsed].min(), np.inf if training else kept.min())
     return float(least) if means.min() < least else None
 
 
@@ -143,3 +160,17 @@ def _validation_chart(results: Results, run: str) -> Chart:
     ]
     caption = f"Validation during chosen rounds; triangles: minimum of the mean validation loss. {BAND}"
     return chart(results.file_name("validation", run), caption, plots.validation_curves, panels)
+
+
+def _course_chart(results: Results, runs: Sequence[str]) -> Chart:
+    history = results.tables["history"]
+    history = history[history["run"].isin(runs)].assign(error=1 - history["validation_accuracy"])
+    means = mean_table(history, ["run", "round", "iteration"])
+    lowest = means.groupby("run")["validation_loss"].transform("min") == means["validation_loss"]
+    labels = means["run"].map(results.labels)
+    panels = [
+        Panel(quantity, curves(means, metric, labels, factor).assign(early_stop=lowest))
+        for metric, (quantity, factor) in EVALUATIONS.items()
+    ]
+    caption = f"Validation during whole trainings; triangles: minimum of the mean validation loss. {BAND}"
+    return chart("validation", caption, plots.course, panels)

@@ -9,7 +9,9 @@ from pathlib import Path
 import pandas as pd
 
 from ticketlab.analysis.chart import Chart
-from ticketlab.analysis.chart_masks import pixel_charts, structure_charts
+from ticketlab.analysis.chart_efficiency import efficiency_charts
+from ticketlab.analysis.chart_masks import structure_charts
+from ticketlab.analysis.chart_pixels import pixel_charts
 from ticketlab.analysis.chart_similarity import similarity_charts
 from ticketlab.analysis.chart_training import training_charts
 from ticketlab.analysis.chart_weights import weight_charts
@@ -26,6 +28,7 @@ CHARTS: Sequence[Callable[[Results], Iterator[Chart]]] = (
     structure_charts,
     pixel_charts,
     weight_charts,
+    efficiency_charts,
 )
 NAME_LENGTH = 200  # bytes that a folder's name may safely have
 

@@ -1,13 +1,14 @@
 """The numbers of a run that a reader would quote, as sentences. Every number is computed from the tables."""
 
-import numpy as np
 import pandas as pd
 
-from ticketlab.analysis.intervals import mean_interval
+from ticketlab.analysis.intervals import mean_interval, quoted
 from ticketlab.analysis.results import Results
 from ticketlab.analysis.runs import FinishedRun
-from ticketlab.analysis.tables import nearest_rounds
+from ticketlab.analysis.tables import chosen_rounds
+from ticketlab.analysis.training_highlights import centre_margin, cost, outcome, persistence
 from ticketlab.analysis.words import UNTRAINED, words
+from ticketlab.positions import said
 
 QUOTED_DENSITIES = (0.51, 0.21, 0.036)
 QUOTED_CENTRE = (1, *QUOTED_DENSITIES)
@@ -20,22 +21,16 @@ EXCESSES = {
 
 def highlights(results: Results, run: str) -> list[str]:
     """Write one sentence or two on each thing worth quoting of a run."""
+    (one_training,) = (each.one_training for each in results.runs if each.name == run)
+    if one_training:
+        sentences = (outcome, cost, persistence, _similarity, centre_margin, _dead)
+        return list(filter(None, (sentence(results, run) for sentence in sentences)))
     rounds = results.of("rounds", run)
     found = []
     if "early_stop_test_accuracy" in rounds and 0 in set(rounds["round"]):
         found += [_accuracy(rounds), _learning(rounds)]
     found.append(_controls(results, run))
     return list(filter(None, [*found, _similarity(results, run), _centre(results, run), _dead(results, run)]))
-
-
-def quoted(mean: float, half_width: float, digits: int) -> str:
-    """Write a mean with its interval, where there is one.
-
-    >>> quoted(2220, 604.47, 0), quoted(0.5, float("nan"), 2)
-    ('2,220 ± 604', '0.50')
-    """
-    text = f"{round(mean, digits) + 0.0:,.{digits}f}".replace("-", "−")  # and no negative zero
-    return text + ("" if np.isnan(half_width) else f" ± {half_width:,.{digits}f}")
 
 
 def _accuracy(rounds: pd.DataFrame) -> str:
@@ -66,7 +61,7 @@ def _accuracy(rounds: pd.DataFrame) -> str:
 
 def _learning(rounds: pd.DataFrame) -> str:
     """Compare the early-stop iteration with the dense one's."""
-    (round,) = nearest_rounds(rounds, [LEARNING_DENSITY])
+    (round,) = chosen_rounds(rounds, [LEARNING_DENSITY])
     if round == 0:
         return ""
     stop = rounds.pivot(index="seed", columns="round", values="early_stop_iteration")
@@ -97,7 +92,7 @@ def _control(results: Results, run: str, branch: FinishedRun) -> str:
     both = theirs.join(own.add_suffix("_own"), how="inner").reset_index()
     if both.empty:
         return ""
-    (round,) = nearest_rounds(both, [LEARNING_DENSITY])
+    (round,) = chosen_rounds(both, [LEARNING_DENSITY])
     both = both[both["round"] == round]
     text = f"{words(branch.branch)} at density {both['density'].mean():.3f} (seeds: {len(both)}):"
     if branch.branch not in UNTRAINED and (both["early_stop_iteration_own"] > 0).all():
@@ -108,22 +103,22 @@ def _control(results: Results, run: str, branch: FinishedRun) -> str:
 
 
 def _similarity(results: Results, run: str) -> str:
-    """Tell the excess over chance at the quoted densities, before and after matching."""
-    seeds = results.of("seeds_similarity", run)
-    seeds = seeds[(seeds["layer"] == "all") & (seeds["density"] < 1)]
+    """Tell the excess over chance at the quoted densities or in the course of training, before and after matching."""
+    seeds = results.placed(results.tables["seeds_similarity"])
+    seeds = seeds[(seeds["run"] == run) & (seeds["layer"] == "all") & (seeds["density"] < 1)]
     if seeds.empty:
         return ""
-    sentences = []
+    sentences, measures = [], set(seeds["measure"])
     for chance, (before, after) in EXCESSES.items():
         parts = []
-        for round in nearest_rounds(seeds, QUOTED_DENSITIES):
+        for round in chosen_rounds(seeds[seeds["measure"] == after] if after in measures else seeds, QUOTED_DENSITIES):
             rows = seeds[seeds["round"] == round].set_index("measure")
             excess, *matched = (
                 quoted(rows.at[measure, "mean"], rows.at[measure, "interval"], 4)
                 for measure in (before, after)
                 if measure in rows.index
             )
-            part = f"{excess} at density {rows['density'].iloc[0]:.3f}"
+            part = f"{excess} at {said(rows)}"
             parts.append(part + "".join(f" ({each} after matching hidden units)" for each in matched))
         sentences.append(f"Jaccard similarity of different seeds' masks above {chance}: {', '.join(parts)}.")
     return " ".join(sentences)
@@ -131,11 +126,11 @@ def _similarity(results: Results, run: str) -> str:
 
 def _centre(results: Results, run: str) -> str:
     """Tell the share of the input's connections inside the centred square."""
-    pixels = results.with_density("pixels")
+    pixels = results.placed(results.tables["pixels"])
     pixels = pixels[pixels["run"] == run]
     if pixels.empty:
         return ""
-    shares = _by_round(pixels, "centre_share", nearest_rounds(pixels, QUOTED_CENTRE), 100, 1, " %")
+    shares = _by_round(pixels, "centre_share", chosen_rounds(pixels, QUOTED_CENTRE), 100, 1, " %")
     side = round(pixels["pixels"].iloc[0] ** 0.5)
     inner = side - 2 * (side // 4)
     return f"Input connections inside the centred {inner}×{inner} of {side}×{side} pixels: {shares}."
@@ -143,11 +138,11 @@ def _centre(results: Results, run: str) -> str:
 
 def _dead(results: Results, run: str) -> str:
     """Tell how many units lie on no path."""
-    structure = results.of("structure", run)
-    structure = structure[(structure["layer"] == "all") & structure["dead"].notna()]
+    structure = results.placed(results.tables["structure"])
+    structure = structure[(structure["run"] == run) & (structure["layer"] == "all") & structure["dead"].notna()]
     if structure.empty:
         return ""
-    dead = _by_round(structure, "dead", nearest_rounds(structure, QUOTED_CENTRE), 1, 1, "")
+    dead = _by_round(structure, "dead", chosen_rounds(structure, QUOTED_CENTRE), 1, 1, "")
     return f"Dead units, of {structure['units'].iloc[0]:,}: {dead}."
 
 
@@ -156,5 +151,5 @@ def _by_round(table: pd.DataFrame, metric: str, rounds: list[int], factor: float
     for round in rounds:
         rows = table[table["round"] == round]
         value = quoted(*mean_interval(rows[metric] * factor), digits)
-        parts.append(f"{value}{unit} at density {rows['density'].mean():.3f}")
+        parts.append(f"{value}{unit} at {said(rows)}")
     return ", ".join(parts)

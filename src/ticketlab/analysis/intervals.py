@@ -49,3 +49,13 @@ def jackknife_interval(first: np.ndarray, second: np.ndarray, values: np.ndarray
     without = np.array([values[(first != seed) & (second != seed)].mean(axis=0) for seed in seeds])
     variance = (seeds.size - 1) * without.var(axis=0)
     return mean, stdtrit(seeds.size - 1, 0.975) * np.sqrt(variance)
+
+
+def quoted(mean: float, half_width: float, digits: int) -> str:
+    """Write a mean with its interval, where there is one.
+
+    >>> quoted(2220, 604.47, 0), quoted(0.5, float("nan"), 2)
+    ('2,220 ± 604', '0.50')
+    """
+    text = f"{round(mean, digits) + 0.0:,.{digits}f}".replace("-", "−")  # and no negative zero
+    return text + ("" if np.isnan(half_width) else f" ± {half_width:,.{digits}f}")

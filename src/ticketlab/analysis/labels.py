@@ -1,7 +1,7 @@
 """What runs are called in legends, tables and sentences.
 
-A run and its controls have the papers' words, several runs what their specs differ in. Does not know where names are
-shown.
+A run and its controls have the papers' words, as do methods of sparse training, with their density; several runs what
+their specs differ in. Does not know where names are shown.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,11 @@ from typing import Any
 
 from ticketlab.analysis.runs import FinishedRun, trunks
 from ticketlab.analysis.words import TICKET, words
+from ticketlab.methods import METHODS
+from ticketlab.sparse_spec import OPTIONS, SparseSpec
 
+NAMED = ("method", "density", "epsilon")  # of sparse training, in words
+SPARSE_TRAINING = SparseSpec.kind
 LONGEST = 48  # characters of a label that may name every difference; longer ones name as few as tell runs apart
 
 
@@ -34,33 +38,71 @@ def labels(runs: Sequence[FinishedRun]) -> dict[str, str]:
 
 
 def family(run: FinishedRun) -> dict[str, str]:
-    """Name a run and its branches among each other; a run without branches by its folder.
+    """Name a run and its branches among each other; a run without branches by its folder or method of sparse training.
 
     Returns:
         {name: label}, the run first
     """
     own = run.description["spec"].get("method", TICKET) if run.branches else run.name
+    own = _sparse_training(run.description) or own
     return {run.name: own} | {each.name: words(each.branch) for each in run.branches}
 
 
 def _told_apart(runs: Sequence[FinishedRun]) -> dict[str, str]:
-    facts = [{"kind": run.description.get("kind"), **run.description["spec"], "branch": run.branch} for run in runs]
+    facts = [_facts(run) for run in runs]
     fields = list(dict.fromkeys(name for each in facts for name in each))
-    differing = [name for name in fields if len({repr(each[name]) for each in facts if name in each}) > 1]
+    named = ["kind"] if any(_sparse_training(run.description) for run in runs) else []
+    differing = [name for name in fields if name in named or _differ(name, facts)]
     found = [_described(each, differing) for each in facts]
     if max(map(len, found)) > LONGEST:
-        found = [_described(each, _fewest(facts, differing)) for each in facts]
+        found = [_described(each, _fewest(facts, differing, named)) for each in facts]
     names = [run.name for run in runs]
     return dict(zip(names, found if len(set(found)) == len(runs) else names, strict=True))
 
 
-def _fewest(facts: Sequence[Mapping[str, Any]], fields: Sequence[str]) -> list[str]:
-    """Choose fields that tell as much apart as all do: always the one that adds most, the earlier of equals."""
+def _facts(run: FinishedRun) -> dict[str, Any]:
+    """Return what may be said of a run; a method of sparse training stands for its kind, without options it lacks."""
+    spec, method = run.description["spec"], _sparse_training(run.description)
+    if method:
+        lacking = [name for name in OPTIONS if spec.get(name) is None]
+        spec = {name: value for name, value in spec.items() if name not in (*lacking, *NAMED)}
+    return {"kind": method or run.description.get("kind"), **spec, "branch": run.branch}
+
+
+def _sparse_training(description: Mapping[str, Any]) -> str:
+    """Return the papers' words for a method of sparse training, with its density; nothing of other kinds.
+
+    >>> _sparse_training({"kind": "sparse_training", "spec": {"method": "rigl", "density": 0.1}})
+    'RigL, density 0.1'
+    """
+    if description.get("kind") != SPARSE_TRAINING:
+        return ""
+    spec = description["spec"]
+    words = METHODS[spec["method"]].words if spec["method"] in METHODS else spec["method"]
+    layers = [f"{name} {spec[name]:g}" for name in ("density", "epsilon") if spec.get(name) is not None]
+    return ", ".join([words, *layers])
+
+
+def _differ(name: str, facts: Sequence[Mapping[str, Any]]) -> bool:
+    """Tell whether a field tells runs apart; what methods have options for, runs of one method."""
+    groups = {each["kind"] if name in OPTIONS else None for each in facts}
+    chosen = ([each for each in facts if group in (None, each["kind"])] for group in groups)
+    return any(len({repr(each[name]) for each in group if name in each}) > 1 for group in chosen)
+
+
+def _fewest(facts: Sequence[Mapping[str, Any]], fields: Sequence[str], named: Sequence[str]) -> list[str]:
+    """Choose fields that tell as much apart as all do: always the one that adds most, the earlier of equals.
+
+    Args:
+        facts: of the runs.
+        fields: to choose from.
+        named: those that are among them anyway.
+    """
 
     def told_apart(names: Sequence[str]) -> int:
         return len({_described(each, names) for each in facts})
 
-    chosen: list[str] = []
+    chosen = list(named)
     while told_apart(chosen) < told_apart(fields):
         chosen.append(max(fields, key=lambda name: told_apart([*chosen, name])))
     return [name for name in fields if name in chosen]

@@ -9,12 +9,14 @@ from string import Template
 import pandas as pd
 
 from ticketlab.analysis.chart import Chart
-from ticketlab.analysis.highlights import highlights, quoted
+from ticketlab.analysis.highlights import highlights
+from ticketlab.analysis.intervals import quoted
 from ticketlab.analysis.labels import family
 from ticketlab.analysis.results import Results
 from ticketlab.analysis.runs import FinishedRun, trunks
 from ticketlab.analysis.tables import mean_table
 from ticketlab.analysis.words import UNTRAINED
+from ticketlab.positions import position
 
 PAGE = Template("""<!DOCTYPE html>
 <html lang="en">
@@ -60,6 +62,9 @@ COLUMNS = {
     "unused_inputs": ("unused inputs", 1, 1),
     "effective_density": ("effective density", 1, 3),
     "centre_share": ("inputs' connections in centre (%)", 100, 1),
+    "centre_margin": ("centre–margin scalar", 1, 2),
+    "inference_ratio": ("inference FLOPs / dense", 1, 3),
+    "total_training_ratio": ("training FLOPs so far / one dense training", 1, 3),
 }
 CONTROLS = {
     "early_stop_test_accuracy": "Test accuracy at early stop (%)",
@@ -109,9 +114,13 @@ def _rounds(results: Results, run: str) -> pd.DataFrame:
     structure = structure[structure["layer"] == "all"]
     table = results.of("rounds", run)
     table = table.merge(structure[[*keys, "dead", "unused_inputs", "effective_density"]], on=keys)
-    table = table.merge(results.of("pixels", run)[[*keys, "centre_share"]], on=keys, how="left")
+    table = table.merge(results.of("pixels", run)[[*keys, "centre_share", "centre_margin"]], on=keys, how="left")
+    costs = results.of("efficiency", run)[[*keys, "inference_ratio", "total_training_ratio"]]
+    table = table.merge(costs, on=keys, how="left")
     means = mean_table(table, ["round"])
     shown = means[["round", "seeds"]].assign(density=means["density"].map("{:.3f}".format))
+    if position(means) == "iteration":
+        shown.insert(1, "iteration", means["iteration"].map("{:,.0f}".format))
     for name, (heading, factor, digits) in COLUMNS.items():
         if name in means and means[name].notna().any():
             pairs = zip(means[name] * factor, means[f"{name}_interval"] * factor, strict=True)

@@ -10,16 +10,18 @@ import numpy as np
 import pandas as pd
 
 from ticketlab.analysis.between_seeds import MATCHED_DENSITIES, all_pairs, match_seeds, seeds_table
+from ticketlab.analysis.efficiency import efficiency_table
 from ticketlab.analysis.labels import labels
 from ticketlab.analysis.packed import Label, pack
 from ticketlab.analysis.pixels import heat_maps, pixel_table, trend_table
 from ticketlab.analysis.runs import FinishedRun, trunks
 from ticketlab.analysis.similarity import compare
 from ticketlab.analysis.structure import degree_table, structure_table
-from ticketlab.analysis.tables import history_table, mean_table, nearest_rounds, rounds_table
+from ticketlab.analysis.tables import chosen_rounds, history_table, mean_table, rounds_table
 from ticketlab.analysis.weight_statistics import weight_tables
 from ticketlab.errors import BadInput
 from ticketlab.masks import Arrays
+from ticketlab.positions import PLACES, position
 from ticketlab.storage import Record
 
 SHOWN_DENSITIES = (1, 0.51, 0.21, 0.1, 0.036, 0.001)  # the last means the last round
@@ -43,16 +45,46 @@ class Results:
     tables: Mapping[str, pd.DataFrame]
     maps: Mapping[str, Mapping[tuple[int, int], np.ndarray]]
 
+    @property
+    def position(self) -> str:
+        """What figures of all runs are drawn against."""
+        return position(self.tables["rounds"])
+
+    @property
+    def mixed(self) -> bool:
+        """Whether some runs, but not all, are one training each."""
+        return self.position == "density" and any(run.one_training for run in self.runs)
+
     def of(self, table: str, run: str) -> pd.DataFrame:
         """Return one run's rows of a table, without the column that names it."""
         rows = self.tables[table]
         return rows[rows["run"] == run].drop(columns="run")
 
-    def with_density(self, table: str) -> pd.DataFrame:
-        """Return a table of seeds and rounds with the density of all layers together."""
-        densities = self.tables["rounds"][["run", "seed", "round", "density"]]
-        rows = self.tables[table].drop(columns="density", errors="ignore")
-        return rows.merge(densities, on=["run", "seed", "round"])
+    def placed(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return rows of runs and rounds with the density of all layers together, and with the iteration if known."""
+        keys = [key for key in ("run", "seed", "round") if key in rows]
+        rounds = self.tables["rounds"]
+        places = rounds.groupby(keys, sort=False, as_index=False)[[name for name in PLACES if name in rounds]].mean()
+        return rows.drop(columns=list(PLACES), errors="ignore").merge(places, on=keys)
+
+    def together(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return rows as one figure of all runs shows them; beside other runs, of one training its end alone."""
+        if not self.mixed:
+            return rows
+        last = rows.groupby("run")["round"].transform("max")
+        return rows[rows["iteration"].isna() | (rows["round"] == last)]
+
+    def place(self, run: str, round: int) -> dict[str, float]:
+        """Return a round's number and mean density, and its iteration where there is one."""
+        rows = self.of("rounds", run).query("round == @round")
+        names = dict.fromkeys(("density", position(rows)))
+        return {"round": round} | {name: rows[name].mean() for name in names}
+
+    def said(self, run: str, round: int) -> str:
+        """Say which round it is, in titles: its number and density; of one training, iteration and density."""
+        place = self.place(run, round)
+        number = f"iteration {place['iteration']:,.0f}" if "iteration" in place else f"round {round}"
+        return f"{number}, density {place['density']:.2g}"
 
     def file_name(self, figure: str, run: str) -> str:
         """Name a figure of one run among those of all."""
@@ -74,6 +106,8 @@ def measure(runs: Sequence[FinishedRun]) -> tuple[Results, list[str]]:
     tables |= {name: _of_each(runs, table) for name, table in TABLES.items()}
     tables["rounds_mean"] = mean_table(tables["rounds"], ["run", "round"])
     tables["structure_mean"] = mean_table(tables["structure"], ["run", "round", "layer"])
+    tables["efficiency"], lines = efficiency_table(runs)
+    problems += lines
     tables |= _similarity(runs, tables["rounds"], problems)
     weights = {run.name: weight_tables(run.records) for run in runs}
     for place, name in enumerate(("weights", "histograms")):
@@ -82,7 +116,7 @@ def measure(runs: Sequence[FinishedRun]) -> tuple[Results, list[str]]:
     tables["pixels"] = _joined({run: pixel_table(each) for run, each in maps.items()})
     tables["pixel_trend"] = _joined({run: trend_table(each) for run, each in maps.items()})
     rounds = tables["rounds"]
-    shown = {run.name: nearest_rounds(rounds[rounds["run"] == run.name], SHOWN_DENSITIES) for run in runs}
+    shown = {run.name: chosen_rounds(rounds[rounds["run"] == run.name], SHOWN_DENSITIES) for run in runs}
     return Results(runs, labels(runs), shown, tables, maps), problems
 
 
@@ -114,13 +148,22 @@ def _similarity(runs: Sequence[FinishedRun], rounds: pd.DataFrame, problems: lis
             together = [pack(_labelled(runs))]
         except BadInput as error:
             problems.append(f"similarity between runs left out: {error}")
-    similarity = pd.concat([compare(each, *all_pairs(each)) for each in together], ignore_index=True)
+    places = {
+        (run.name, found["round"]): ("iteration", found["iteration"]) if run.one_training else ("round", found["round"])
+        for run in runs
+        for found in (record.attributes for record in run.records)
+    }
+    compared = []
+    for each in together:
+        chosen = all_pairs(each, [places[label.run, label.round] for label in each.labels])
+        compared.append(compare(each, *chosen))
+    similarity = pd.concat(compared, ignore_index=True)
     matched = []
     for run in runs:
         try:
             if not run.chain:
                 raise BadInput("its layers form no chain")
-            chosen = nearest_rounds(rounds[rounds["run"] == run.name], MATCHED_DENSITIES)
+            chosen = chosen_rounds(rounds[rounds["run"] == run.name], MATCHED_DENSITIES)
             matched.append(match_seeds(packed[run.name], chosen))
         except BadInput as error:
             problems.append(f"{run.name}: matching of hidden units, dead units and effective density left out: {error}")

@@ -50,6 +50,11 @@ class FinishedRun:
         """Whether the network's layers form a chain, without shortcuts; files that do not say so are of chains."""
         return all(record.attributes.get("chain", True) for record in self.records)
 
+    @property
+    def one_training(self) -> bool:
+        """Whether the rounds are stretches of one training, each of which ends at an iteration."""
+        return all("iteration" in record.attributes for record in self.records)
+
 
 def read_runs(folders: Iterable[Path]) -> tuple[list[FinishedRun], list[str]]:
     """Open runs and the branches beside them, and compare the checksums of every file under its final name.

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ticketlab.analysis.intervals import mean_interval
+from ticketlab.positions import position
 from ticketlab.storage import Record
 
 KEYS = ("seed", "round", "density")
@@ -66,17 +67,28 @@ def history_table(records: Iterable[Record]) -> pd.DataFrame:
     )
 
 
-def nearest_rounds(rounds: pd.DataFrame, densities: Iterable[float]) -> list[int]:
-    """Choose the rounds whose mean densities are nearest in ratio, each once, in their order.
+def chosen_rounds(rounds: pd.DataFrame, densities: Sequence[float]) -> list[int]:
+    """Choose rounds to be shown: those of mean densities nearest in ratio, each once, in their order.
+
+    Of one training, whose rounds have iterations, as many are spread evenly from the first to the last; one, if only
+    one is wanted, is the last. Where a cut stands at the iteration of the round before, it is the cut that is shown.
 
     Args:
-        rounds: with columns round and density.
+        rounds: with columns round and density, and iteration where there is one.
         densities: wanted.
 
-    >>> nearest_rounds(pd.DataFrame({"round": [0, 1, 2], "density": [1, 0.8, 0.64]}), [0.6, 0.5, 1])
+    >>> chosen_rounds(pd.DataFrame({"round": [0, 1, 2], "density": [1, 0.8, 0.64]}), [0.6, 0.5, 1])
     [0, 2]
+    >>> training = pd.DataFrame({"round": range(7), "density": 0.1, "iteration": range(0, 70, 10)})
+    >>> chosen_rounds(training, [1, 0.5, 0.1]), chosen_rounds(training, [0.5])
+    ([0, 3, 6], [6])
     """
-    means = rounds.groupby("round")["density"].mean()
+    place = position(rounds)
+    means = rounds.groupby("round")[place].mean()
+    if place == "iteration":
+        means = means.iloc[::-1]
+        wanted = np.linspace(means.max(), means.min(), len(densities))
+        return sorted({int((means - each).abs().idxmin()) for each in wanted})
     means = means[means > 0]
     return sorted({int(np.abs(np.log(means / density)).idxmin()) for density in densities})
 

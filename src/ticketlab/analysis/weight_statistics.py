@@ -3,6 +3,11 @@
 *Initial* is the state that the run's rounds rewind to. *Final* is the end of the last training that a weight took part
 in: this round's for kept weights; for pruned ones that of the last round whose mask had them. What the files do not
 hold is NaN: a run may come without weights, or with a round missing. Does not know why weights were pruned.
+
+Rounds of one sparse training do not rewind, and its masks are not nested: weights are dropped, and others grown. Final
+is then the round's end. Only weights that began with them have initial values: of the kept, those that every mask since
+the first has; of the others, "pruned" for short, those that the first mask had. What was dropped and grown again
+between two rounds is not seen.
 """
 
 from collections.abc import Iterable, Iterator
@@ -111,6 +116,7 @@ def _rounds(chain: list[Record]) -> Iterator[tuple[int, dict[str, Layer]]]:
     """Walk through one seed's rounds in their order, carrying the final values of what was pruned along."""
     masks = {record.attributes["round"]: record.masks for record in chain}
     initial, final = chain[0].rewind, {}
+    first = stayed = masks[chain[0].attributes["round"]]
     for record in chain:
         round, weights = record.attributes["round"], record.weights
         before, after = final if round - 1 in masks else {}, masks.get(round + 1)
@@ -118,10 +124,13 @@ def _rounds(chain: list[Record]) -> Iterator[tuple[int, dict[str, Layer]]]:
             path: np.where(mask, weights.get(path, np.nan), before.get(path, np.nan))
             for path, mask in masks[round].items()
         }
+        stayed = {path: mask & stayed[path] for path, mask in masks[round].items()}
         layers = {}
         for path, mask in masks[round].items():
             pruned_next = np.empty(0, bool) if after is None else mask & ~after[path]
             start = np.broadcast_to(initial.get(path, np.nan), mask.shape)
+            if "iteration" in record.attributes:  # one training: what has grown since began otherwise
+                start = np.where(stayed[path] | (first[path] & ~mask), start, np.nan)
             layers[path] = Layer(mask.ravel(), pruned_next.ravel(), start.ravel(), final[path].ravel())
         layers["all"] = Layer(*(np.concatenate(arrays) for arrays in zip(*layers.values(), strict=True)))
         yield round, layers
