@@ -1,0 +1,69 @@
+"""Sparse training with both engines, updates included, in one run on one core: LeNet-300-100, MNIST, Adam, batch 60.
+
+    python benchmarks/sparse_training.py
+
+A turn is a training of so many iterations with its updates and one evaluation at its end. The engines take turns; shown
+are medians, and ratios are medians of the turns' own ratios. The last column compares the sparse engine with a dense
+network's training by the dense engine in the same turn.
+"""
+
+import argparse
+import statistics
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import contenders
+
+parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
+parser.add_argument("--methods", nargs="+", default=["static", "set", "rigl", "gradual"])
+parser.add_argument("--densities", type=float, nargs="+", default=[0.1, 0.05, 0.02])
+parser.add_argument("--turns", type=int, default=5)
+parser.add_argument("--iterations", type=int, default=2000, help="of one turn")
+parser.add_argument("--data-dir", type=Path)
+flags = parser.parse_args()
+contenders.start(1)
+
+from ticketlab import data, networks  # noqa: E402
+from ticketlab.connectivity import Rules  # noqa: E402
+from ticketlab.sparse_spec import SparseSpec  # noqa: E402
+from ticketlab.sparse_training import beginning  # noqa: E402
+from ticketlab.training import Updates, train  # noqa: E402
+from ticketlab.workbench import Workbench  # noqa: E402
+
+mnist = data.load("mnist", flags.data_dir)
+model = networks.build("lenet_300_100", mnist.input_shape, mnist.outputs)
+DENSE = SparseSpec(method="dense", iterations=flags.iterations, eval_every=flags.iterations)
+bench = Workbench(DENSE, model, mnist)
+bench.dense, bench.sparse  # noqa: B018, compiled before anything is timed
+
+
+def seconds(spec: SparseSpec) -> float:
+    """Time a whole training by the engine that the spec names."""
+    bench.spec = spec
+    rules, start = Rules(spec, model, bench.shapes, 0), beginning(spec, bench, 0)
+    settings = {"seed": 0, "stop": spec.iterations, "batch_size": spec.batch_size, "eval_every": spec.eval_every}
+    updates = Updates(spec.updates(bench.train_indices.size), rules.change)
+    began = time.perf_counter()
+    train(bench.engine, start, rates=spec.learning_rates, updates=updates, **settings)
+    return time.perf_counter() - began
+
+
+print(f"medians of {flags.turns} turns of {flags.iterations} iterations, one core; milliseconds per iteration")
+print("method     density     dense    sparse   sparse / dense   sparse / dense network")
+for method in flags.methods:
+    for density in flags.densities:
+        spec = replace(DENSE, method=method, density=density)
+        specs = {"plain": replace(DENSE, engine="dense")}
+        specs |= {engine: replace(spec, engine=engine) for engine in ("dense", "sparse")}
+        for each in specs.values():
+            seconds(each)
+        turns = [{name: seconds(each) for name, each in specs.items()} for _ in range(flags.turns)]
+        dense, sparse = (
+            statistics.median(turn[name] for turn in turns) / flags.iterations for name in specs if name != "plain"
+        )
+        ratios = [statistics.median(turn["sparse"] / turn[other] for turn in turns) for other in ("dense", "plain")]
+        print(
+            f"{method:9} {density:8} {dense * 1000:9.3f} {sparse * 1000:9.3f} {ratios[0]:16.2f} {ratios[1]:24.2f}",
+            flush=True,
+        )
