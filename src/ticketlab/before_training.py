@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ticketlab import masks, workbench
-from ticketlab.dataset import Dataset, split
+from ticketlab.dataset import Dataset
 from ticketlab.errors import BadInput
 from ticketlab.kinds import BeforeSpec
 from ticketlab.rounds import Report, Ticket, complete, independent_rounds
@@ -22,7 +22,7 @@ from ticketlab.workbench import Source, Workbench
 def check(spec: BeforeSpec, dataset: Dataset, source: Source, models_dir: Path, seeds: list[int]) -> None:
     """Refuse what spec and data forbid together. Raises BadInput."""
     workbench.check(spec, dataset, source)
-    samples = split(len(dataset.x_train))[0].size
+    samples = dataset.samples
     if spec.method in ("snip", "grasp") and spec.scoring_samples > samples:
         raise BadInput(
             f"`scoring_samples` must be at most the {samples} training samples. Received: {spec.scoring_samples}"

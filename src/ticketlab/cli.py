@@ -99,8 +99,7 @@ def _run(
         overwrite=flags["overwrite"],
         console=console,
     )
-    everything = getattr(spec, "target_density", None) is not None or getattr(spec, "only_rounds", ())
-    console.print(summary(run, seeds, None if everything else getattr(spec, "rounds", None)))
+    console.print(summary(run, seeds, spec.last_round))
     print(f"{_shown(run.folder)}/")
     folders.append(run.folder)
     if failures:

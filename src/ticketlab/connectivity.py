@@ -37,7 +37,7 @@ def final_counts(spec: SparseSpec, shapes: Shapes) -> dict[str, int]:
     >>> final_counts(SparseSpec(epsilon=11, dense_output=True), {"a": (784, 512), "b": (512, 128), "c": (128, 10)})
     {'a': 14256, 'b': 7040, 'c': 1280}
     """
-    sizes = {path: math.prod(shape) for path, shape in shapes.items()}
+    sizes = densities.layer_sizes(shapes)
     if not spec.chosen.options:
         return sizes
     ends = (next(iter(shapes)), spec.dense_first), (list(shapes)[-1], spec.dense_output)
@@ -55,7 +55,7 @@ def final_counts(spec: SparseSpec, shapes: Shapes) -> dict[str, int]:
 def counts_at(spec: SparseSpec, shapes: Shapes, iteration: int) -> dict[str, int]:
     """Count the weights that each layer keeps after the update at an iteration, if there is one."""
     final = final_counts(spec, shapes)
-    sizes = {path: math.prod(shape) for path, shape in shapes.items()}
+    sizes = densities.layer_sizes(shapes)
     if spec.method == "cut":
         return final if iteration >= spec.iterations else sizes
     if spec.method != "gradual":
@@ -84,7 +84,7 @@ def training_flops(
         start: of the iterations.
         stop: of the iterations.
     """
-    dense = flops.inference(costs, {path: math.prod(shape) for path, shape in shapes.items()})
+    dense = flops.inference(costs, densities.layer_sizes(shapes))
     changes = [0, *spec.updates(samples)] if spec.chosen.begins_dense else [0]
     total, begins = 0.0, [start, *(each for each in changes if start < each < stop)]
     for begin, end in pairwise([*begins, stop]):

@@ -107,7 +107,7 @@ def one_shot(facts: Facts) -> Ticket:
     scores = pruning.score(
         facts.criterion, facts.masks, facts.initial, facts.dense, stream(facts.seed, "one-shot pruning")
     )
-    counts = {path: int(np.count_nonzero(mask)) for path, mask in facts.masks.items()}
+    counts = masks.counts(facts.masks)
     dense = masks.all_kept(facts.origin, facts.masks)
     return facts.origin, pruning.keep(dense, scores, sum(counts.values()) if facts.scope == "global" else counts)
 

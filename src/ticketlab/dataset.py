@@ -46,6 +46,11 @@ class Dataset:
         return self.x_train.shape[1:]
 
     @property
+    def samples(self) -> int:
+        """Number of the samples for training, those for validation left out."""
+        return split(len(self.x_train))[0].size
+
+    @property
     def task(self) -> str:
         """What is learnt: "classification" or "regression"."""
         return "classification" if self.classes.size else "regression"

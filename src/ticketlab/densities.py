@@ -86,6 +86,15 @@ def er_of_epsilon(shapes: Shapes, epsilon: float, dense: Collection[str] = ()) -
 DISTRIBUTIONS: dict[str, Distribution] = {"uniform": uniform, "er": er, "erk": erk}
 
 
+def layer_sizes(shapes: Shapes) -> dict[str, int]:
+    """Count the weights of each layer.
+
+    >>> layer_sizes({"first": (784, 300), "last": (300, 10)})
+    {'first': 235200, 'last': 3000}
+    """
+    return {path: math.prod(shape) for path, shape in shapes.items()}
+
+
 def kept_count(shapes: Shapes, density: float) -> int:
     """Count the weights that an overall density keeps: ``round(density × total)``.
 
@@ -97,7 +106,7 @@ def kept_count(shapes: Shapes, density: float) -> int:
     2662
     """
     _check(density)
-    kept = round(density * sum(_sizes(shapes).values()))
+    kept = round(density * sum(layer_sizes(shapes).values()))
     if kept < len(shapes):
         raise BadInput(f"`density` must keep a weight for each of {len(shapes)} layers. Received: density={density}")
     return kept
@@ -122,7 +131,7 @@ def layer_counts(shapes: Shapes, densities: Mapping[str, float], kept: int) -> d
     >>> layer_counts(shapes, {"a": 0.1, "b": 0.1, "c": 0.1}, 4)
     {'a': 2, 'b': 1, 'c': 1}
     """
-    sizes = _sizes(shapes)
+    sizes = layer_sizes(shapes)
     quotas = {path: densities[path] * size for path, size in sizes.items()}
     counts = {path: min(max(1, math.floor(quota)), sizes[path]) for path, quota in quotas.items()}
     while (missing := kept - sum(counts.values())) != 0:
@@ -136,7 +145,7 @@ def layer_counts(shapes: Shapes, densities: Mapping[str, float], kept: int) -> d
 def _solve(shapes: Shapes, density: float, ratios: Mapping[str, float], held: Collection[str] = ()) -> dict[str, float]:
     """Scale `ratios` to the overall density; layers above 1 become dense, and the others are scaled anew."""
     _check(density)
-    sizes, dense = _sizes(shapes), set(held)
+    sizes, dense = layer_sizes(shapes), set(held)
     least = sum(sizes[path] for path in dense) / sum(sizes.values())
     if dense and density < least:
         raise BadInput(f"`density` must be at least the {least:.4g} of dense layers. Received: density={density}")
@@ -152,10 +161,6 @@ def _solve(shapes: Shapes, density: float, ratios: Mapping[str, float], held: Co
 
 def _sum_over_product(axes: tuple[int, ...]) -> float:
     return sum(axes) / math.prod(axes)
-
-
-def _sizes(shapes: Shapes) -> dict[str, int]:
-    return {path: math.prod(shape) for path, shape in shapes.items()}
 
 
 def _check(density: float) -> None:

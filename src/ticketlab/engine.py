@@ -73,10 +73,6 @@ class Engine:
         self._differentiate = tf.function(self._loss_and_gradients, jit_compile=compile_with_xla)
         self._compile()
 
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Return the shapes of the prunable kernels by path."""
-        return {path: tuple(self._trained[path].shape) for path in self.paths}
-
     def load(self, weights: Arrays, masks: Arrays, optimizer: Arrays | None = None) -> None:
         """Put a ticket in place, with a fresh optimizer or one read out by `optimizer_state`."""
         for path, variable in self._variables.items():

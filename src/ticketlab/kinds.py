@@ -32,6 +32,11 @@ class PruningSpec(Spec):
     )
     prune_rate: float = option(0.2, "pruning", "share of the kept weights that each round prunes", valid=OPEN_UNIT)
 
+    @property
+    def last_round(self) -> int | None:
+        """As of `Spec`."""
+        return None if self.target_density is not None or self.only_rounds else self.rounds
+
 
 @dataclass(frozen=True, kw_only=True)
 class ImpSpec(PruningSpec):

@@ -4,14 +4,13 @@ Reads like the paper: `replicate` is its section 1. TensorFlow is imported insid
 checks flags never loads it.
 """
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 
 from ticketlab import branches, masks, pruning, schedules, workbench
 from ticketlab.controls import CONTROLS
 from ticketlab.dataset import Dataset
-from ticketlab.densities import Shapes
+from ticketlab.densities import Shapes, layer_sizes
 from ticketlab.errors import BadInput
 from ticketlab.kinds import ImpSpec
 from ticketlab.rounds import Report, Ticket, complete, find_round, train_round
@@ -115,7 +114,7 @@ def number_of_rounds(spec: ImpSpec, shapes: Shapes) -> int:
     """Count the rounds after round 0 that a spec asks for, by number or by density. Raises BadInput."""
     if spec.target_density is None:
         return spec.rounds
-    sizes = {path: math.prod(shape) for path, shape in shapes.items()}
+    sizes = layer_sizes(shapes)
     try:
         return schedules.rounds_to_density(sizes, rates(spec, shapes), spec.scope, spec.target_density)
     except ValueError as error:

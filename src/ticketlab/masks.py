@@ -15,13 +15,22 @@ def all_kept(weights: Arrays, paths: Iterable[str]) -> dict[str, np.ndarray]:
     return {path: np.ones(weights[path].shape, bool) for path in paths}
 
 
+def counts(masks: Arrays) -> dict[str, int]:
+    """Count the kept weights of each layer.
+
+    >>> counts({"a": np.array([True, False]), "b": np.array([[True]])})
+    {'a': 1, 'b': 1}
+    """
+    return {path: int(np.count_nonzero(mask)) for path, mask in masks.items()}
+
+
 def kept(masks: Arrays) -> int:
     """Count the kept weights of all layers.
 
     >>> kept({"a": np.array([True, False]), "b": np.array([[True]])})
     2
     """
-    return sum(int(np.count_nonzero(mask)) for mask in masks.values())
+    return sum(counts(masks).values())
 
 
 def total(masks: Arrays) -> int:

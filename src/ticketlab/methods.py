@@ -1,14 +1,12 @@
 """Methods of sparse training by name: drop rule × grow rule × schedule × layer densities.
 
-To add one whose rules exist, add its entry to `METHODS`. A drop rule is a function in drop_and_grow.py; a grow rule a
-name of `GROWS`, whose scores connectivity.py finds.
+To add one whose rules exist, add its entry to `METHODS`. A drop rule is a function in drop_and_grow.py; the scores of a
+grow rule are found in connectivity.py.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-
-GROWS = ("random", "gradient", "averaged_gradient")
 
 
 @dataclass(frozen=True)
@@ -18,7 +16,8 @@ class Method:
     Attributes:
         words: the papers' words for it, in figures and tables.
         options: the fields of the spec that mean something for it, and what they are where they are left out.
-        grow: by which scores an update grows new weights; None where no weights are exchanged.
+        grow: by which scores an update grows new weights: random, gradient or averaged_gradient; None where no weights
+            are exchanged.
         until: the share of the iterations after which connectivity stays, where that is left out.
         begins_dense: whether all weights are kept at first.
     """

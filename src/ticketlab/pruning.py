@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
-from ticketlab.masks import Arrays, kept
+from ticketlab.masks import Arrays, counts, kept
 
 Criterion = Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray]
 
@@ -204,7 +204,7 @@ def prune(
     """
     scores = score(criterion, masks, initial, final, rng)
     if scope == "layer":
-        present = {path: int(np.count_nonzero(mask)) for path, mask in masks.items()}
+        present = counts(masks)
         return keep(masks, scores, {path: count - prune_count(rates[path], count) for path, count in present.items()})
     (rate,) = set(rates.values())
     return keep(masks, scores, kept(masks) - prune_count(rate, kept(masks)))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ticketlab import flops, masks, storage
+from ticketlab.densities import layer_sizes
 from ticketlab.errors import TicketlabError
 from ticketlab.masks import Arrays
 from ticketlab.spec import Spec
@@ -62,28 +63,17 @@ def train_round(
 
     In round 0, the weights at the iteration `keep_at` are kept as those that later rounds rewind to.
     """
-    from ticketlab.training import Checkpoint, train
+    from ticketlab.training import Checkpoint
 
     weights, mask = start.weights, start.masks
     engine = bench.engine(mask)
     engine.load(weights, mask)
     _, untrained_accuracy = engine.evaluate("test")
-    stop = spec.iterations if start.trained else start.iteration
-    done = train(
-        bench.engine,
-        find_partial(spec, run, seed, round, report) or Checkpoint(start.iteration, weights, mask),
-        seed=seed,
-        stop=stop,
-        batch_size=spec.batch_size,
-        eval_every=spec.eval_every,
-        rates=start.learning_rates,
-        patience=spec.patience,
-        keep_at=keep_at if round == 0 else None,
-        report=lambda state: report("evaluation", evaluation_facts(round, (start.iteration, stop), state)),
-        save=lambda state: save_partial(spec, run, seed, round, state),
-        save_every=PARTIAL_SECONDS,
-    )
-    operations = flops.inference(bench.costs, {path: int(np.count_nonzero(each)) for path, each in mask.items()})
+    stretch = (start.iteration, spec.iterations if start.trained else start.iteration)
+    begin = find_partial(spec, run, seed, round, report) or Checkpoint(start.iteration, weights, mask)
+    further = {"patience": spec.patience, "keep_at": keep_at if round == 0 else None}
+    done = carry_on(spec, bench, run, seed, round, stretch, begin, report, start.learning_rates, **further)
+    operations = flops.inference(bench.costs, masks.counts(mask))
     found = {
         "untrained_test_accuracy": untrained_accuracy,
         "training_flops": flops.plain(operations) * spec.batch_size * (done.iteration - start.iteration),
@@ -92,6 +82,49 @@ def train_round(
     record = write_round(spec, bench, run, seed, round, done, found, rewind)
     run.partial_path(seed, round).unlink(missing_ok=True)
     return record
+
+
+def carry_on(
+    spec: Spec,
+    bench: Workbench,
+    run: Run,
+    seed: int,
+    round: int,
+    stretch: tuple[int, int],
+    begin: "Checkpoint",
+    report: Report,
+    rates: Callable[[int, int], np.ndarray],
+    **further: Any,
+) -> "Checkpoint":
+    """Train from a state, which lies in the round's stretch of iterations, to the stretch's end, telling and saving.
+
+    Args:
+        spec: the experiment.
+        bench: network, data and engines of this spec.
+        run: where partial files are written.
+        seed: of the replicate.
+        round: its number.
+        stretch: the iterations at which the round begins and ends.
+        begin: the state.
+        report: called with the name of an event and its facts.
+        rates: learning rates of the iterations from its first argument to its second.
+        **further: arguments of `training.train`.
+    """
+    from ticketlab.training import train
+
+    return train(
+        bench.engine,
+        begin,
+        seed=seed,
+        stop=stretch[1],
+        batch_size=spec.batch_size,
+        eval_every=spec.eval_every,
+        rates=rates,
+        report=lambda state: report("evaluation", _evaluation_facts(round, stretch, state)),
+        save=lambda state: save_partial(spec, run, seed, round, state),
+        save_every=PARTIAL_SECONDS,
+        **further,
+    )
 
 
 def write_round(
@@ -105,6 +138,7 @@ def write_round(
     groups: Mapping[str, Arrays],
 ) -> Record:
     """Test what a round came to and write its file; with further attributes and groups."""
+    from ticketlab.training import as_columns
     from ticketlab.variables import chained
 
     engine = bench.engine(done.masks)
@@ -114,7 +148,6 @@ def write_round(
     engine.load(done.best, best)
     _, early_stop_test_accuracy = engine.evaluate("test")
     early_stop_iteration, early_stop_validation_loss = done.early_stop[:2]
-    counts = {path: int(np.count_nonzero(mask)) for path, mask in done.masks.items()}
     attributes = {
         "spec": json.dumps(spec.described()),
         "seed": seed,
@@ -131,11 +164,11 @@ def write_round(
         "early_stop_iteration": int(early_stop_iteration),
         "early_stop_test_accuracy": early_stop_test_accuracy,
         "early_stop_validation_loss": early_stop_validation_loss,
-        "inference_flops": flops.inference(bench.costs, counts),
-        "dense_inference_flops": flops.inference(bench.costs, {path: mask.size for path, mask in done.masks.items()}),
+        "inference_flops": flops.inference(bench.costs, masks.counts(done.masks)),
+        "dense_inference_flops": flops.inference(bench.costs, layer_sizes(bench.shapes)),
         **found,
     }
-    parts = {"masks": done.masks, "weights": done.weights, "history": done.history_arrays(), **groups}
+    parts = {"masks": done.masks, "weights": done.weights, "history": as_columns(done.history), **groups}
     storage.write_file(run.path(seed, round), attributes, parts)
     return run.round(seed, round)
 
@@ -222,7 +255,7 @@ def save_partial(spec: Spec, run: Run, seed: int, round: int, state: "Checkpoint
     attributes |= {"iteration": state.iteration, "seconds": state.seconds}
     groups = {name: getattr(state, name) for name in ("weights", "masks", "optimizer", "best", "kept")}
     columns = {
-        "history": state.history_arrays(),
+        "history": as_columns(state.history),
         "early_stop": as_columns([state.early_stop] if state.early_stop else []),
     }
     storage.write_file(run.partial_path(seed, round), attributes, {**groups, **columns})
@@ -254,7 +287,7 @@ def _belongs(record: Record, spec: Spec, seed: int, round: int) -> None:
         raise TicketlabError(f"{record.path} belongs elsewhere ({differing or 'another seed or round'}): move it away")
 
 
-def evaluation_facts(round: int, stretch: tuple[int, int], state: "Checkpoint") -> dict[str, Any]:
+def _evaluation_facts(round: int, stretch: tuple[int, int], state: "Checkpoint") -> dict[str, Any]:
     """Tell what a person at the terminal may want to know of an evaluation in a round from one iteration to another."""
     iteration, loss, accuracy, _ = state.history[-1]
     begin, end = stretch

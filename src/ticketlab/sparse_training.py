@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ticketlab import connectivity, masks, networks, rounds, workbench
-from ticketlab.dataset import Dataset, split
+from ticketlab import connectivity, masks, networks, workbench
+from ticketlab.dataset import Dataset
 from ticketlab.rounds import (
     Report,
+    carry_on,
     complete,
-    evaluation_facts,
     find_partial,
     find_round,
     save_partial,
@@ -32,9 +32,8 @@ if TYPE_CHECKING:
 def check(spec: SparseSpec, dataset: Dataset, source: Source, models_dir: Path, seeds: list[int]) -> None:
     """Refuse what spec and data forbid together, as far as can be told without TensorFlow. Raises BadInput."""
     workbench.check(spec, dataset, source)
-    samples = split(len(dataset.x_train))[0].size
-    if spec.update_every == 0 and not spec.updates(samples):
-        expected = f"more than an epoch, {samples / spec.batch_size:.4g} iterations, for an update after each"
+    if spec.update_every == 0 and not spec.updates(dataset.samples):
+        expected = f"more than an epoch, {dataset.samples / spec.batch_size:.4g} iterations, for an update after each"
         raise refused("update_until", expected, spec.update_until)
     shapes = None if source.build else networks.chain_shapes(spec.network, dataset.input_shape, dataset.outputs)
     if shapes:  # of other networks, `prepare` knows
@@ -51,7 +50,7 @@ def prepare(spec_json: str, run_folder: str, source: Source) -> Callable[[int, R
 
 def finished(spec: SparseSpec, dataset: Dataset, run: Run, seed: int) -> bool:
     """Tell whether nothing is left to compute of one seed."""
-    return complete(spec, run, seed, range(len(spec.stretches(split(len(dataset.x_train))[0].size))))
+    return complete(spec, run, seed, range(len(spec.stretches(dataset.samples))))
 
 
 def replicate(spec: SparseSpec, bench: Workbench, run: Run, seed: int, report: Report) -> None:
@@ -60,7 +59,11 @@ def replicate(spec: SparseSpec, bench: Workbench, run: Run, seed: int, report: R
     It goes on from the beginning of the first round that is missing. Where that state is lost as well, it begins anew:
     it comes to the same bits, and rounds that are there stay as they are.
     """
-    stretches = spec.stretches(bench.train_indices.size)
+    from ticketlab.training import Updates
+
+    samples = bench.train_indices.size
+    stretches = spec.stretches(samples)
+    updates = Updates(spec.updates(samples), connectivity.Rules(spec, bench.model, bench.shapes, seed).change)
     report("begin", {"rounds": len(stretches) - 1})
     with run.claim(seed):
         records = [find_round(spec, run, seed, round, report) for round in range(len(stretches))]
@@ -70,13 +73,16 @@ def replicate(spec: SparseSpec, bench: Workbench, run: Run, seed: int, report: R
         to_do = range(missing[0] if begun else 0, missing[-1] + 1) if missing else ()
         for round, record in enumerate(records):
             if round in to_do:
-                state = train_stretch(spec, bench, run, seed, round, stretches[round], state, report)
+                stretch = stretches[round]
+                ended = carry_on(
+                    spec, bench, run, seed, round, stretch, state, report, spec.learning_rates, updates=updates
+                )
+                state = replace(ended, history=(), seconds=0.0)
                 if round + 1 in to_do:  # before the round's own file, lest there be nothing to go on from
-                    save_partial(spec, run, seed, round + 1, replace(state, history=(), seconds=0.0))
+                    save_partial(spec, run, seed, round + 1, state)
                 if record is None:
-                    record = write(spec, bench, run, seed, round, stretches[round], state)
+                    record = write(spec, bench, run, seed, round, stretch, ended)
                 run.partial_path(seed, round).unlink(missing_ok=True)
-                state = replace(state, history=(), seconds=0.0)
             report("round", {"new": round in missing, **record.attributes})
 
 
@@ -87,35 +93,6 @@ def beginning(spec: SparseSpec, bench: Workbench, seed: int) -> "Checkpoint":
 
     mask = connectivity.first_masks(spec, bench.shapes, seed)
     return Checkpoint(0, masks.apply(variables.draw(bench.model, seed, "initialisation"), mask), mask)
-
-
-def train_stretch(
-    spec: SparseSpec,
-    bench: Workbench,
-    run: Run,
-    seed: int,
-    round: int,
-    stretch: tuple[int, int],
-    state: "Checkpoint",
-    report: Report,
-) -> "Checkpoint":
-    """Train from a state, which lies in the stretch, to the stretch's end."""
-    from ticketlab.training import Updates, train
-
-    rules = connectivity.Rules(spec, bench.model, bench.shapes, seed)
-    return train(
-        bench.engine,
-        state,
-        seed=seed,
-        stop=stretch[1],
-        batch_size=spec.batch_size,
-        eval_every=spec.eval_every,
-        rates=spec.learning_rates,
-        updates=Updates(spec.updates(bench.train_indices.size), rules.change),
-        report=lambda state: report("evaluation", evaluation_facts(round, stretch, state)),
-        save=lambda state: save_partial(spec, run, seed, round, state),
-        save_every=rounds.PARTIAL_SECONDS,
-    )
 
 
 def write(

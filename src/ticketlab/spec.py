@@ -142,6 +142,11 @@ class Spec:
             raise refused("warmup", f"at most `iterations`={self.iterations}", self.warmup)
 
     @property
+    def last_round(self) -> int | None:
+        """The last of the rounds that are asked for by their number; None where rounds are chosen otherwise."""
+        return None
+
+    @property
     def averages(self) -> bool:
         """Whether the engine is to keep running averages of all gradients, which the dense one alone can."""
         return False

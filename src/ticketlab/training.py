@@ -74,10 +74,6 @@ class Checkpoint:
             seconds=seconds,
         )
 
-    def history_arrays(self) -> dict[str, np.ndarray]:
-        """Return the history as columns by name."""
-        return as_columns(self.history)
-
 
 @dataclass(frozen=True)
 class Change:

@@ -53,9 +53,9 @@ class Source:
 
 def check(spec: Spec, dataset: Dataset, source: Source) -> None:
     """Refuse what spec, data and network forbid together, as far as can be told without TensorFlow. Raises BadInput."""
-    samples = split(len(dataset.x_train))[0].size
-    if spec.batch_size > samples:
-        raise BadInput(f"`batch_size` must be at most the {samples} training samples. Received: {spec.batch_size}")
+    if spec.batch_size > dataset.samples:
+        most = f"at most the {dataset.samples} training samples"
+        raise BadInput(f"`batch_size` must be {most}. Received: {spec.batch_size}")
     if source.build is None:
         networks.check(spec.network, dataset.input_shape, spec.activation, spec.initialiser)
         if spec.engine == "sparse" and not located(spec.network) and networks.known(spec.network).widths is None:

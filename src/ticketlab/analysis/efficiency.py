@@ -6,14 +6,13 @@ dense ones: masks do not tell at how many positions a convolution's weights are 
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
 from ticketlab import flops
 from ticketlab.analysis.runs import FinishedRun
 from ticketlab.errors import BadInput
 from ticketlab.flops import Cost
-from ticketlab.masks import Arrays
+from ticketlab.masks import Arrays, counts
 from ticketlab.storage import Record
 
 EFFICIENCY_COLUMNS = [
@@ -73,12 +72,13 @@ def _counted(run: FinishedRun, record: Record) -> dict[str, float]:
     masks, spec = record.masks, run.description["spec"]
     if missing := [name for name in ("iterations", "batch_size") if name not in spec]:
         raise BadInput(f"the spec says nothing of {' and '.join(missing)}")
-    inference = flops.inference(_costs(masks), {path: np.count_nonzero(mask) for path, mask in masks.items()})
+    inference = flops.inference(_costs(masks), counts(masks))
     rewound = record.attributes["round"] > 0 or run.branch
     start = spec.get("rewind_iteration", 0) if rewound else 0
     iterations = record.history["iteration"].max(initial=start) - start
-    counts = (inference, flops.plain(inference) * spec["batch_size"] * iterations)
-    return dict(zip(names, (record.attributes["seed"], record.attributes["round"], *counts), strict=True))
+    training = flops.plain(inference) * spec["batch_size"] * iterations
+    found = (record.attributes["seed"], record.attributes["round"], inference, training)
+    return dict(zip(names, found, strict=True))
 
 
 def _dense_inference(record: Record) -> float:

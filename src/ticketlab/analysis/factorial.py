@@ -7,13 +7,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 from ticketlab.analysis.chart import Chart, Panel, chart
-from ticketlab.analysis.intervals import mean_interval
 from ticketlab.analysis.pixels import centre_margin, heat_map
+from ticketlab.analysis.tables import mean_table
 from ticketlab.errors import BadInput, WriteFailed
 from ticketlab.methods import METHODS
 from ticketlab.plots import COLOURS, MARKERS
@@ -59,7 +58,7 @@ def measure(runs: Sequence[Run], factors: Sequence[str]) -> pd.DataFrame:
 
 def cells(table: pd.DataFrame, factors: Sequence[str]) -> pd.DataFrame:
     """Average over the seeds of each combination of levels, with 95 % intervals (Student's t)."""
-    return pd.DataFrame(_means(table, factors))
+    return mean_table(table[[*factors, "seed", *MEASURES]], factors)
 
 
 def effects(table: pd.DataFrame, factors: Sequence[str]) -> pd.DataFrame:
@@ -70,11 +69,12 @@ def effects(table: pd.DataFrame, factors: Sequence[str]) -> pd.DataFrame:
     >>> effects(table, ["decay", "drop"])[["factor", "level", "centre_margin"]].values.tolist()
     [['decay', 0, 1.5], ['decay', 1, 4.5], ['drop', 'a', 2.0], ['drop', 'b', 4.0]]
     """
-    rows = []
+    parts = []
     for factor in factors:
         seeds = table.groupby([factor, "seed"], sort=False)[list(MEASURES)].mean().reset_index()
-        rows += [{"factor": factor, "level": row.pop(factor), **row} for row in _means(seeds, [factor])]
-    return pd.DataFrame(rows)
+        parts.append(mean_table(seeds, [factor]).rename(columns={factor: "level"}).assign(factor=factor))
+    found = pd.concat(parts, ignore_index=True)
+    return found[["factor", *found.columns.drop("factor")]]
 
 
 def figure(table: pd.DataFrame, factors: Sequence[str]) -> Chart:
@@ -136,13 +136,3 @@ def _draw(numbers: pd.DataFrame, axes: Axes, quantity: str) -> Axes:
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
     return axes
-
-
-def _means(table: pd.DataFrame, keys: Sequence[str]) -> list[dict]:
-    rows = []
-    for levels, group in table.groupby(list(keys), sort=False):
-        row = dict(zip(keys, levels, strict=True)) | {"seeds": group["seed"].nunique()}
-        for name in MEASURES:
-            row[name], row[f"{name}_interval"] = mean_interval(np.asarray(group[name]))
-        rows.append(row)
-    return rows
