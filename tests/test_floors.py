@@ -24,7 +24,7 @@ FLOORS = {
         "methods",
         "flops",
     ),
-    "files": ("spec", "kinds", "sparse_spec", "presets", "dataset", "data", "storage"),
+    "files": ("spec", "kinds", "sparse_spec", "presets", "dataset", "data", "storage", "architecture"),
     "analysis": ("analysis", "plots", "plot_axes", "positions"),
     "tensorflow": (
         "devices",
@@ -33,6 +33,9 @@ FLOORS = {
         "own_network",
         "refusals",
         "variables",
+        "graph",
+        "operations",
+        "probe",
         "optimizers",
         "engine",
         "sparse",
