@@ -12,7 +12,7 @@ from ticketlab import before_training, branches, lottery, pool, sparse_training
 from ticketlab.dataset import Dataset, from_arrays
 from ticketlab.kinds import BeforeSpec, ImpSpec
 from ticketlab.own_network import located
-from ticketlab.progress import Display
+from ticketlab.progress import Display, data_line
 from ticketlab.sparse_spec import SparseSpec
 from ticketlab.spec import Spec
 from ticketlab.storage import Run
@@ -95,15 +95,18 @@ def run(
         KeyboardInterrupt: after the workers are stopped; what is on disk is complete.
     """
     models_dir, seeds = Path(models_dir).absolute(), list(seeds)
+    said = {"task": spec.task, "input_kind": spec.input_kind}
     source = Source(
         Path(data_dir).absolute() if data_dir else None,
-        from_arrays(spec.dataset, *arrays) if arrays is not None else None,
+        from_arrays(spec.dataset, *arrays, **said) if arrays is not None else None,
         build,
     )
     run = Run(models_dir / spec.folder_name())
     dataset = check(spec, seeds, models_dir, source)
     run.begin(spec, dataset.digest)
     run.keep_data(dataset)
+    console = console or Console(force_jupyter=False)
+    console.print(data_line(spec, dataset), highlight=False, markup=False, soft_wrap=True)
     if overwrite:
         for seed in seeds:
             run.discard(seed)
@@ -115,6 +118,6 @@ def run(
     if not seeds:
         return run, {}
     job = pool.Job(EXPERIMENTS[spec.kind].prepare, (spec.to_json(), str(run.folder), source), spec.threads)
-    with Display(seeds, getattr(spec, "rounds", 0), console or Console(force_jupyter=False)) as display:
+    with Display(seeds, getattr(spec, "rounds", 0), console) as display:
         failures = pool.run(job, seeds, processes, display.event)
     return run, failures

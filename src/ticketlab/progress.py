@@ -14,6 +14,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
+from ticketlab.data import DOWNLOADS
+from ticketlab.dataset import Dataset
+from ticketlab.spec import Spec
 from ticketlab.storage import Run
 
 PROBLEMS = ("damaged", "retry", "failed")
@@ -108,6 +111,27 @@ class _Clock:
         if not self._computed:
             return "starting"
         return f"{_duration(left * (time.monotonic() - self._started) / self._computed)} left"
+
+
+def data_line(spec: Spec, dataset: Dataset) -> str:
+    """Say in one line what a data set is taken for, and which flag says otherwise where that was guessed."""
+    own = dataset.name not in ("digits", *DOWNLOADS)
+    image, shape = dataset.input_kind == "image", "×".join(map(str, dataset.input_shape))
+    inputs = f"images of {shape}" if image else f"a table of {shape} numbers each"
+    if spec.inputs == "standardised":
+        inputs += ", standardised"
+    else:
+        inputs += ", taken as they are" if dataset.scale == 1 else f", divided by {1 / dataset.scale:g}"
+    if own and spec.input_kind is None:
+        inputs += f" (guessed; --input-kind {'table' if image else 'image'} otherwise)"
+    if dataset.task == "regression":
+        targets = f"{dataset.outputs} number{'s' * (dataset.outputs > 1)} to predict"
+    else:
+        targets = f"{dataset.outputs} classes"
+        if own and spec.task is None:
+            targets += " (guessed from whole-number targets; --task regression otherwise)"
+    samples = f"{len(dataset.x_train):,} samples and {len(dataset.x_test):,} for testing"
+    return f"{dataset.name}: {samples}, {inputs}; {targets}"
 
 
 def round_line(facts: dict[str, Any]) -> str:

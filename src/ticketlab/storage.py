@@ -79,7 +79,10 @@ class Run:
         if differing:
             raise BadInput(f"{self.folder} belongs to another spec ({differing}): {ELSEWHERE}")
         if self.description.get("data_sha256") != data_digest:
-            raise BadInput(f"{self.folder} was computed on other data of the name `{spec.dataset}`: {ELSEWHERE}")
+            reason = f"on other data of the name `{spec.dataset}`"
+            if spec.input_kind is None and not self._data_path.exists():
+                reason += ", or by a version that divided uint8 tables by 255 as `--input-kind image` does"
+            raise BadInput(f"{self.folder} was computed {reason}: {ELSEWHERE}")
 
     @property
     def network(self) -> dict[str, Any] | None:

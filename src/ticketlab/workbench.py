@@ -47,7 +47,7 @@ class Source:
 
     def data(self, spec: Spec) -> Dataset:
         """Return the data set, from memory or from its file, as networks see it. Raises BadInput."""
-        dataset = self.dataset or data.load(spec.dataset, self.data_dir)
+        dataset = self.dataset or data.load(spec.dataset, self.data_dir, task=spec.task, input_kind=spec.input_kind)
         return standardised(dataset) if spec.inputs == "standardised" else dataset
 
 
