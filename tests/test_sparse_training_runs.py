@@ -165,7 +165,7 @@ def test_inputs_may_be_standardised(inline, tmp_path, digits):
             ["--update-every", "0", "--update-until", "45"],
             "`update_until` must be more than an epoch, 45.77 iterations",
         ),
-        (["--epsilon", "400"], "`epsilon` must be at most"),
+        (["--epsilon", "400"], "`epsilon` must be less than"),
         (
             ["--update-every", "0", "--update-until", "46"],
             "`update_until` must be more than an epoch, 45.77 iterations",
