@@ -39,6 +39,7 @@ def test_every_method_as_a_command(inline, tmp_path, method):
     changed = any((records[0].masks[path] != records[-1].masks[path]).any() for path in records[0].masks)
     assert changed == (method not in ("dense", "static"))
     assert [each.attributes["training_flops"] > 0 for each in records[:4]] == [False, True, True, True]
+    assert ("training_flops_paper" in last) == (method == "rigl")
     assert records[0].history["iteration"].tolist() == [0]
     assert records[2].history["iteration"].tolist() == [30, 40]
     nothing_left = inline(tmp_path, *flags_of(method), script=SCRIPT)

@@ -103,6 +103,44 @@ def test_what_is_no_plain_chain_is_not_chained(wire):
     refusals.refuse(model, (6,), 3)
 
 
+def grows(sizes):
+    images = keras.Input((*sizes, 2))
+    line = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3, strides=2, padding="same", name="image")(images))
+    return keras.Model(images, layers.Dense(3, name="head")(line))
+
+
+class Twice(keras.Sequential):
+    """Calls all layers but the last twice, which its wiring does not say."""
+
+    def call(self, inputs, training=None):
+        for layer in self.layers[:-1]:
+            inputs = layer(layer(inputs))
+        return self.layers[-1](inputs)
+
+
+@pytest.mark.parametrize(
+    ("model", "shape", "layer", "head"),
+    [
+        (lambda: keras.Sequential([keras.Input((6,)), layers.Dense(6), layers.Dense(3)]), (6,), (1, 6), (1, 3)),
+        (lambda: wired(used_twice), (6,), (2, 12), (1, 3)),
+        (lambda: wired(model_used_twice), (6,), (2, 12), (1, 3)),
+        (lambda: Twice([keras.Input((6,)), layers.Dense(6), layers.Dense(3)]), (6,), (2, 12), (1, 3)),
+        (lambda: grows((10, 14)), (10, 14, 2), (5 * 7, 5 * 7 * 4), (1, 3)),
+        (lambda: grows((None, None)), (10, 14, 2), (5 * 7, 5 * 7 * 4), (1, 3)),
+    ],
+)
+def test_each_call_of_a_layer_costs(model, shape, layer, head):
+    """By hand: (positions, outputs) of every call, added up; TensorFlow's profiler counts the same."""
+    model = model()
+    assert list(variables.costs(model, shape).values()) == [layer, head]
+    assert list(variables.costs(model, shape).values()) == [layer, head], "the layers are left as they were"
+
+
+def wired(wire):
+    inputs = keras.Input((6,))
+    return keras.Model(inputs, layers.Dense(3)(wire(inputs)))
+
+
 def test_a_functional_chain_with_operations_is_chained():
     inputs = keras.Input((6,))
     hidden = keras.ops.relu(layers.BatchNormalization()(layers.Dense(4)(inputs)))

@@ -85,7 +85,7 @@ class Workbench:
         carried, self.paths = variables.carried(model), variables.prunable(model)
         self.shapes = {path: tuple(carried[path].shape) for path in self.paths}
         self.train_indices, _ = split(len(dataset.x_train))
-        self.costs = variables.costs(model)
+        self.costs = variables.costs(model, dataset.input_shape)
         self._chain = dense_chain(model)
         if spec.engine == "sparse" and self._chain is None:
             refuse_sparse(spec.network)
