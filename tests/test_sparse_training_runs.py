@@ -150,9 +150,9 @@ def test_inputs_may_be_standardised(inline, tmp_path, digits):
         losses[engine] = record.history["validation_loss"]
         first = only_run(tmp_path / engine).round(0, 0).weights["dense_1/kernel"]
         assert (record.weights["dense_1/kernel"][0] != first[0]).any(), "weights of the corner's pixel move"
-        export.save_keras(only_run(tmp_path / engine), record, record.weights, digits, tmp_path / "net.keras")
-        model, x = keras.saving.load_model(tmp_path / "net.keras"), digits.x_test * digits.scale
-        found = model.evaluate(x, digits.y_test, verbose=0, return_dict=True)
+        export.save_keras(only_run(tmp_path / engine), record, record.weights, tmp_path / "net.keras")
+        model = keras.saving.load_model(tmp_path / "net.keras")
+        found = model.evaluate(digits.x_test, digits.y_test, verbose=0, return_dict=True)
         assert found["accuracy"] == pytest.approx(record.attributes["test_accuracy"], abs=1e-6)
     np.testing.assert_allclose(losses["sparse"], losses["dense"], rtol=1e-3)
 
