@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from ticketlab import networks, refusals, variables
+from ticketlab import flops, networks, refusals, variables
 
 pytestmark = pytest.mark.usefixtures("tensorflow")
 
@@ -134,6 +134,14 @@ def test_each_call_of_a_layer_costs(model, shape, layer, head):
     model = model()
     assert list(variables.costs(model, shape).values()) == [layer, head]
     assert list(variables.costs(model, shape).values()) == [layer, head], "the layers are left as they were"
+
+
+def test_a_shared_layer_of_digits_by_hand():
+    inputs = keras.Input((8, 8))
+    shared, flat = layers.Dense(64, "relu"), layers.Flatten()(inputs)
+    model = keras.Model(inputs, layers.Dense(10)(shared(shared(flat))))
+    kept = {path: variables.carried(model)[path].value.numpy().size for path in variables.prunable(model)}
+    assert flops.inference(variables.costs(model, (8, 8)), kept) == 2 * (2 * 64 * 64 + 64) + 2 * 64 * 10 + 10 == 17_802
 
 
 def wired(wire):

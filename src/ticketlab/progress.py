@@ -117,7 +117,8 @@ def data_line(spec: Spec, dataset: Dataset) -> str:
     """Say in one line what a data set is taken for, and which flag says otherwise where that was guessed."""
     own = dataset.name not in ("digits", *DOWNLOADS)
     image, shape = dataset.input_kind == "image", "×".join(map(str, dataset.input_shape))
-    inputs = f"images of {shape}" if image else f"a table of {shape} numbers each"
+    flat = len(dataset.input_shape) == 1
+    inputs = f"images of {shape}{' pixels, flat' * flat}" if image else f"a table of {shape} numbers each"
     if spec.inputs == "standardised":
         inputs += ", standardised"
     else:
