@@ -25,7 +25,7 @@ FLOORS = {
         "methods",
         "flops",
     ),
-    "files": ("spec", "kinds", "sparse_spec", "presets", "dataset", "data", "storage"),
+    "files": ("spec", "kinds", "sparse_spec", "presets", "dataset", "data", "hdf5", "storage"),
     "analysis": ("analysis", "plots", "plot_axes", "positions"),
     "tensorflow": (
         "devices",

@@ -4,7 +4,7 @@ Does not know where data sets come from (data.py).
 """
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -12,6 +12,34 @@ from ticketlab.errors import BadInput
 from ticketlab.streams import stream
 
 VALIDATION_SHARE = 5_000 / 60_000
+CHUNK = 4096  # samples looked at at once
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """What a run keeps of its data set, beside what it learnt from it; None where that is not known.
+
+    Attributes:
+        name: as in `--dataset`.
+        sha256: of all of its arrays, hexadecimal.
+        task: "classification" or "regression".
+        input_kind: "image" or "table".
+        constant: bool of the shape of one sample: which inputs are the same in all samples for training.
+        classes: the labels as they were stored, sorted, one for each output; of a regression, empty.
+        outputs: number of the network's outputs.
+        scale: what stored inputs are multiplied by for the network.
+        offset: what is added to that.
+    """
+
+    name: str
+    sha256: str | None
+    task: str
+    input_kind: str
+    constant: np.ndarray | None = None
+    classes: np.ndarray = field(default_factory=lambda: np.empty(0))
+    outputs: int | None = None
+    scale: float | None = None
+    offset: float | None = None
 
 
 @dataclass(frozen=True)
@@ -28,6 +56,7 @@ class Dataset:
         classes: the labels as they were stored, sorted; of a regression, empty.
         digest: SHA-256 of all of this, hexadecimal.
         offset: what is added to that for the network.
+        input_kind: "image" or "table".
     """
 
     name: str
@@ -39,6 +68,7 @@ class Dataset:
     classes: np.ndarray
     digest: str
     offset: float = 0.0
+    input_kind: str = "image"
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -59,6 +89,28 @@ class Dataset:
     def outputs(self) -> int:
         """Number of the network's outputs: classes, or numbers to predict."""
         return self.classes.size or self.y_train.shape[1]
+
+    @property
+    def constant(self) -> np.ndarray:
+        """Which inputs are the same in all samples for training, those for validation left out; bool, of a sample."""
+        indices, _ = split(len(self.x_train))
+        first = self.x_train[indices[0]]
+        chunks = (self.x_train[indices[start : start + CHUNK]] for start in range(0, indices.size, CHUNK))
+        return np.logical_and.reduce([(chunk == first).all(axis=0) for chunk in chunks])
+
+    def facts(self) -> DataFacts:
+        """Return what a run keeps of it."""
+        return DataFacts(
+            self.name,
+            self.digest,
+            self.task,
+            self.input_kind,
+            self.constant,
+            self.classes,
+            self.outputs,
+            self.scale,
+            self.offset,
+        )
 
 
 def split(samples: int) -> tuple[np.ndarray, np.ndarray]:
@@ -160,7 +212,8 @@ def from_arrays(
     digest = hashlib.sha256(repr((scale, x_train.shape, x_train.dtype.str, x_test.shape)).encode())
     for array in (x_train, y_train, x_test, y_test, classes):
         digest.update(np.ascontiguousarray(array).data)
-    return Dataset(name, x_train, y_train, x_test, y_test, scale, classes, digest.hexdigest())
+    input_kind = "table" if x_train.ndim == 2 else "image"
+    return Dataset(name, x_train, y_train, x_test, y_test, scale, classes, digest.hexdigest(), input_kind=input_kind)
 
 
 def _inputs(x: np.ndarray, name: str) -> np.ndarray:

@@ -130,6 +130,8 @@ def slim_copy(run: Run, folder: Path) -> None:
     write_bytes(folder / "spec.json", json.dumps(run.description, indent=2).encode())
     if run.network is not None:
         write_bytes(folder / "network.json", json.dumps(run.network, indent=1).encode())
+    if (facts := run.folder / "data.h5").exists():
+        write_bytes(folder / "data.h5", facts.read_bytes())
     for record in run.records():
         copy = folder / record.path.relative_to(run.folder)
         copy.parent.mkdir(exist_ok=True)

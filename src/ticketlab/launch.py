@@ -103,6 +103,7 @@ def run(
     run = Run(models_dir / spec.folder_name())
     dataset = check(spec, seeds, models_dir, source)
     run.begin(spec, dataset.digest)
+    run.keep_data(dataset)
     if overwrite:
         for seed in seeds:
             run.discard(seed)
