@@ -2,12 +2,13 @@
 
 import pandas as pd
 
-from ticketlab.analysis.intervals import mean_interval, quoted
+from ticketlab.analysis.intervals import quoted
 from ticketlab.analysis.results import Results
 from ticketlab.analysis.runs import FinishedRun
 from ticketlab.analysis.tables import chosen_rounds
 from ticketlab.analysis.training_highlights import centre_margin, cost, outcome, persistence
 from ticketlab.analysis.words import UNTRAINED, words
+from ticketlab.means import mean_interval
 from ticketlab.positions import said
 
 QUOTED_DENSITIES = (0.51, 0.21, 0.036)
