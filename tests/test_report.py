@@ -20,6 +20,8 @@ from ticketlab.analysis.results import measure
 from ticketlab.analysis.runs import read_runs
 
 VOID = {"meta", "img", "br", "link", "input"}
+ROOT = Path(__file__).parent.parent
+OPTIONAL = {"test_loss", "early_stop_validation_loss", "dense_inference_flops"}  # which handmade rounds do not have
 VERSIONS = {"python": "3.11.7", "tensorflow": "2.21.0"}
 
 
@@ -164,11 +166,39 @@ def test_tables_of_differences_and_of_runs_are_shown_where_there_are_any(results
     results = type(results)(results.runs, results.labels, results.shown, tables, results.maps)
     text = re.sub(r"\s+", " ", command.report(results, [], tmp_path / "figures", []))
     assert "Test accuracy at early stop (points)" in text
-    assert "<td>0.500</td><td>1.23 ± 0.40</td><td>3</td>" in text
-    assert "<td>0.500</td><td>−2.00</td><td>2</td>" in text
-    assert "<td>−70 ± 30 *</td><td>3</td>" in text
+    assert "<td>0.500</td><td>3</td><td>1.23 ± 0.40</td>" in text
+    assert "<td>0.500</td><td>2</td><td>−2.00</td>" in text
+    assert "<td>3</td><td>−70 ± 30 *</td>" in text
     assert "no more than a bound" in text
     assert '<th scope="row">a&lt;b</th><td>3</td><td>0.340</td><td>93.00</td><td>36</td>' in text
+
+
+def explained() -> dict[str, set[str]]:
+    """Read outputs/README.md: {file: the columns that its table explains}; those under "All files" for every file."""
+    sections = re.split(r"^### ", (ROOT / "outputs" / "README.md").read_text(), flags=re.MULTILINE)[1:]
+    found = {}
+    for section in sections:
+        heading, *lines = section.splitlines()
+        columns = {
+            name for line in lines if line.startswith("| ") for name in re.findall("`(.+?)`", line.split("|")[1])
+        }
+        found |= dict.fromkeys(re.findall(r"`(\S+\.csv)`", heading) or [heading], columns)
+    return found
+
+
+def test_the_readme_of_outputs_explains_every_column_of_every_file(written, several):
+    pages = explained()
+    everywhere, seen = pages.pop("All files"), {}
+    for file in (*written.parent.rglob("*.csv"), *several.parent.rglob("*.csv")):
+        name = "figures/<figure>.csv" if file.parent.name == "figures" else file.name
+        seen.setdefault(name, set()).update(pd.read_csv(file, nrows=0).columns)
+    assert set(seen) == set(pages)
+    for name, columns in seen.items():
+        known = pages[name] | everywhere
+        patterns = [re.escape(each).replace("<layer>", ".+").replace("<column>", ".+") for each in known]
+        unexplained = {column for column in columns if not any(re.fullmatch(each, column) for each in patterns)}
+        assert not unexplained, f"{name} has columns that outputs/README.md does not explain"
+        assert {each for each in pages[name] if "<" not in each} <= columns | OPTIONAL, f"{name} has no such columns"
 
 
 def test_a_regression_has_no_percentages(tmp_path):
@@ -179,7 +209,7 @@ def test_a_regression_has_no_percentages(tmp_path):
 
 
 def test_the_template_is_installed_with_the_package():
-    settings = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
     installed = settings["tool"]["setuptools"]["package-data"]
     package = Path(ticketlab.__file__).parent
     for file in package.rglob("*.*"):

@@ -106,10 +106,12 @@ def paired(results: Results, run: FinishedRun) -> Iterator[Titled]:
         marks = [text + BOUND * bool(bound) for text, bound in zip(texts, rows["censored"], strict=True)]
         rows = rows.assign(text=marks, against=rows["against"].map(lambda name: named.get(name, name)))
         shown = _places(rows.drop_duplicates("round").sort_values("round")).set_index("round", drop=False)
+        shown["seeds"] = (
+            rows.groupby("round")["seeds"].unique().map(lambda counts: " or ".join(map(str, sorted(counts))))
+        )
         for against, each in rows.groupby("against", sort=False):
             shown[f"minus {against}"] = each.set_index("round")["text"]
-            shown[f"seeds, {against}"] = each.set_index("round")["seeds"].map("{:.0f}".format)
-        yield _capital(column.heading.replace("(%)", "(points)")), shown
+        yield _capital(column.heading.replace("(%)", "(points)")), shown.fillna("")
 
 
 def summary(results: Results) -> pd.DataFrame:
