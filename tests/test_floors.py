@@ -14,6 +14,7 @@ FLOORS = {
         "flags",
         "streams",
         "locks",
+        "means",
         "masks",
         "pruning",
         "densities",

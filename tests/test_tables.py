@@ -1,5 +1,7 @@
 """Tables of rounds: columns and values that can be checked by hand."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,8 +10,9 @@ import ticketlab
 from rounds_on_disk import write_run
 from ticketlab.analysis.between_seeds import seeds_table
 from ticketlab.analysis.intervals import jackknife_interval
-from ticketlab.analysis.tables import chosen_rounds, history_table, mean_table, rounds_table
+from ticketlab.analysis.tables import censored, chosen_rounds, history_table, mean_table, rounds_table
 from ticketlab.errors import BadInput
+from ticketlab.storage import Record, write_file
 
 
 @pytest.fixture
@@ -21,7 +24,8 @@ def test_one_row_per_seed_and_round(run):
     table = rounds_table(run.records())
     assert list(table) == [
         *("seed", "round", "density"),
-        *("early_stop_iteration", "early_stop_test_accuracy", "seconds", "test_accuracy", "untrained_test_accuracy"),
+        *("early_stop_censored", "early_stop_iteration", "early_stop_test_accuracy", "seconds", "test_accuracy"),
+        "untrained_test_accuracy",
         *("density_dense_1/kernel", "density_dense_2/kernel", "density_dense_3/kernel"),
     ]
     assert table[["seed", "round"]].to_numpy().tolist() == [[s, r] for s in range(3) for r in range(3)]
@@ -39,6 +43,27 @@ def test_means_over_seeds_with_their_intervals(run):
     # t(.975, 2) = 4.3027, standard error 100/√3
     assert means["early_stop_iteration_interval"].to_numpy() == pytest.approx(248.41, abs=0.01)
     assert means["test_accuracy_interval"].to_numpy() == pytest.approx(0, abs=1e-12)
+
+
+def test_a_seed_without_a_value_leaves_the_mean_to_the_others():
+    table = pd.DataFrame({"round": [0] * 4 + [1] * 3, "seed": [0, 1, 2, 3, 0, 1, 2]})
+    table = table.assign(density=0.5, cost=[1.0, 2, 3, np.nan, 4, np.nan, np.nan])
+    means = mean_table(table)
+    assert means[["seeds", "cost", "cost_seeds"]].to_numpy().tolist() == [[4, 2, 3], [3, 4, 1]]
+    assert means["cost_interval"].isna().tolist() == [False, True]
+    assert "density_seeds" not in means
+
+
+@pytest.mark.parametrize(
+    ("stop", "patience_ended", "expected"),
+    [(59, False, False), (60, False, True), (80, False, True), (80, True, False)],
+)
+def test_early_stops_within_an_evaluation_of_the_end_are_lower_bounds(tmp_path, stop, patience_ended, expected):
+    spec = {"iterations": 200 if patience_ended else 80, "eval_every": 20}
+    history = {"iteration": np.arange(1, 5) * 20}
+    attributes = {"seed": 0, "round": 0, "spec": json.dumps(spec), "early_stop_iteration": stop}
+    write_file(tmp_path / "round.h5", attributes, {"masks": {"k": np.ones((2, 2), bool)}, "history": history})
+    assert censored(Record(tmp_path / "round.h5")) is expected
 
 
 def test_history_has_one_row_per_evaluation(run):

@@ -2,12 +2,13 @@
 
 import pandas as pd
 
-from ticketlab.analysis.intervals import mean_interval, quoted
+from ticketlab.analysis.intervals import quoted
 from ticketlab.analysis.results import Results
 from ticketlab.analysis.runs import FinishedRun
 from ticketlab.analysis.tables import chosen_rounds
 from ticketlab.analysis.training_highlights import centre_margin, cost, outcome, persistence
 from ticketlab.analysis.words import UNTRAINED, words
+from ticketlab.means import mean_interval
 from ticketlab.positions import said
 
 QUOTED_DENSITIES = (0.51, 0.21, 0.036)
@@ -19,18 +20,21 @@ EXCESSES = {
 }
 
 
-def highlights(results: Results, run: str) -> list[str]:
-    """Write one sentence or two on each thing worth quoting of a run."""
+def highlights(results: Results, run: str) -> list[tuple[str, str]]:
+    """Write one sentence or two on each thing worth quoting of a run: pairs of subject and text."""
     (one_training,) = (each.one_training for each in results.runs if each.name == run)
+    found = {}
     if one_training:
-        sentences = (outcome, cost, persistence, _similarity, centre_margin, _dead)
-        return list(filter(None, (sentence(results, run) for sentence in sentences)))
+        found |= {"outcome": outcome(results, run), "cost": cost(results, run)}
+        found |= {"masks over time": persistence(results, run), "seeds' masks": _similarity(results, run)}
+        found |= {"input pixels": centre_margin(results, run), "dead units": _dead(results, run)}
+        return [(subject, text) for subject, text in found.items() if text]
     rounds = results.of("rounds", run)
-    found = []
     if "early_stop_test_accuracy" in rounds and 0 in set(rounds["round"]):
-        found += [_accuracy(rounds), _learning(rounds)]
-    found.append(_controls(results, run))
-    return list(filter(None, [*found, _similarity(results, run), _centre(results, run), _dead(results, run)]))
+        found |= {"accuracy": _accuracy(rounds), "speed": _learning(rounds)}
+    found |= {"controls": _controls(results, run), "seeds' masks": _similarity(results, run)}
+    found |= {"input pixels": _centre(results, run), "dead units": _dead(results, run)}
+    return [(subject, text) for subject, text in found.items() if text]
 
 
 def _accuracy(rounds: pd.DataFrame) -> str:
