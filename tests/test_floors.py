@@ -25,7 +25,7 @@ FLOORS = {
         "methods",
         "flops",
     ),
-    "files": ("spec", "kinds", "sparse_spec", "presets", "dataset", "data", "hdf5", "storage"),
+    "files": ("spec", "kinds", "sparse_spec", "presets", "dataset", "data", "hdf5", "storage", "architecture"),
     "analysis": ("analysis", "plots", "plot_axes", "positions"),
     "tensorflow": (
         "devices",
@@ -34,6 +34,9 @@ FLOORS = {
         "own_network",
         "refusals",
         "variables",
+        "graph",
+        "operations",
+        "probe",
         "optimizers",
         "engine",
         "sparse",

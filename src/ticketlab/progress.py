@@ -49,6 +49,7 @@ class Display:
         self._held: dict[int, str] = {}
         self._clock = _Clock(seeds, rounds)
         self._rows: dict[int, TaskID] = {}
+        self._noted: set[str] = set()
         columns = (TextColumn("{task.fields[name]:>8}"), BarColumn(bar_width=24), TextColumn("{task.description}"))
         shared = console.is_terminal and sys.stderr.isatty()
         self._live = Progress(
@@ -67,6 +68,9 @@ class Display:
         """Take note of one event of a replicate."""
         if name in PROBLEMS:
             print(f"seed {seed}: {facts['message']}", file=sys.stderr, flush=True)
+        if name == "note" and facts["message"] not in self._noted:  # the same for all replicates
+            self._noted.add(facts["message"])
+            print(facts["message"], file=sys.stderr, flush=True)
         if name == "begin":
             self._clock.begin(seed, facts["rounds"])
             self._printed[seed] = time.monotonic()

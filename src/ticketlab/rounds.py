@@ -112,6 +112,7 @@ def carry_on(
     """
     from ticketlab.training import train
 
+    bench.tell(begin.masks, report)
     return train(
         bench.engine,
         begin,
@@ -139,7 +140,6 @@ def write_round(
 ) -> Record:
     """Test what a round came to and write its file; with further attributes and groups."""
     from ticketlab.training import as_columns
-    from ticketlab.variables import chained
 
     engine = bench.engine(done.masks)
     engine.load(done.weights, done.masks)
@@ -153,7 +153,7 @@ def write_round(
         "seed": seed,
         "round": round,
         "density": masks.density(done.masks),
-        "chain": chained(bench.model),
+        "chain": bench.chained,
         "task": engine.task,
         "engine": bench.choose(done.masks),
         "seconds": done.seconds,

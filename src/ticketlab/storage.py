@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ticketlab.architecture import difference
 from ticketlab.dataset import DataFacts, Dataset
 from ticketlab.errors import BadInput, WriteFailed
 from ticketlab.hdf5 import Damaged, Record, set_aside, write_bytes, write_file
@@ -117,16 +118,15 @@ class Run:
         arrays = {name: facts.pop(name) for name in ("constant", "classes")}
         write_file(self._data_path, facts, {"arrays": arrays})
 
-    def keep_network(self, network: Mapping[str, Any]) -> None:
-        """Keep the network's architecture as network.json, or make sure that it is the one that the run began with.
+    def check_network(self, network: Mapping[str, Any]) -> None:
+        """Make sure that the network, as `architecture.difference` takes it, is the run's own. Raises BadInput."""
+        if self.network and (other := difference(self.network, network)):
+            raise BadInput(f"{self.folder} was computed with another network of that name ({other}): {ELSEWHERE}")
 
-        What `json` can write stands under "model", and under "keras" the version that described it so, since another
-        version may describe the same network otherwise. Raises BadInput if it is another network.
-        """
-        if self.network is None:
-            write_bytes(self.folder / "network.json", json.dumps(network, indent=1).encode())
-        elif self.network["keras"] == network["keras"] and self.network["model"] != network["model"]:
-            raise BadInput(f"{self.folder} was computed with another network of that name: {ELSEWHERE}")
+    def keep_network(self, network: Mapping[str, Any]) -> None:
+        """Keep the network as network.json: as it was when the run began, and what was not kept of it then."""
+        if (kept := {**network, **(self.network or {})}) != self.network:
+            write_bytes(self.folder / "network.json", json.dumps(kept, indent=1).encode())
 
     @property
     def _data_path(self) -> Path:

@@ -5,11 +5,12 @@ TensorFlow is imported by `prepare`, and numba by the sparse engine.
 """
 
 import json
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ticketlab import data, networks, own_network, variables
 from ticketlab.dataset import Dataset, split, standardised
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from ticketlab.training import Trainer
 
 Build = Callable[[tuple[int, ...], int], "keras.Model"]
+Report = Callable[[str, dict[str, Any]], None]
 
 
 @dataclass(frozen=True)
@@ -75,9 +77,11 @@ class Workbench:
         shapes: of the prunable kernels by path.
         train_indices: of the samples for training.
         costs: of the prunable layers by path.
+        outputs: the paths of the output layers' kernels.
+        chained: whether each prunable layer is fed by exactly the one before.
 
     Raises:
-        BadInput: if the spec asks for an engine that is not for the network.
+        BadInput: if the spec asks for an engine that is not for the network, or that computes something else.
     """
 
     def __init__(self, spec: Spec, model: "keras.Model", dataset: Dataset) -> None:
@@ -86,16 +90,30 @@ class Workbench:
         self.shapes = {path: tuple(carried[path].shape) for path in self.paths}
         self.train_indices, _ = split(len(dataset.x_train))
         self.costs = variables.costs(model, dataset.input_shape)
+        self.outputs, self.chained = variables.output_kernels(model), variables.chained(model)
         self._chain = dense_chain(model)
         if spec.engine == "sparse" and self._chain is None:
             refuse_sparse(spec.network)
+        if spec.engine == "sparse" and not self.agreed:
+            raise BadInput(f"`engine` must be auto or dense: {self._disagreement()}. Received: engine=sparse")
 
     def choose(self, masks: Arrays) -> str:
         """Name the engine that trains under these masks, "dense" or "sparse": a matter of spec, network and density."""
         if self.spec.engine != "auto":
             return self.spec.engine
-        sparse = self._chain and not self.spec.averages
-        return "sparse" if sparse and density(masks) < self.spec.break_even_density else "dense"
+        return "sparse" if self._would_be_sparse(masks) and self.agreed else "dense"
+
+    def tell(self, masks: Arrays, report: Report) -> None:
+        """Report where the dense engine trains under these masks though the layers would let the sparse one do it."""
+        if self.spec.engine == "auto" and self._would_be_sparse(masks) and not self.agreed:
+            report("note", {"message": f"the dense engine trains every round: {self._disagreement()}"})
+
+    @cached_property
+    def agreed(self) -> bool:
+        """Whether the sparse engine gives what the network gives; tried once in a process, with the same result."""
+        from ticketlab import probe
+
+        return probe.agrees(self.sparse, self.model, self.dataset)
 
     def engine(self, masks: Arrays) -> "Trainer":
         """Return the engine that trains under these masks."""
@@ -115,6 +133,27 @@ class Workbench:
 
         return SparseEngine(self._chain, self.dataset, self.spec)
 
+    def _would_be_sparse(self, masks: Arrays) -> bool:
+        chain = bool(self._chain) and not self.spec.averages
+        return chain and density(masks) < self.spec.break_even_density
+
+    def _disagreement(self) -> str:
+        return f"{self.spec.network} gives other outputs than its dense layers alone would"
+
+
+def described(model: "keras.Model", dataset: Dataset) -> dict[str, Any]:
+    """Describe a network as network.json keeps it. Raises BadInput where Keras cannot."""
+    import keras
+
+    from ticketlab import probe
+
+    try:
+        text = model.to_json()
+    except Exception as error:  # whatever a class of one's own does
+        reason = textwrap.shorten(f"{type(error).__name__}: {error}", 300)
+        raise BadInput(f"`network` must be one that Keras can describe as JSON. Received: {reason}") from error
+    return {"keras": keras.__version__, "model": json.loads(text), **probe.fingerprint(model, dataset)}
+
 
 def prepare(spec: Spec, run: Run, source: Source, trunk: Run | None = None) -> Workbench:
     """Load data and build the network.
@@ -128,8 +167,6 @@ def prepare(spec: Spec, run: Run, source: Source, trunk: Run | None = None) -> W
     Raises:
         BadInput: if data or network are not those that the run began with, or if the network does not fit.
     """
-    import keras
-
     dataset = source.data(spec)
     run.check(spec, dataset.digest)
     regression = dataset.task == "regression"
@@ -140,8 +177,11 @@ def prepare(spec: Spec, run: Run, source: Source, trunk: Run | None = None) -> W
             spec.network, dataset.input_shape, dataset.outputs, spec.activation, spec.initialiser, regression=regression
         )
     bench = Workbench(spec, model, dataset)
-    network = {"keras": keras.__version__, "model": json.loads(model.to_json())}
-    for each in (trunk, run) if trunk and trunk.network else (run,):  # a run of an earlier version says none
+    network = described(model, dataset)
+    runs = (trunk, run) if trunk and trunk.network else (run,)  # a run of an earlier version says none
+    for each in runs:
+        each.check_network(network)
+    for each in runs:
         each.keep_network(network)
     return bench
 
