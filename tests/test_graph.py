@@ -1,6 +1,9 @@
 """How networks are wired: which are chains, which of dense layers alone, which layers give the output."""
 
+from itertools import pairwise
+
 import keras
+import numpy as np
 import pytest
 from keras import layers
 
@@ -83,7 +86,7 @@ NO_CHAINS = {
     "overridden model": lambda: model(Backwards([keras.Input((6,)), hidden()])),
     "overridden at the top": lambda: Backwards([keras.Input((6,)), hidden(), layers.Dense(3)]),
     "patched call": lambda: model(patched()),
-    "permuted": lambda: images(layers.Permute((2, 1, 3)), layers.Flatten()),
+    "permuted": lambda: images(layers.Permute((3, 1, 2)), layers.Flatten()),
     "rolled": lambda: model(hidden(), layers.Lambda(lambda x: keras.ops.roll(x, 1, axis=1), (6,))),
     "layer normalisation": lambda: model(hidden(), layers.LayerNormalization()),
     "another axis": lambda: images(layers.BatchNormalization(axis=1), layers.Flatten()),
@@ -106,6 +109,39 @@ def test_only_what_is_known_for_certain_is_a_chain(name):
         carried = variables.carried(made)
         assert [layer.kernel for layer in found] == variables.prunable(made)
         assert [layer.shape for layer in found] == [tuple(carried[path].shape) for path in variables.prunable(made)]
+
+
+def moves(made, cut):
+    """Tell of each layer that feeds another whether its second unit can move the outputs, its weights onward cut."""
+    rng = np.random.default_rng(0)
+    weights = {
+        path: np.float32(0.3) * np.abs(rng.standard_normal(variable.shape, np.float32))  # so that no ReLU is always 0
+        for path, variable in variables.carried(made).items()
+    }
+    x = rng.random((5, *made.input_shape[1:]), np.float32)
+
+    def outputs(**changed):
+        return np.asarray(variables.called(made, {**weights, **changed}, x, training=False)[0])
+
+    found = []
+    for before, after in pairwise(variables.prunable(made)):
+        more, less = weights[before].copy(), weights[after].copy()
+        more[..., 1] *= 2
+        less[..., 1 :: more.shape[-1], :] *= not cut  # of a flattened image, each position's
+        found.append(not np.allclose(outputs(**{after: less}), outputs(**{before: more, after: less})))
+    return found
+
+
+@pytest.mark.parametrize("name", [*OF_DENSE_LAYERS, *OTHER_CHAINS])
+def test_units_of_a_chain_act_through_their_own_weights_alone(name):
+    made = {**OF_DENSE_LAYERS, **OTHER_CHAINS}[name]()
+    assert all(moves(made, cut=False))
+    assert not any(moves(made, cut=True))
+
+
+@pytest.mark.parametrize("name", ["permuted", "rolled", "layer normalisation", "softmax layer", "channels first later"])
+def test_units_of_what_is_no_chain_need_not(name):
+    assert any(moves(NO_CHAINS[name](), cut=True))
 
 
 def test_calls_of_models_stand_in_line_with_all_others():

@@ -191,7 +191,8 @@ def _refuse_losses(model: "keras.Model", input_shape: tuple[int, ...]) -> None:
             added = bool(model.losses)
             places = [place for place, layer in variables.leaves(model) if layer.losses]
     except Exception as error:  # whatever a class of one's own does
-        reason = textwrap.shorten(f"{type(error).__name__}: {error}", 300)
+        plain = re.sub(r"\x1b\[\d*m", "", str(error))  # Keras prints some of it bold
+        reason = textwrap.shorten(f"{type(error).__name__}: {plain}", 300)
         _unfit("compute a sample of zeros without an error", reason)
     if added:
         _unfit("have no penalties, which training would leave out", f"{(places or [model.name])[0]} with add_loss")
