@@ -45,6 +45,7 @@ MASKS = {
 EXCESS = {
     "jaccard_excess_by_layer": "excess Jaccard between seeds",
     "matched_jaccard_excess_counts": "the same, units matched",
+    "matched_jaccard_excess_degrees": "… and above chance of equal degrees",
 }
 BESIDE = ("early_stop_test_accuracy", "early_stop_iteration")
 SUMMARY = {
