@@ -23,7 +23,10 @@ PROMISED = [
     *("run_a", "seed_a", "round_a", "run_b", "seed_b", "round_b", "layer", "density_a", "density_b"),
     *("hamming", "jaccard", "jaccard_chance", "jaccard_excess", "overlap", "dice", "cosine", "kappa", "z"),
 ]
-METRICS = ["early_stop_iteration", "early_stop_test_accuracy", "seconds", "test_accuracy", "untrained_test_accuracy"]
+METRICS = [
+    *("early_stop_censored", "early_stop_iteration", "early_stop_test_accuracy", "seconds", "test_accuracy"),
+    "untrained_test_accuracy",
+]
 
 
 @pytest.fixture
@@ -181,7 +184,7 @@ def test_a_network_with_shortcuts_has_no_paths_even_if_its_shapes_chain(analyse,
     assert (outputs / "figures" / "degrees.png").exists()
     page = (outputs / "report.html").read_text()
     assert reason in page
-    assert "<th>dead units</th>" not in page
+    assert '<th scope="col">dead units</th>' not in page
 
 
 def test_a_file_is_written_whole_or_not_at_all(analyse, tmp_path, monkeypatch):
@@ -259,7 +262,7 @@ def test_bands_of_accuracies_stay_between_0_and_100_but_not_in_the_numbers(tmp_p
     def uncertain(attributes):
         return {"early_stop_test_accuracy": 0.2 if attributes["seed"] else 0.98}
 
-    results, _ = measure(read_runs([write_run(tmp_path / "mine", 2, 3, change=uncertain)])[0])
+    results, _ = measure(read_runs([write_run(tmp_path / "mine", 3, 3, change=uncertain)])[0])
     early_stop = next(CHARTS[0](results))
     assert (early_stop.numbers["half_width"].iloc[:3] > 100).all()
     low, high = early_stop.figure.axes[0].get_ylim()
@@ -273,7 +276,7 @@ def test_the_axis_of_a_regression_goes_below_zero(tmp_path):
     def poor(attributes):
         return {"task": "regression", "test_accuracy": -0.3 + 0.1 * attributes["round"] + 0.05 * attributes["seed"]}
 
-    results, _ = measure(read_runs([write_run(tmp_path / "mine", 2, 3, change=poor)])[0])
+    results, _ = measure(read_runs([write_run(tmp_path / "mine", 3, 3, change=poor)])[0])
     accuracy = next(chart for chart in CHARTS[0](results) if chart.name == "accuracy")
     assert accuracy.figure.axes[0].get_ylim()[0] < -30
 

@@ -15,11 +15,11 @@ LINE = ("--dataset", "digits", "--network", "fcn_8_6", "--epsilon", 1, "--iterat
 
 
 def table():
-    """Two seeds of two inputs × two decays; the scalar is 1 per decay, .5 for the inputs, ±.1 by the seed."""
+    """Three seeds of two inputs × two decays; the scalar is 1 per decay, .5 for the inputs, −.1 to .1 by seed."""
     rows = [
         {"inputs": inputs, "weight_decay": decay, "drop": "sign", "method": "set", "seed": seed}
-        | {"centre_margin": decay + 0.5 * (inputs == "unit") + (0.1 if seed else -0.1), "test_accuracy": 0.9}
-        for inputs, decay, seed in itertools.product(("unit", "standardised"), (0.0, 1.0), (0, 1))
+        | {"centre_margin": decay + 0.5 * (inputs == "unit") + 0.1 * (seed - 1), "test_accuracy": 0.9}
+        for inputs, decay, seed in itertools.product(("unit", "standardised"), (0.0, 1.0), (0, 1, 2))
     ]
     return pd.DataFrame(rows)
 
@@ -35,9 +35,9 @@ def test_effects_are_means_over_the_other_factors():
         }
     )
     means = cells(table(), FACTORS)
-    assert means["seeds"].tolist() == [2] * 4
+    assert means["seeds"].tolist() == [3] * 4
     assert means["centre_margin"].tolist() == pytest.approx([0.5, 1.5, 0.0, 1.0])
-    half_width = 12.706 * 0.1  # Student's t of one degree of freedom, times the standard error of −.1 and .1
+    half_width = 4.3027 * 0.1 / np.sqrt(3)  # Student's t of two degrees of freedom, times the standard error
     assert means["centre_margin_interval"].tolist() == pytest.approx([half_width] * 4, rel=1e-3)
 
 

@@ -14,6 +14,7 @@ FLOORS = {
         "flags",
         "streams",
         "locks",
+        "means",
         "masks",
         "pruning",
         "densities",
@@ -24,7 +25,7 @@ FLOORS = {
         "methods",
         "flops",
     ),
-    "files": ("spec", "kinds", "sparse_spec", "presets", "dataset", "data", "storage", "architecture"),
+    "files": ("spec", "kinds", "sparse_spec", "presets", "dataset", "data", "hdf5", "storage", "architecture"),
     "analysis": ("analysis", "plots", "plot_axes", "positions"),
     "tensorflow": (
         "devices",

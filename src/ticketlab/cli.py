@@ -16,7 +16,7 @@ from ticketlab import data, launch, networks
 from ticketlab.errors import BadInput, TicketlabError
 from ticketlab.flags import Parser
 from ticketlab.presets import DATASET_DEFAULTS, PRESETS, compatible, fitting
-from ticketlab.progress import summary
+from ticketlab.progress import data_line, screen, summary
 from ticketlab.spec import Spec, value_type
 from ticketlab.storage import Run
 from ticketlab.workbench import Source
@@ -57,7 +57,7 @@ def main(
     try:
         folders: list[Path] = []
         for cell in cells:
-            if status := _run(spec_class, {**fixed, **cell}, usual, flags, Console(), folders):
+            if status := _run(spec_class, {**fixed, **cell}, usual, flags, screen(), folders):
                 return status
             if finish and not flags["dry_run"]:
                 finish(folders, flags["outputs_dir"])
@@ -87,8 +87,9 @@ def _run(
     spec = spec_class(**resolve(spec_class, {**fixed, **given}, usual, flags["preset"], data_dir))
     seeds = flags["seeds"] or launch.usual_seeds(spec, models_dir, processes)
     if flags["dry_run"]:
-        launch.check(spec, seeds, models_dir, Source(data_dir))
+        dataset = launch.check(spec, seeds, models_dir, Source(data_dir))
         _print_plan(spec, seeds, flags)
+        print(f"{'data':20} {data_line(spec, dataset)}")
         return 0
     run, failures = launch.run(
         spec,

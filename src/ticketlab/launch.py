@@ -12,7 +12,7 @@ from ticketlab import before_training, branches, lottery, pool, sparse_training
 from ticketlab.dataset import Dataset, from_arrays
 from ticketlab.kinds import BeforeSpec, ImpSpec
 from ticketlab.own_network import located
-from ticketlab.progress import Display
+from ticketlab.progress import PAUSE, Display, data_line, screen
 from ticketlab.sparse_spec import SparseSpec
 from ticketlab.spec import Spec
 from ticketlab.storage import Run
@@ -85,7 +85,7 @@ def run(
             spec's `network` is then its name alone.
         arrays: x_train, y_train, x_test, y_test in place of the data set that the spec names, likewise.
         overwrite: delete what these seeds have computed before.
-        console: where progress goes, stdout if left out.
+        console: where progress goes, each round in a line; if left out, stdout, in a few lines.
 
     Returns:
         The run, and the replicates that failed, {seed: reason}.
@@ -95,14 +95,18 @@ def run(
         KeyboardInterrupt: after the workers are stopped; what is on disk is complete.
     """
     models_dir, seeds = Path(models_dir).absolute(), list(seeds)
+    said = {"task": spec.task, "input_kind": spec.input_kind}
     source = Source(
         Path(data_dir).absolute() if data_dir else None,
-        from_arrays(spec.dataset, *arrays) if arrays is not None else None,
+        from_arrays(spec.dataset, *arrays, **said) if arrays is not None else None,
         build,
     )
     run = Run(models_dir / spec.folder_name())
     dataset = check(spec, seeds, models_dir, source)
     run.begin(spec, dataset.digest)
+    run.keep_data(dataset)
+    shown = {"console": console} if console else {"console": screen(), "pause": PAUSE}
+    shown["console"].print(data_line(spec, dataset), highlight=False, markup=False, soft_wrap=True)
     if overwrite:
         for seed in seeds:
             run.discard(seed)
@@ -114,6 +118,6 @@ def run(
     if not seeds:
         return run, {}
     job = pool.Job(EXPERIMENTS[spec.kind].prepare, (spec.to_json(), str(run.folder), source), spec.threads)
-    with Display(seeds, getattr(spec, "rounds", 0), console or Console(force_jupyter=False)) as display:
+    with Display(seeds, getattr(spec, "rounds", 0), **shown) as display:
         failures = pool.run(job, seeds, processes, display.event)
     return run, failures

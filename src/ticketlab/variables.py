@@ -10,8 +10,10 @@ the analysis reads masks: they are trained and travel, but stay dense and uncoun
 convolutions are refused, because Keras names their initialisers in another way than their kernels.
 """
 
+import contextlib
+import functools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -90,15 +92,21 @@ def output_kernels(model: "keras.Model") -> list[str]:
     return [path for path in kernels if path in ends]
 
 
-def costs(model: "keras.Model") -> dict[str, Cost]:
+def costs(model: "keras.Model", input_shape: tuple[int, ...]) -> dict[str, Cost]:
     """Return what each prunable layer costs on a sample beside its kept weights, by its kernel's path.
 
-    A layer that is called several times counts once.
+    The model is called on a sample, and what its layers give is counted: one that is called several times costs as
+    often, and sizes that the model leaves open are those of the sample.
     """
-    outputs = {
-        path: layer.output.shape[1:] for path, layer, variable in _carried(model) if _is_prunable(layer, variable)
-    }
-    return {path: Cost(math.prod(shape[:-1]), math.prod(shape)) for path, shape in outputs.items()}
+    layers = {path: layer for path, layer, variable in _carried(model) if _is_prunable(layer, variable)}
+    outputs = dict.fromkeys(layers, 0)
+    with contextlib.ExitStack() as watched:
+        for path, layer in layers.items():
+            own = vars(layer).get("call")  # which someone may have put in place of its class's
+            layer.call = _counting(layer.call, outputs, path)
+            watched.callback(*((setattr, layer, "call", own) if own else (delattr, layer, "call")))
+        model(np.zeros((1, *input_shape), np.float32), training=False)
+    return {path: Cost(numbers // layers[path].kernel.shape[-1], numbers) for path, numbers in outputs.items()}
 
 
 def draw(model: "keras.Model", seed: int, purpose: str) -> dict[str, np.ndarray]:
@@ -170,6 +178,18 @@ def _carried(model: "keras.Model") -> Iterator[tuple[str, "keras.Layer", "keras.
         for variable in layer.variables:
             if travels(layer, variable):
                 yield f"{place}/{variable.name}", layer, variable
+
+
+def _counting(call: Callable[..., Any], outputs: dict[str, int], path: str) -> Callable[..., Any]:
+    """Return a layer's `call` that adds up the numbers which it gives for a sample."""
+
+    @functools.wraps(call)
+    def counting(*args: Any, **kwargs: Any) -> Any:
+        result = call(*args, **kwargs)
+        outputs[path] += math.prod(result.shape[1:])
+        return result
+
+    return counting
 
 
 def _is_prunable(layer: "keras.Layer", variable: "keras.Variable") -> bool:

@@ -49,7 +49,7 @@ class Source:
 
     def data(self, spec: Spec) -> Dataset:
         """Return the data set, from memory or from its file, as networks see it. Raises BadInput."""
-        dataset = self.dataset or data.load(spec.dataset, self.data_dir)
+        dataset = self.dataset or data.load(spec.dataset, self.data_dir, task=spec.task, input_kind=spec.input_kind)
         return standardised(dataset) if spec.inputs == "standardised" else dataset
 
 
@@ -89,7 +89,7 @@ class Workbench:
         carried, self.paths = variables.carried(model), variables.prunable(model)
         self.shapes = {path: tuple(carried[path].shape) for path in self.paths}
         self.train_indices, _ = split(len(dataset.x_train))
-        self.costs = variables.costs(model)
+        self.costs = variables.costs(model, dataset.input_shape)
         self.outputs, self.chained = variables.output_kernels(model), variables.chained(model)
         self._chain = dense_chain(model)
         if spec.engine == "sparse" and self._chain is None:

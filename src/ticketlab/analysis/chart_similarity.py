@@ -17,13 +17,15 @@ LIKENESS = {
     "jaccard_chance_by_layer": "chance: layers' densities",
     "jaccard_chance_by_input": "chance: inputs' degrees",
     "matched_jaccard_chance_counts": "chance, units matched: layers' densities",
-    "matched_jaccard_chance_degrees": "chance, units matched: inputs' degrees",
+    "matched_jaccard_chance_inputs": "chance, units matched: inputs' degrees",
+    "matched_jaccard_chance_degrees": "chance, units matched: inputs' and units' degrees",
 }
 EXCESS = {
     "jaccard_excess_by_layer": "above layers' densities",
     "matched_jaccard_excess_counts": "units matched, above layers' densities",
     "jaccard_excess_by_input": "above inputs' degrees",
-    "matched_jaccard_excess_degrees": "units matched, above inputs' degrees",
+    "matched_jaccard_excess_inputs": "units matched, above inputs' degrees",
+    "matched_jaccard_excess_degrees": "units matched, above inputs' and units' degrees",
 }
 MATRIX_DENSITY = 0.21
 SEEDS = "equal seeds", "different seeds"
@@ -66,7 +68,7 @@ def _seeds_chart(name: str, seeds: pd.DataFrame) -> Chart:
         "Masks of different seeds at equal round, all layers together. Left: their Jaccard similarity as stored and "
         "after matching hidden units, and that of random masks with the same density of each layer, or with the same "
         "number of kept weights leaving each input unit. Right: what exceeds chance; 0 is chance. "
-        "Bands: 95 % intervals, jackknife over seeds."
+        "Bands: 95 % intervals, by the variances of seeds and of pairs."
     )
     return chart(name, caption, plots.over_rounds, panels)
 

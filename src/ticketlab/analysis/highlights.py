@@ -2,35 +2,43 @@
 
 import pandas as pd
 
-from ticketlab.analysis.intervals import mean_interval, quoted
+from ticketlab.analysis.intervals import quoted
 from ticketlab.analysis.results import Results
 from ticketlab.analysis.runs import FinishedRun
+from ticketlab.analysis.similarity_highlights import QUOTED_DENSITIES, beyond_degrees, similarity, varying
 from ticketlab.analysis.tables import chosen_rounds
 from ticketlab.analysis.training_highlights import centre_margin, cost, outcome, persistence
 from ticketlab.analysis.words import UNTRAINED, words
+from ticketlab.means import mean_interval
 from ticketlab.positions import said
 
-QUOTED_DENSITIES = (0.51, 0.21, 0.036)
 QUOTED_CENTRE = (1, *QUOTED_DENSITIES)
 LEARNING_DENSITY = 0.21
-EXCESSES = {
-    "random masks with the layers' densities": ("jaccard_excess_by_layer", "matched_jaccard_excess_counts"),
-    "random masks with the inputs' degrees too": ("jaccard_excess_by_input", "matched_jaccard_excess_degrees"),
-}
 
 
-def highlights(results: Results, run: str) -> list[str]:
-    """Write one sentence or two on each thing worth quoting of a run."""
+def highlights(results: Results, run: str) -> list[tuple[str, str]]:
+    """Write one sentence or two on each thing worth quoting of a run: pairs of subject and text."""
     (one_training,) = (each.one_training for each in results.runs if each.name == run)
+    found = {}
     if one_training:
-        sentences = (outcome, cost, persistence, _similarity, centre_margin, _dead)
-        return list(filter(None, (sentence(results, run) for sentence in sentences)))
+        found |= {"outcome": outcome(results, run), "cost": cost(results, run)}
+        found |= {"masks over time": persistence(results, run), **_likeness(results, run)}
+        found |= {"input pixels": centre_margin(results, run), "dead units": _dead(results, run)}
+        return [(subject, text) for subject, text in found.items() if text]
     rounds = results.of("rounds", run)
-    found = []
     if "early_stop_test_accuracy" in rounds and 0 in set(rounds["round"]):
-        found += [_accuracy(rounds), _learning(rounds)]
-    found.append(_controls(results, run))
-    return list(filter(None, [*found, _similarity(results, run), _centre(results, run), _dead(results, run)]))
+        found |= {"accuracy": _accuracy(rounds), "speed": _learning(rounds)}
+    found |= {"controls": _controls(results, run), **_likeness(results, run)}
+    found |= {"input pixels": _centre(results, run), "dead units": _dead(results, run)}
+    return [(subject, text) for subject, text in found.items() if text]
+
+
+def _likeness(results: Results, run: str) -> dict[str, str]:
+    return {
+        "seeds' masks": similarity(results, run),
+        "beyond degrees": beyond_degrees(results, run),
+        "inputs that vary": varying(results, run),
+    }
 
 
 def _accuracy(rounds: pd.DataFrame) -> str:
@@ -100,28 +108,6 @@ def _control(results: Results, run: str, branch: FinishedRun) -> str:
         text += f" early stop after {quoted(*mean_interval(ratio), 2)} times the iterations,"
     points = (both["early_stop_test_accuracy"] - both["early_stop_test_accuracy_own"]) * 100
     return f"{text} difference of test accuracy there {quoted(*mean_interval(points), 2)} points"
-
-
-def _similarity(results: Results, run: str) -> str:
-    """Tell the excess over chance at the quoted densities or in the course of training, before and after matching."""
-    seeds = results.placed(results.tables["seeds_similarity"])
-    seeds = seeds[(seeds["run"] == run) & (seeds["layer"] == "all") & (seeds["density"] < 1)]
-    if seeds.empty:
-        return ""
-    sentences, measures = [], set(seeds["measure"])
-    for chance, (before, after) in EXCESSES.items():
-        parts = []
-        for round in chosen_rounds(seeds[seeds["measure"] == after] if after in measures else seeds, QUOTED_DENSITIES):
-            rows = seeds[seeds["round"] == round].set_index("measure")
-            excess, *matched = (
-                quoted(rows.at[measure, "mean"], rows.at[measure, "interval"], 4)
-                for measure in (before, after)
-                if measure in rows.index
-            )
-            part = f"{excess} at {said(rows)}"
-            parts.append(part + "".join(f" ({each} after matching hidden units)" for each in matched))
-        sentences.append(f"Jaccard similarity of different seeds' masks above {chance}: {', '.join(parts)}.")
-    return " ".join(sentences)
 
 
 def _centre(results: Results, run: str) -> str:

@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from ticketlab.analysis.words import place
+from ticketlab.dataset import DataFacts
 from ticketlab.errors import BadInput
 from ticketlab.storage import Damaged, Record, Run
+
+IMAGES = ("mnist", "fashion_mnist", "digits")  # in runs that do not say it; and cifar10 and parts of it
 
 
 class Unreadable(str):
@@ -28,12 +31,14 @@ class FinishedRun:
         description: what its spec.json says.
         records: one per seed and round, seed by seed.
         branches: the controls computed from its rounds, in the order of `words.place`.
+        kept_data: what its data.h5 says; None where there is none.
     """
 
     name: str
     description: Mapping[str, Any]
     records: Sequence[Record]
     branches: Sequence["FinishedRun"] = ()
+    kept_data: DataFacts | None = None
 
     @property
     def branch(self) -> str | None:
@@ -44,6 +49,15 @@ class FinishedRun:
     def regression(self) -> bool:
         """Whether the network gives numbers, not classes, so that every accuracy is R²."""
         return any(record.attributes.get("task") == "regression" for record in self.records)
+
+    @property
+    def data(self) -> DataFacts:
+        """What is known of the data set; of a run of an earlier version, only what name and rounds tell."""
+        if self.kept_data is not None:
+            return self.kept_data
+        name = self.description["spec"].get("dataset", "")
+        task = "regression" if self.regression else "classification"
+        return DataFacts(name, self.description.get("data_sha256"), task, _input_kind(name))
 
     @property
     def chain(self) -> bool:
@@ -149,10 +163,19 @@ def _read(run: Run) -> tuple[FinishedRun, list[str]]:
     records, lines = _readable(run)
     if records:
         lines += _unfinished(run)
-    finished = FinishedRun(run.folder.name, run.description, records)
+    kept_data = None
+    try:
+        kept_data = run.data
+    except Damaged as error:
+        lines.append(Unreadable(f"{error}; skipped"))
+    finished = FinishedRun(run.folder.name, run.description, records, kept_data=kept_data)
     if finished.regression:
         lines.append(f"{finished.name} is a regression: what is called an accuracy is R²")
     return finished, lines
+
+
+def _input_kind(name: str) -> str:
+    return "image" if name in IMAGES or name.startswith("cifar10") else "table"
 
 
 def _readable(run: Run) -> tuple[list[Record], list[str]]:

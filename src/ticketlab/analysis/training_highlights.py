@@ -2,8 +2,9 @@
 
 import pandas as pd
 
-from ticketlab.analysis.intervals import mean_interval, quoted
+from ticketlab.analysis.intervals import quoted
 from ticketlab.analysis.results import Results
+from ticketlab.means import mean_interval
 from ticketlab.positions import said
 
 
