@@ -36,9 +36,15 @@ def channels_first(shape, outputs):
     return keras.Sequential([keras.Input(shape), *stack, layers.Dense(outputs, name="two")])
 
 
-def numbers(digits, scale=1.0):
-    """Return digits as a table of floats."""
-    x_train, x_test = (x.reshape(-1, 64).astype(np.float32) * scale for x in (digits.x_train, digits.x_test))
+def open_size(shape, outputs):
+    """Take images of any height."""
+    stack = [layers.Conv1D(6, 3, activation="relu", name="one"), layers.GlobalAveragePooling1D()]
+    return keras.Sequential([keras.Input((None, *shape[1:])), *stack, layers.Dense(outputs, name="two")])
+
+
+def numbers(digits, scale=1.0, shape=(64,)):
+    """Return digits as floats of a shape, a table's if left out."""
+    x_train, x_test = (x.reshape(-1, *shape).astype(np.float32) * scale for x in (digits.x_train, digits.x_test))
     return x_train, digits.y_train, x_test, digits.y_test
 
 
@@ -52,10 +58,10 @@ def by_plain_keras(build, arrays, weights):
     return model.evaluate(x, y, batch_size=len(x), verbose=0)
 
 
-@pytest.mark.parametrize("build", [squares, shared, embedded, channels_first])
+@pytest.mark.parametrize("build", [squares, shared, embedded, channels_first, open_size])
 def test_what_is_stored_is_what_the_network_gives(digits, tmp_path, build):
     """Six rounds with the engine left to choose, below the density where chains of dense layers change engines."""
-    arrays = numbers(digits, 1 if build is embedded else 1 / 16)
+    arrays = numbers(digits, 1 if build is embedded else 1 / 16, (8, 8) if build is open_size else (64,))
     spec = ImpSpec(**SETTINGS, engine="auto", prune_rate=0.3)
     run, failures = launch.run(spec, [0], processes=0, models_dir=tmp_path, build=build, arrays=arrays)
     assert failures == {}
@@ -64,7 +70,7 @@ def test_what_is_stored_is_what_the_network_gives(digits, tmp_path, build):
         loss, accuracy = by_plain_keras(build, arrays, record.weights)
         assert record.attributes["test_accuracy"] == pytest.approx(accuracy, abs=1e-6)
         assert record.attributes["test_loss"] == pytest.approx(loss, rel=1e-4)
-        assert (record.attributes["engine"], record.attributes["chain"]) == ("dense", False)
+        assert (record.attributes["engine"], record.attributes["chain"]) == ("dense", build is open_size)
     assert record.attributes["density"] < 0.2
 
 

@@ -208,8 +208,7 @@ def independent_rounds(
 
 def find_round(spec: Spec, run: Run, seed: int, round: int, report: Report) -> Record | None:
     """Return a complete round of this spec if it is on disk; set a damaged one aside and report it."""
-    path = run.path(seed, round)
-    record = _readable(path, report)
+    record = _readable(run.path(seed, round), report)
     if record is None:
         return None
     _belongs(record, spec, seed, round)
