@@ -12,6 +12,7 @@ from ticketlab.spec import HALF_OPEN_UNIT, INCREASING, NOT_NEGATIVE, OPEN_UNIT, 
 
 WEIGHTS_FROM = ("rewind", "final", "fresh", "signed_constant", "shuffled_weights")
 SCHEDULE_FROM = ("rewind", "final")
+ELSEWHERE = ("fresh", "signed_constant", "shuffled_weights")  # of WEIGHTS_FROM, weights that no training came past
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +100,11 @@ class ImpSpec(PruningSpec):
             raise refused("branch", "of a run with `weights_from`=rewind", self.branch)
         if self.only_rounds and not self.branch:
             raise refused("only_rounds", "given with a `branch`, since rounds rest on those before", self.only_rounds)
+
+    @property
+    def begins_elsewhere(self) -> bool:
+        """Whether each pruned round starts from weights of its own, which the training before it never had."""
+        return self.weights_from in ELSEWHERE
 
     def rewound_learning_rates(self, start: int, stop: int) -> np.ndarray:
         """Return the learning rates of the pruned rounds (Renda et al. 2020, arXiv 2003.02389, section 3)."""

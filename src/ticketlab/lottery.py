@@ -7,12 +7,15 @@ checks flags never loads it.
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from ticketlab import branches, masks, pruning, schedules, workbench
 from ticketlab.controls import CONTROLS
 from ticketlab.dataset import Dataset
 from ticketlab.densities import Shapes, layer_sizes
 from ticketlab.errors import BadInput
 from ticketlab.kinds import ImpSpec
+from ticketlab.masks import Arrays
 from ticketlab.rounds import Report, Ticket, complete, find_round, train_round
 from ticketlab.storage import Record, Run
 from ticketlab.streams import stream
@@ -76,6 +79,8 @@ def ticket(spec: ImpSpec, bench: Workbench, run: Run, seed: int, previous: Recor
         return Ticket(initial, masks.all_kept(initial, bench.paths), 0, spec.learning_rates)
     round = previous.attributes["round"] + 1
     dense = run.round(seed, 0)
+    if spec.begins_elsewhere and round > 1:
+        initial, _ = begun_elsewhere(spec, bench, dense, round - 1, previous.masks)
     mask = pruning.prune(
         previous.masks,
         initial,
@@ -85,14 +90,22 @@ def ticket(spec: ImpSpec, bench: Workbench, run: Run, seed: int, previous: Recor
         rates=rates(spec, bench.shapes),
         rng=stream(seed, "pruning", round),
     )
-    if spec.weights_from == "rewind":
-        weights = dense.rewind
-    elif spec.weights_from == "final":
-        weights = previous.weights
+    if spec.begins_elsewhere:
+        weights, mask = begun_elsewhere(spec, bench, dense, round, mask)
     else:
-        control = CONTROLS[CONTROL_OF[spec.weights_from]]
-        weights, mask = control.make(branches.facts(spec, bench, dense, round, mask))
+        weights = dense.rewind if spec.weights_from == "rewind" else previous.weights
     return Ticket(masks.apply(weights, mask), mask, spec.rewind_iteration, spec.rewound_learning_rates)
+
+
+def begun_elsewhere(
+    spec: ImpSpec, bench: Workbench, dense: Record, round: int, mask: Arrays
+) -> tuple[dict[str, np.ndarray], Arrays]:
+    """Return weights and mask from which a round starts whose weights no training has led to, given its mask.
+
+    They come from the round's own streams: the same whenever they are asked for.
+    """
+    control = CONTROLS[CONTROL_OF[spec.weights_from]]
+    return control.make(branches.facts(spec, bench, dense, round, mask))
 
 
 def finished(spec: ImpSpec, dataset: Dataset, run: Run, seed: int) -> bool:

@@ -1,7 +1,8 @@
 """From trained weights to the next masks: scores × scope × rate, as pure functions of NumPy arrays.
 
-A criterion is a function ``(initial, final, rng) -> scores`` on one layer's arrays, `initial` the weights at iteration
-0 whatever state the rounds rewind to; the lowest scores are pruned. The criteria are those of Zhou et al. 2019 (arXiv
+A criterion is a function ``(initial, final, rng) -> scores`` on one layer's arrays; the lowest scores are pruned.
+`initial` are the weights that the training began from: those at iteration 0, whatever state the rounds rewind to, but
+where each round starts from other weights, the round's own. The criteria are those of Zhou et al. 2019 (arXiv
 1905.01067, table 1). To add one: write the function, add its entry to `CRITERIA`. Does not know rounds or rewinding
 (lottery.py), nor scores that need a gradient (saliency.py).
 """
@@ -194,7 +195,7 @@ def prune(
 
     Args:
         masks: the present masks, {path: bool array}; the layers that are pruned, in the network's order.
-        initial: weights at iteration 0, {path: array}.
+        initial: weights that the training began from, {path: array}.
         final: weights after training, {path: array}.
         criterion: a name of `CRITERIA`.
         scope: "layer" removes ``round(rate × kept)`` weights of every layer; "global" compares all layers' scores and
