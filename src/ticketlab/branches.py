@@ -5,8 +5,10 @@ Knows which rounds of which run a branch needs. What a control puts in a ticket'
 
 from pathlib import Path
 
+from ticketlab import pruning
 from ticketlab.controls import CONTROLS, Facts
 from ticketlab.dataset import Dataset
+from ticketlab.densities import Shapes
 from ticketlab.errors import BadInput
 from ticketlab.kinds import ImpSpec
 from ticketlab.masks import Arrays
@@ -111,4 +113,10 @@ def facts(spec: ImpSpec, bench: Workbench, dense: Record, round: int, masks: Arr
         fresh=lambda: variables.draw(bench.model, seed, f"fresh draw {round}"),
         criterion=spec.criterion,
         scope=spec.scope,
+        held=[path for path, rate in rates(spec, bench.shapes).items() if not rate],
     )
+
+
+def rates(spec: ImpSpec, shapes: Shapes) -> dict[str, float]:
+    """Assign each layer its prune rate."""
+    return pruning.layer_rates(shapes, spec.scope, spec.prune_rate, spec.output_prune_rate, spec.conv_prune_rate)

@@ -54,12 +54,12 @@ class ImpSpec(PruningSpec):
     criterion: str = option("large_final", "pruning", "scores by which weights are kept", choices=tuple(CRITERIA))
     scope: str = option("layer", "pruning", "compare scores within each layer or over all of them", choices=SCOPES)
     conv_prune_rate: float | None = option(
-        None, "pruning", "the rate of convolutions in the scope `layer`; --prune-rate if left out",
+        None, "pruning", "the rate of convolutions; --prune-rate if left out; in the scope `global` 0 or left out",
         valid=HALF_OPEN_UNIT,
     )  # fmt: skip
     output_prune_rate: float | None = option(
-        None, "pruning", "the rate of the output layer in the scope `layer`; half of --prune-rate if left out",
-        valid=HALF_OPEN_UNIT,
+        None, "pruning", "the rate of the output layer; half of --prune-rate if left out; in the scope `global` 0 or "
+        "left out", valid=HALF_OPEN_UNIT,
     )  # fmt: skip
     weights_from: str = option(
         "rewind",
@@ -88,8 +88,8 @@ class ImpSpec(PruningSpec):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("output_prune_rate", "conv_prune_rate"):
-            if self.scope == "global" and getattr(self, name) is not None:
-                raise refused(name, "left out in the scope `global`", getattr(self, name))
+            if self.scope == "global" and getattr(self, name):  # 0 holds these layers out
+                raise refused(name, "left out or 0 in the scope `global`", getattr(self, name))
         if self.rewind_iteration >= self.iterations:
             raise refused("rewind_iteration", f"less than `iterations`={self.iterations}", self.rewind_iteration)
         if self.rewind_iteration and self.weights_from == "fresh":

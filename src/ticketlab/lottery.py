@@ -87,7 +87,7 @@ def ticket(spec: ImpSpec, bench: Workbench, run: Run, seed: int, previous: Recor
         previous.weights,
         criterion=spec.criterion,
         scope=spec.scope,
-        rates=rates(spec, bench.shapes),
+        rates=branches.rates(spec, bench.shapes),
         rng=stream(seed, "pruning", round),
     )
     if spec.begins_elsewhere:
@@ -118,17 +118,12 @@ def finished(spec: ImpSpec, dataset: Dataset, run: Run, seed: int) -> bool:
     return complete(spec, run, seed, range(number_of_rounds(spec, shapes) + 1))
 
 
-def rates(spec: ImpSpec, shapes: Shapes) -> dict[str, float]:
-    """Assign each layer its prune rate."""
-    return pruning.layer_rates(shapes, spec.scope, spec.prune_rate, spec.output_prune_rate, spec.conv_prune_rate)
-
-
 def number_of_rounds(spec: ImpSpec, shapes: Shapes) -> int:
     """Count the rounds after round 0 that a spec asks for, by number or by density. Raises BadInput."""
     if spec.target_density is None:
         return spec.rounds
     sizes = layer_sizes(shapes)
     try:
-        return schedules.rounds_to_density(sizes, rates(spec, shapes), spec.scope, spec.target_density)
+        return schedules.rounds_to_density(sizes, branches.rates(spec, shapes), spec.scope, spec.target_density)
     except ValueError as error:
         raise BadInput(str(error)) from error
