@@ -12,14 +12,20 @@ from ticketlab.controls import CONTROLS
 from ticketlab.storage import Run
 
 TINY = ("--dataset", "digits", "--network", "fcn_8_6", "--iterations", 20, "--eval-every", 10, "--rounds", 3)
-KINDS = {"plain": (), "late": ("--rewind-iteration", 5), "global": ("--scope", "global")}
+KINDS = {
+    "plain": (),
+    "late": ("--rewind-iteration", 5),
+    "global": ("--scope", "global"),
+    "held": ("--scope", "global", "--output-prune-rate", 0),
+}
+GLOBAL = ("global", "held")
 SAME_MASKS = ("random_reinit", "shuffled_weights", "signed_constant", "supermask")
 SAME_WEIGHTS = ("shuffled_mask", "random_masks", "one_shot", "supermask")
 
 
 @pytest.fixture(scope="module")
 def finished(inline, tmp_path_factory):
-    """Three finished runs of two seeds each, {kind: folder of runs}."""
+    """Finished runs of two seeds each, {kind: folder of runs}."""
     folders = {kind: tmp_path_factory.mktemp(kind) for kind in KINDS}
     for kind, folder in folders.items():
         assert inline(folder, *TINY, *KINDS[kind], "--seeds", "3,5").returncode == 0
@@ -39,8 +45,10 @@ def branch(inline, finished, tmp_path):
     return compute
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", CONTROLS)
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [*((name, kind) for name in CONTROLS for kind in KINDS if kind != "held"), ("one_shot", "held")],
+)
 def test_each_round_starts_from_what_the_control_says(branch, calls, name, kind):
     run, made, done = branch(name, kind=kind)
     assert (done.returncode, done.stderr) == (0, "")
@@ -62,6 +70,7 @@ def test_each_round_starts_from_what_the_control_says(branch, calls, name, kind)
             assert same(start.masks, mask)
             assert masks.kept(mask) == masks.kept(ticket)
             assert same(mask, ticket) == (name in SAME_MASKS or (name, round) == ("one_shot", 1))
+            assert mask["dense_3/kernel"].all() == (kind == "held"), "the output layer is held out"
             assert same(start.weights, masks.apply(rewind, mask)) == (name in SAME_WEIGHTS)
             for path, kept in mask.items():
                 check(name, kind, rewind[path], final[path], start.weights[path], kept, ticket[path])
@@ -72,7 +81,7 @@ def test_each_round_starts_from_what_the_control_says(branch, calls, name, kind)
 
 
 def check(name, kind, rewind, final, start, kept, ticket):
-    if not (name == "one_shot" and kind == "global"):
+    if not (name == "one_shot" and kind in GLOBAL):
         assert kept.sum() == ticket.sum()
     assert not start[~kept].any()
     if name == "shuffled_weights":
@@ -82,7 +91,7 @@ def check(name, kind, rewind, final, start, kept, ticket):
     elif name == "random_reinit":
         assert not (start == rewind)[kept].any()
         assert abs(start).max() <= 2 * np.sqrt(2 / sum(rewind.shape)) / 0.8796, "truncated at two deviations"
-    elif name == "one_shot" and kind != "global":
+    elif name == "one_shot" and kind not in GLOBAL:
         assert abs(final[kept]).min() >= abs(final[~kept]).max()
 
 

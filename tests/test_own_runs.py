@@ -194,7 +194,7 @@ def test_pruning_before_training_from_python(inline, tmp_path):
         (["--schedule", "cosine", "--schedule-from", "final"], "`schedule_from` must be rewind with the schedule"),
         (["--rewind-iteration", 20], "`rewind_iteration` must be less than `iterations`=20"),
         (["--rewind-iteration", 5, "--weights-from", "fresh"], "`rewind_iteration` must be 0 with `weights_from`"),
-        (["--scope", "global", "--conv-prune-rate", 0.1], "`conv_prune_rate` must be left out in the scope `global`"),
+        (["--scope", "global", "--conv-prune-rate", 0.1], "`conv_prune_rate` must be left out or 0 in the"),
         (["--branch", "lucky"], "argument --branch: invalid choice: 'lucky'"),
         (["--branch", "one_shot"], "`branch` must be of a finished run. Received: no "),
         (["--only-rounds", "1"], "`only_rounds` must be given with a `branch`"),
@@ -234,9 +234,11 @@ def test_published_rates_give_way_to_what_does_not_go_with_them(inline, tmp_path
     names = ("optimizer", "learning_rate", "conv_prune_rate", "output_prune_rate")
     preset = f"frankle-carbin-2019-{network.removesuffix('20')}"
     for flags in (("--network", network), ("--preset", preset)):
-        plain, everywhere = shown(*flags), shown(*flags, "--scope", "global")
-        assert tuple(plain[name] for name in names) == published
-        assert tuple(everywhere[name] for name in names) == (*published[:2], "-", "-")
+        plain, by_layer, everywhere = shown(*flags), *(shown(*flags, "--scope", scope) for scope in ("layer", "global"))
+        assert tuple(by_layer[name] for name in names) == published
+        held_out = "0.0" if "resnet" in flags[1] and "--preset" in flags else "-"
+        assert tuple(everywhere[name] for name in names) == (*published[:2], "-", held_out)
+        assert plain == (everywhere if held_out == "0.0" else by_layer), "the paper prunes its ResNet globally"
         assert shown(*flags, "--optimizer", published[0]) == plain
         other = shown(*flags, "--optimizer", "adam" if published[0] == "sgd" else "sgd")
         assert (other["learning_rate"], other["momentum"]) == ("0.0012", "0.0")

@@ -125,6 +125,34 @@ def test_nan_scores_are_refused():
         drop_lowest(np.ones(2, bool), np.array([1.0, np.nan]), 1)
 
 
+@pytest.mark.parametrize("conv_prune_rate", [None, 0.0])
+def test_layers_held_out_of_the_global_scope_stay_whole_and_the_rest_is_compared(conv_prune_rate):
+    """By hand: a fifth of what is not held out goes, the lowest scores of all these layers together."""
+    rates = layer_rates(SHAPES, "global", 0.2, 0.0, conv_prune_rate)
+    held = ["dense_2/kernel", *(["conv/kernel"] if conv_prune_rate == 0 else [])]
+    assert rates == {path: 0.0 if path in held else 0.2 for path in SHAPES}
+    weights, mask = gaussian(0), masks.all_kept(gaussian(0), SHAPES)
+    counts = {path: value.size for path, value in mask.items()}
+    for _ in range(3):
+        settings = {"criterion": "large_final", "scope": "global", "rates": rates, "rng": np.random.default_rng(0)}
+        mask = prune(mask, weights, masks.apply(weights, mask), **settings)
+        counts = schedules.next_counts(counts, rates, "global")
+        assert list(mask) == list(SHAPES)
+        assert all(mask[path].all() for path in held)
+        assert masks.kept(mask) == sum(counts.values())
+        pruned = [path for path in SHAPES if path not in held]
+        kept, gone = (
+            np.concatenate([abs(weights[path])[mask[path] == which] for path in pruned]) for which in (True, False)
+        )
+        assert kept.min() >= gone.max()
+    sizes = {path: value.size for path, value in mask.items()}
+    assert schedules.rounds_to_density(sizes, rates, "global", masks.density(mask)) == 3
+    with pytest.raises(ValueError, match="must be one that pruning reaches"):
+        schedules.rounds_to_density(
+            sizes, rates, "global", 0.9 * sum(sizes[path] for path in held) / sum(sizes.values())
+        )
+
+
 def test_global_scope_compares_layers():
     final = {"a": np.array([1.0, 2.0, 3.0]), "b": np.array([10.0, 20.0])}
     mask = masks.all_kept(final, final)

@@ -58,6 +58,40 @@ def test_weights_rates_and_batches_of_each_round(
     assert run.round(0, 1).history["iteration"].tolist() == [10, 20]
 
 
+SCORES = {
+    "movement": lambda begin, end: abs(end - begin),
+    "large_initial": lambda begin, end: abs(begin),
+    "small_initial": lambda begin, end: -abs(begin),
+    "large_initial_and_final": lambda begin, end: np.minimum(abs(begin), abs(end)),
+    "small_initial_and_final": lambda begin, end: -np.maximum(abs(begin), abs(end)),
+    "magnitude_increase": lambda begin, end: abs(end) - abs(begin),
+}
+
+
+@pytest.mark.parametrize(
+    ("criterion", "weights_from"),
+    [
+        *(("movement", origin) for origin in ("rewind", "final", "fresh", "signed_constant")),
+        *((criterion, "shuffled_weights") for criterion in SCORES),
+    ],
+)
+def test_scores_use_what_the_training_began_from(inline, tmp_path, calls, criterion, weights_from):
+    """What the engine was given is what counts, but for weights that go on from iteration 0 or come back to it."""
+    line = (*TINY, "--rounds", 3, "--criterion", criterion, "--weights-from", weights_from)
+    assert inline(tmp_path, *line).returncode == 0
+    run, started = only_run(tmp_path / "models"), trainings(calls)
+    for round in (0, 1, 2):
+        began = started[0 if weights_from in ("rewind", "final") else round].weights
+        ended, following = run.round(0, round), run.round(0, round + 1).masks
+        for path, mask in ended.masks.items():
+            kept = np.flatnonzero(mask)
+            scores = SCORES[criterion](began[path].ravel()[kept], ended.weights[path].ravel()[kept])
+            gone = int(np.rint((0.1 if path == "dense_3/kernel" else 0.2) * kept.size))
+            expected = np.zeros(mask.size, bool)
+            expected[kept[np.argsort(scores, kind="stable")[gone:]]] = True
+            assert np.array_equal(following[path].ravel(), expected), (round, path)
+
+
 def test_the_last_stretch_may_be_short_and_losses_are_means_per_step(inline, tmp_path, calls):
     line = (*TINY, "--iterations", 25, "--rewind-iteration", 7)
     assert inline(tmp_path, *line).returncode == 0
@@ -73,15 +107,15 @@ def test_the_last_stretch_may_be_short_and_losses_are_means_per_step(inline, tmp
         np.testing.assert_allclose(history["train_loss"], np.divide(start.losses, [3, 10, 5]))
 
 
-def test_adam_counts_its_steps_from_the_rewind(inline, tmp_path, monkeypatch, tensorflow):
+def test_adam_counts_its_steps_from_the_rewind(inline, tmp_path, monkeypatch, tensorflow, uncut):
     """A counter that went on would leave out the correction of the moments, which begin at 0 again."""
     from ticketlab.engine import Engine
     from ticketlab.sparse.engine import SparseEngine
 
     counted = []
 
-    def spied(train, self, order, rates):
-        total = train(self, order, rates)
+    def spied(train, self, order, rates, total=0.0):
+        total = train(self, order, rates, total)
         counted.append((len(order), int(self.optimizer_state()["steps"])))
         return total
 

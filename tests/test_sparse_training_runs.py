@@ -50,7 +50,7 @@ ANY = [("rigl",), ("set", "--engine", "sparse"), ("snfs", "--optimizer", "sgd"),
 
 
 @pytest.mark.parametrize("flags", ANY)
-def test_interrupted_anywhere_it_comes_to_the_same_bits(inline, tmp_path, monkeypatch, flags):
+def test_interrupted_anywhere_it_comes_to_the_same_bits(inline, tmp_path, monkeypatch, uncut, flags):
     line = flags_of(*flags)
     assert inline(tmp_path, *line, "--models-dir", "whole", script=SCRIPT).returncode == 0
     monkeypatch.setattr(rounds, "PARTIAL_SECONDS", 0.0)

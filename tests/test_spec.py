@@ -28,7 +28,10 @@ from ticketlab.streams import stream, stream_seed
         ({"optimizer": "sgd", "nesterov": True}, "`momentum` must be greater than 0 with `nesterov`. "),
         ({"rewind_iteration": 8000}, "`rewind_iteration` must be less than `iterations`=8000. "),
         ({"rewind_iteration": 10, "weights_from": "fresh"}, "`rewind_iteration` must be 0 with `weights_from`=fresh. "),
-        ({"scope": "global", "conv_prune_rate": 0.1}, "`conv_prune_rate` must be left out in the scope `global`. "),
+        (
+            {"scope": "global", "conv_prune_rate": 0.1},
+            "`conv_prune_rate` must be left out or 0 in the scope `global`. ",
+        ),
         ({"schedule": "step"}, "`schedule_steps` must be given with the schedule step. Received: schedule_steps=()"),
         ({"schedule_steps": (5,)}, "`schedule_steps` must be left out without the schedule step. "),
         ({"schedule": "step", "schedule_steps": (9, 5)}, "`schedule_steps` must be greater than 0 and increasing. "),
@@ -42,7 +45,10 @@ from ticketlab.streams import stream, stream_seed
         ({"weight_decay": -1}, "`weight_decay` must be 0 or greater. Received: weight_decay=-1.0"),
         ({"activation": "elu"}, "`activation` must be one of relu, tanh, sigmoid, gelu. Received: activation=elu"),
         ({"network": "../nets.py:2"}, "`network` must be a network's name or path/to/file.py:function. "),
-        ({"scope": "global", "output_prune_rate": 0.1}, "`output_prune_rate` must be left out in the scope `global`. "),
+        (
+            {"scope": "global", "output_prune_rate": 0.1},
+            "`output_prune_rate` must be left out or 0 in the scope `global`. ",
+        ),
     ],
 )
 def test_bad_values_are_refused_with_what_was_expected_and_received(fields, message):

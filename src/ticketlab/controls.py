@@ -31,6 +31,7 @@ class Facts:
         fresh: draws new initial weights of the whole network.
         criterion: a name of `pruning.CRITERIA`, by which the chain prunes.
         scope: a name of `pruning.SCOPES`, likewise.
+        held: the layers that are not pruned.
     """
 
     seed: int
@@ -42,6 +43,7 @@ class Facts:
     fresh: Callable[[], Arrays]
     criterion: str
     scope: str
+    held: Collection[str] = ()
 
 
 @dataclass(frozen=True)
@@ -101,15 +103,19 @@ def shuffled_weights(facts: Facts) -> Ticket:
 def one_shot(facts: Facts) -> Ticket:
     """Prune at once what the chain pruned round by round, from round 0's final weights and by the chain's criterion.
 
-    As many weights as the ticket has are kept: in each layer or, in the scope "global", of all layers together.
+    As many weights as the ticket has are kept: in each layer or, in the scope "global", of all layers that are pruned.
     (Frankle & Carbin 2019, section 2: one-shot pruning.)
     """
     scores = pruning.score(
         facts.criterion, facts.masks, facts.initial, facts.dense, stream(facts.seed, "one-shot pruning")
     )
-    counts = masks.counts(facts.masks)
     dense = masks.all_kept(facts.origin, facts.masks)
-    return facts.origin, pruning.keep(dense, scores, sum(counts.values()) if facts.scope == "global" else counts)
+    if facts.scope == "layer":
+        return facts.origin, pruning.keep(dense, scores, masks.counts(facts.masks))
+    ticket, pruned = (
+        {path: mask for path, mask in each.items() if path not in facts.held} for each in (facts.masks, dense)
+    )
+    return facts.origin, {**dense, **pruning.keep(pruned, scores, masks.kept(ticket))}
 
 
 def constant_signs(facts: Facts) -> Ticket:

@@ -19,8 +19,10 @@ from ticketlab.spec import Spec
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-EVALUATION_BATCH = 500
-CONVOLUTIONS_EVALUATION_BATCH = 100  # whose activations are larger
+LONGEST_STRETCH = 1000  # iterations of one call
+# samples whose outputs are computed together, and how many of such chunks in one call, between which signals are served
+EVALUATION_BATCH, EVALUATION_CHUNKS = 500, 20
+CONVOLUTIONS_EVALUATION_BATCH, CONVOLUTIONS_EVALUATION_CHUNKS = 100, 2  # whose activations are larger
 
 
 class Engine:
@@ -52,7 +54,7 @@ class Engine:
         }
         averaged = self.paths if spec.averages else []
         self._averages = {path: tf.Variable(tf.zeros(self._trained[path].shape)) for path in averaged}
-        self._stretch, self._batch_size = min(spec.eval_every, spec.iterations), spec.batch_size
+        self._stretch, self._batch_size = min(spec.eval_every, spec.iterations, LONGEST_STRETCH), spec.batch_size
         self._scale = tf.constant(dataset.scale, tf.float32)
         self._offset = np.float32(dataset.offset)
         self._train_data = (tf.constant(dataset.x_train), tf.constant(dataset.y_train))
@@ -60,6 +62,7 @@ class Engine:
         self.train_indices, validation = split(len(dataset.x_train))
         dense_only = variables.dense_only(model)
         chunk = EVALUATION_BATCH if dense_only else CONVOLUTIONS_EVALUATION_BATCH
+        self._evaluation_chunks = EVALUATION_CHUNKS if dense_only else CONVOLUTIONS_EVALUATION_CHUNKS
         self._evaluations = {
             "validation": (self._train_data, *_chunks(validation, chunk)),
             "test": (self._test_data, *_chunks(np.arange(len(dataset.x_test), dtype=np.int32), chunk)),
@@ -83,19 +86,22 @@ class Engine:
         for name, variable in self._optimizer_variables().items():
             variable.assign(tf.zeros_like(variable) if optimizer is None else optimizer[name])
 
-    def train(self, order: np.ndarray, rates: np.ndarray) -> float:
+    def train(self, order: np.ndarray, rates: np.ndarray, total: float = 0.0) -> float:
         """Do one optimizer step per row of `order`.
 
         Args:
-            order: (steps, batch size) int32 indices of training samples, at most `eval_every` steps.
+            order: (steps, batch size) int32 indices of training samples.
             rates: (steps,) float32 learning rates.
+            total: the sum of the losses of steps before, which is added to one by one: so it comes to the same bits
+                whether these steps are done in one call or in several.
 
         Returns:
-            The sum of the steps' losses, without penalties.
+            The sum of the steps' losses, without penalties, and of `total`.
         """
-        indices, speeds = np.zeros((self._stretch, self._batch_size), np.int32), np.zeros(self._stretch, np.float32)
-        indices[: len(order)], speeds[: len(order)] = order, rates
-        return float(self._train(tf.constant(indices), tf.constant(speeds), tf.constant(len(order))))
+        for begin in range(0, max(1, len(order)), self._stretch):
+            part = slice(begin, begin + self._stretch)
+            total = self._train_stretch(order[part], rates[part], total)
+        return total
 
     def gradients(self, chosen: np.ndarray) -> tuple[float, dict[str, np.ndarray]]:
         """Differentiate a batch's loss by all weights, kept or not, in training mode; no weight is changed.
@@ -112,7 +118,10 @@ class Engine:
     def evaluate(self, part: str) -> tuple[float, float]:
         """Return mean loss and accuracy on "validation" or "test"; of a regression, R² in place of the accuracy."""
         (x, y), order, counted = self._evaluations[part]
-        loss, correct = self._evaluate(x, y, order, counted)
+        loss, correct = tf.constant(0.0), tf.constant(0.0)
+        for begin in range(0, len(order), self._evaluation_chunks):
+            chunks = tf.constant(begin), tf.constant(min(begin + self._evaluation_chunks, len(order)))
+            loss, correct = self._evaluate(x, y, order, counted, *chunks, loss, correct)
         samples = float(tf.reduce_sum(counted))
         loss = float(loss) / samples
         return loss, float(correct) / samples if self.task == "classification" else 1 - loss / self._variances[part]
@@ -157,6 +166,13 @@ class Engine:
             self.evaluate(part)
         devices.release_memory()
 
+    def _train_stretch(self, order: np.ndarray, rates: np.ndarray, total: float) -> float:
+        """Do the steps of one call, which takes as many rows whatever their number, so that none compiles anew."""
+        indices, speeds = np.zeros((self._stretch, self._batch_size), np.int32), np.zeros(self._stretch, np.float32)
+        indices[: len(order)], speeds[: len(order)] = order, rates
+        steps = tf.constant(len(order))
+        return float(self._train(tf.constant(indices), tf.constant(speeds), steps, tf.constant(total, tf.float32)))
+
     def _optimizer_variables(self) -> dict[str, tf.Variable]:
         slots = {f"{path}/{name}": slot for path, slots in self._slots.items() for name, slot in slots.items()}
         averages = {f"{path}/{AVERAGE}": average for path, average in self._averages.items()}
@@ -172,8 +188,8 @@ class Engine:
             return tf.nn.sparse_softmax_cross_entropy_with_logits(y, outputs)
         return tf.reduce_mean(tf.math.squared_difference(outputs, y), 1)
 
-    def _train_loop(self, order: tf.Tensor, rates: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
-        step, total = tf.constant(0), tf.constant(0.0)
+    def _train_loop(self, order: tf.Tensor, rates: tf.Tensor, steps: tf.Tensor, total: tf.Tensor) -> tf.Tensor:
+        step = tf.constant(0)
         while step < steps:  # a tf.range would make XLA compile anew for every number of steps
             loss, gradients = self._loss_and_gradients(order[step])
             self._steps.assign_add(1)
@@ -205,16 +221,25 @@ class Engine:
                 slot.assign(kept[name])
 
     def _evaluation_loop(
-        self, x: tf.Tensor, y: tf.Tensor, order: tf.Tensor, counted: tf.Tensor
+        self,
+        x: tf.Tensor,
+        y: tf.Tensor,
+        order: tf.Tensor,
+        counted: tf.Tensor,
+        chunk: tf.Tensor,
+        stop: tf.Tensor,
+        loss: tf.Tensor,
+        correct: tf.Tensor,
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        loss, correct = tf.constant(0.0), tf.constant(0.0)
-        for chunk in tf.range(tf.shape(order)[0]):
+        """Add a call's chunks to the sums of loss and hits over those before."""
+        while chunk < stop:
             inputs, labels = self._batch(x, y, order[chunk])
             outputs = self.model(inputs, training=False)
             loss += tf.reduce_sum(counted[chunk] * self._losses(labels, outputs))
             if self.task == "classification":
                 hits = tf.argmax(outputs, 1, output_type=labels.dtype) == labels
                 correct += tf.reduce_sum(counted[chunk] * tf.cast(hits, tf.float32))
+            chunk += 1
         return loss, correct
 
 

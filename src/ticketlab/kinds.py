@@ -12,6 +12,7 @@ from ticketlab.spec import HALF_OPEN_UNIT, INCREASING, NOT_NEGATIVE, OPEN_UNIT, 
 
 WEIGHTS_FROM = ("rewind", "final", "fresh", "signed_constant", "shuffled_weights")
 SCHEDULE_FROM = ("rewind", "final")
+ELSEWHERE = ("fresh", "signed_constant", "shuffled_weights")  # of WEIGHTS_FROM, weights that no training came past
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,12 +54,12 @@ class ImpSpec(PruningSpec):
     criterion: str = option("large_final", "pruning", "scores by which weights are kept", choices=tuple(CRITERIA))
     scope: str = option("layer", "pruning", "compare scores within each layer or over all of them", choices=SCOPES)
     conv_prune_rate: float | None = option(
-        None, "pruning", "the rate of convolutions in the scope `layer`; --prune-rate if left out",
+        None, "pruning", "the rate of convolutions; --prune-rate if left out; in the scope `global` 0 or left out",
         valid=HALF_OPEN_UNIT,
     )  # fmt: skip
     output_prune_rate: float | None = option(
-        None, "pruning", "the rate of the output layer in the scope `layer`; half of --prune-rate if left out",
-        valid=HALF_OPEN_UNIT,
+        None, "pruning", "the rate of the output layer; half of --prune-rate if left out; in the scope `global` 0 or "
+        "left out", valid=HALF_OPEN_UNIT,
     )  # fmt: skip
     weights_from: str = option(
         "rewind",
@@ -87,8 +88,8 @@ class ImpSpec(PruningSpec):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("output_prune_rate", "conv_prune_rate"):
-            if self.scope == "global" and getattr(self, name) is not None:
-                raise refused(name, "left out in the scope `global`", getattr(self, name))
+            if self.scope == "global" and getattr(self, name):  # 0 holds these layers out
+                raise refused(name, "left out or 0 in the scope `global`", getattr(self, name))
         if self.rewind_iteration >= self.iterations:
             raise refused("rewind_iteration", f"less than `iterations`={self.iterations}", self.rewind_iteration)
         if self.rewind_iteration and self.weights_from == "fresh":
@@ -99,6 +100,11 @@ class ImpSpec(PruningSpec):
             raise refused("branch", "of a run with `weights_from`=rewind", self.branch)
         if self.only_rounds and not self.branch:
             raise refused("only_rounds", "given with a `branch`, since rounds rest on those before", self.only_rounds)
+
+    @property
+    def begins_elsewhere(self) -> bool:
+        """Whether each pruned round starts from weights of its own, which the training before it never had."""
+        return self.weights_from in ELSEWHERE
 
     def rewound_learning_rates(self, start: int, stop: int) -> np.ndarray:
         """Return the learning rates of the pruned rounds (Renda et al. 2020, arXiv 2003.02389, section 3)."""

@@ -7,12 +7,15 @@ checks flags never loads it.
 from collections.abc import Callable, Collection
 from pathlib import Path
 
+import numpy as np
+
 from ticketlab import branches, masks, pruning, schedules, workbench
 from ticketlab.controls import CONTROLS
 from ticketlab.dataset import Dataset
 from ticketlab.densities import Shapes, layer_sizes
 from ticketlab.errors import BadInput
 from ticketlab.kinds import ImpSpec
+from ticketlab.masks import Arrays
 from ticketlab.rounds import Report, Ticket, complete, find_round, train_round
 from ticketlab.storage import Record, Run
 from ticketlab.streams import stream
@@ -76,23 +79,33 @@ def ticket(spec: ImpSpec, bench: Workbench, run: Run, seed: int, previous: Recor
         return Ticket(initial, masks.all_kept(initial, bench.paths), 0, spec.learning_rates)
     round = previous.attributes["round"] + 1
     dense = run.round(seed, 0)
+    if spec.begins_elsewhere and round > 1:
+        initial, _ = begun_elsewhere(spec, bench, dense, round - 1, previous.masks)
     mask = pruning.prune(
         previous.masks,
         initial,
         previous.weights,
         criterion=spec.criterion,
         scope=spec.scope,
-        rates=rates(spec, bench.shapes, bench.outputs),
+        rates=branches.rates(spec, bench.shapes, bench.outputs),
         rng=stream(seed, "pruning", round),
     )
-    if spec.weights_from == "rewind":
-        weights = dense.rewind
-    elif spec.weights_from == "final":
-        weights = previous.weights
+    if spec.begins_elsewhere:
+        weights, mask = begun_elsewhere(spec, bench, dense, round, mask)
     else:
-        control = CONTROLS[CONTROL_OF[spec.weights_from]]
-        weights, mask = control.make(branches.facts(spec, bench, dense, round, mask))
+        weights = dense.rewind if spec.weights_from == "rewind" else previous.weights
     return Ticket(masks.apply(weights, mask), mask, spec.rewind_iteration, spec.rewound_learning_rates)
+
+
+def begun_elsewhere(
+    spec: ImpSpec, bench: Workbench, dense: Record, round: int, mask: Arrays
+) -> tuple[dict[str, np.ndarray], Arrays]:
+    """Return weights and mask from which a round starts whose weights no training has led to, given its mask.
+
+    They come from the round's own streams: the same whenever they are asked for.
+    """
+    control = CONTROLS[CONTROL_OF[spec.weights_from]]
+    return control.make(branches.facts(spec, bench, dense, round, mask))
 
 
 def finished(spec: ImpSpec, dataset: Dataset, run: Run, seed: int) -> bool:
@@ -105,18 +118,13 @@ def finished(spec: ImpSpec, dataset: Dataset, run: Run, seed: int) -> bool:
     return complete(spec, run, seed, range(number_of_rounds(spec, shapes) + 1))
 
 
-def rates(spec: ImpSpec, shapes: Shapes, outputs: Collection[str] = ()) -> dict[str, float]:
-    """Assign each layer its prune rate; where no output layers are named, the last one is it."""
-    further = spec.output_prune_rate, spec.conv_prune_rate, outputs
-    return pruning.layer_rates(shapes, spec.scope, spec.prune_rate, *further)
-
-
 def number_of_rounds(spec: ImpSpec, shapes: Shapes, outputs: Collection[str] = ()) -> int:
     """Count the rounds after round 0 that a spec asks for, by number or by density. Raises BadInput."""
     if spec.target_density is None:
         return spec.rounds
     sizes = layer_sizes(shapes)
     try:
-        return schedules.rounds_to_density(sizes, rates(spec, shapes, outputs), spec.scope, spec.target_density)
+        found = branches.rates(spec, shapes, outputs)
+        return schedules.rounds_to_density(sizes, found, spec.scope, spec.target_density)
     except ValueError as error:
         raise BadInput(str(error)) from error

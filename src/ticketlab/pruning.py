@@ -1,7 +1,8 @@
 """From trained weights to the next masks: scores × scope × rate, as pure functions of NumPy arrays.
 
-A criterion is a function ``(initial, final, rng) -> scores`` on one layer's arrays, `initial` the weights at iteration
-0 whatever state the rounds rewind to; the lowest scores are pruned. The criteria are those of Zhou et al. 2019 (arXiv
+A criterion is a function ``(initial, final, rng) -> scores`` on one layer's arrays; the lowest scores are pruned.
+`initial` are the weights that the training began from: those at iteration 0, whatever state the rounds rewind to, but
+where each round starts from other weights, the round's own. The criteria are those of Zhou et al. 2019 (arXiv
 1905.01067, table 1). To add one: write the function, add its entry to `CRITERIA`. Does not know rounds or rewinding
 (lottery.py), nor scores that need a gradient (saliency.py).
 """
@@ -86,7 +87,7 @@ def layer_rates(
 
     In the scope "layer" convolutions have the rate `conv_prune_rate` where it is given, and output layers prune at half
     of `prune_rate` unless told otherwise (Frankle & Carbin 2019, figure 2); in the scope "global" there is one rate,
-    `prune_rate`.
+    `prune_rate`, but for layers whose own rate is 0: these are held out.
 
     Args:
         shapes: {path: shape of the kernel}, in the network's order; a kernel of more than two axes is a convolution's.
@@ -99,16 +100,16 @@ def layer_rates(
     >>> shapes = {"conv/kernel": (3, 3, 1, 64), "dense_1/kernel": (784, 300), "dense_2/kernel": (300, 10)}
     >>> layer_rates(shapes, "layer", 0.2, conv_prune_rate=0.15)
     {'conv/kernel': 0.15, 'dense_1/kernel': 0.2, 'dense_2/kernel': 0.1}
-    >>> layer_rates(shapes, "global", 0.2)
-    {'conv/kernel': 0.2, 'dense_1/kernel': 0.2, 'dense_2/kernel': 0.2}
+    >>> layer_rates(shapes, "global", 0.2, output_prune_rate=0.0)
+    {'conv/kernel': 0.2, 'dense_1/kernel': 0.2, 'dense_2/kernel': 0.0}
     """
-    rates = dict.fromkeys(shapes, prune_rate)
+    of_output = prune_rate / 2 if output_prune_rate is None else output_prune_rate
     if scope == "global":
-        return rates
+        conv_prune_rate, of_output = (0.0 if rate == 0 else prune_rate for rate in (conv_prune_rate, of_output))
+    rates = dict.fromkeys(shapes, prune_rate)
     if conv_prune_rate is not None:
         rates |= {path: conv_prune_rate for path, shape in shapes.items() if len(shape) > 2}
-    output_rate = prune_rate / 2 if output_prune_rate is None else output_prune_rate
-    return rates | dict.fromkeys(outputs or list(shapes)[-1:], output_rate)
+    return rates | dict.fromkeys(outputs or list(shapes)[-1:], of_output)
 
 
 def prune_count(rate: float, kept: int) -> int:
@@ -196,20 +197,23 @@ def prune(
 
     Args:
         masks: the present masks, {path: bool array}; the layers that are pruned, in the network's order.
-        initial: weights at iteration 0, {path: array}.
+        initial: weights that the training began from, {path: array}.
         final: weights after training, {path: array}.
         criterion: a name of `CRITERIA`.
         scope: "layer" removes ``round(rate × kept)`` weights of every layer; "global" compares all layers' scores and
-            removes ``round(rate × kept)`` of all kept weights together.
-        rates: {path: share of the kept weights that goes}; in the global scope all are the same.
+            removes ``round(rate × kept)`` of all kept weights together, layers of the rate 0 apart.
+        rates: {path: share of the kept weights that goes}; in the global scope the same for all, or 0.
         rng: the stream of this round, for criteria that draw.
     """
     scores = score(criterion, masks, initial, final, rng)
     if scope == "layer":
         present = counts(masks)
         return keep(masks, scores, {path: count - prune_count(rates[path], count) for path, count in present.items()})
-    (rate,) = set(rates.values())
-    return keep(masks, scores, kept(masks) - prune_count(rate, kept(masks)))
+    present = {path: mask for path, mask in masks.items() if rates[path]}
+    if not present:
+        return dict(masks)
+    (rate,) = {rates[path] for path in present}
+    return {**masks, **keep(present, scores, kept(present) - prune_count(rate, kept(present)))}
 
 
 def _keep_highest(mask: np.ndarray, scores: np.ndarray, count: int) -> np.ndarray:

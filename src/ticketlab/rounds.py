@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 Report = Callable[[str, dict[str, Any]], None]
 PARTIAL_SECONDS = 60.0  # a killed process loses at most about so much work
+PROGRESS = ("iteration", "seconds", "steps", "losses", "running")  # in partial files; older ones have the first two
 PACKAGES = ("ticketlab", "tensorflow", "keras", "numpy", "h5py")
 
 
@@ -242,16 +243,16 @@ def find_partial(spec: Spec, run: Run, seed: int, round: int, report: Report) ->
     if not groups["masks"]:  # of an earlier version: the round begins again
         return None
     (early_stop,) = as_rows(record.arrays("early_stop")) or ((),)
-    history, seconds = as_rows(record.arrays("history")), record.attributes["seconds"]
-    return Checkpoint(record.attributes["iteration"], history=history, early_stop=early_stop, seconds=seconds, **groups)
+    found = {name: record.attributes[name] for name in PROGRESS if name in record.attributes}
+    return Checkpoint(history=as_rows(record.arrays("history")), early_stop=early_stop, **found, **groups)
 
 
 def save_partial(spec: Spec, run: Run, seed: int, round: int, state: "Checkpoint") -> None:
     """Write a training's state so that it can go on from there to the same bits."""
     from ticketlab.training import as_columns
 
-    attributes = {"spec": json.dumps(spec.described()), "seed": seed, "round": round}
-    attributes |= {"iteration": state.iteration, "seconds": state.seconds}
+    attributes = {name: getattr(state, name) for name in PROGRESS}
+    attributes |= {"spec": json.dumps(spec.described()), "seed": seed, "round": round}
     groups = {name: getattr(state, name) for name in ("weights", "masks", "optimizer", "best", "kept")}
     columns = {
         "history": as_columns(state.history),

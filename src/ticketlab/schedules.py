@@ -125,14 +125,17 @@ def evaluation_iterations(start: int, stop: int, every: int) -> list[int]:
 
 
 def next_counts(counts: Mapping[str, int], rates: Mapping[str, float], scope: str) -> dict[str, int]:
-    """Count the weights kept after one more round; in the global scope under the single name "all".
+    """Count the weights kept after one more round; in the global scope under the name "all", but for layers held out.
 
     >>> next_counts({"a": 10, "b": 10}, {"a": 0.2, "b": 0.1}, "layer")
     {'a': 8, 'b': 9}
+    >>> next_counts({"a": 6, "b": 4, "c": 5}, {"a": 0.2, "b": 0.2, "c": 0.0}, "global")
+    {'c': 5, 'all': 8}
     """
     if scope == "global":
-        counts = {"all": sum(counts.values())}
-        rates = {"all": next(iter(rates.values()))}
+        held = {path: count for path, count in counts.items() if rates.get(path) == 0}
+        counts = {**held, "all": sum(counts.values()) - sum(held.values())}
+        rates = {**rates, "all": max(rates.values())}
     return {path: kept - prune_count(rates[path], kept) for path, kept in counts.items()}
 
 

@@ -1,7 +1,8 @@
-"""One training from a ticket to its end: stretches between evaluations, history, early stop, resumable at each.
+"""One training from a ticket to its end: stretches between evaluations, history, early stop, resumable anywhere.
 
-Knows when to evaluate and what to remember. Does not know how a step is computed (engine.py), nor where states are
-kept (storage.py), nor what follows a training (lottery.py).
+Stretches are cut into pieces of about a second, between which signals are served and states saved; no bit depends on
+where. Knows when to evaluate and what to remember. Does not know how a step is computed (engine.py), nor where states
+are kept (storage.py), nor what follows a training (lottery.py).
 """
 
 import math
@@ -17,6 +18,7 @@ from ticketlab.errors import Diverged
 from ticketlab.masks import Arrays, kept
 from ticketlab.schedules import evaluation_iterations
 
+PIECE_SECONDS = 1.0
 HISTORY = ("iteration", "validation_loss", "validation_accuracy", "train_loss")
 
 
@@ -27,7 +29,7 @@ class Trainer(Protocol):
     task: str
 
     def load(self, weights: Arrays, masks: Arrays, optimizer: Arrays | None = None) -> None: ...  # noqa: D102
-    def train(self, order: np.ndarray, rates: np.ndarray) -> float: ...  # noqa: D102
+    def train(self, order: np.ndarray, rates: np.ndarray, total: float = 0.0) -> float: ...  # noqa: D102
     def gradients(self, chosen: np.ndarray) -> tuple[float, dict[str, np.ndarray]]: ...  # noqa: D102
     def evaluate(self, part: str) -> tuple[float, float]: ...  # noqa: D102
     def weights(self) -> dict[str, np.ndarray]: ...  # noqa: D102
@@ -36,7 +38,7 @@ class Trainer(Protocol):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A training at one of its evaluations, or before its first step.
+    """A training at one of its evaluations, before its first step, or between two evaluations.
 
     Attributes:
         iteration: steps done, counted from the beginning of round 0.
@@ -50,6 +52,9 @@ class Checkpoint:
         best: weights at that iteration.
         kept: weights at the iteration `keep_at`, once it is reached.
         seconds: spent on training and evaluation so far.
+        steps: done since the last evaluation.
+        losses: their sum up to the last of the stretches that are done.
+        running: their sum in the stretch that is not done yet, as the engine adds them up.
     """
 
     iteration: int
@@ -61,6 +66,9 @@ class Checkpoint:
     best: Arrays = field(default_factory=dict)
     kept: Arrays = field(default_factory=dict)
     seconds: float = 0.0
+    steps: int = 0
+    losses: float = 0.0
+    running: float = 0.0
 
     def evaluated(self, row: tuple[float, ...], weights: Callable[[], Arrays], seconds: float) -> Self:
         """Return the checkpoint after one more evaluation; weights are asked for where it is the best so far."""
@@ -138,7 +146,7 @@ def train(
         patience: end after so many evaluations without a new minimum of the validation loss.
         keep_at: iteration whose weights are remembered as `kept`.
         report: called after every evaluation; the checkpoint it gets has no new weights.
-        save: called with a whole checkpoint every `save_every` seconds.
+        save: called with a whole checkpoint every `save_every` seconds, wherever the training is.
         save_every: seconds.
 
     Raises:
@@ -146,8 +154,18 @@ def train(
     """
     engine = engines(begin.masks)
     engine.load(begin.weights, begin.masks, begin.optimizer)
-    state, started = begin, time.perf_counter()
-    saved, position, losses, steps = started, begin.iteration, 0.0, 0
+    state, started = replace(begin, steps=0, losses=0.0, running=0.0), time.perf_counter()
+    saved, position, pace = started, begin.iteration, math.inf
+    steps, losses, running = begin.steps, begin.losses, begin.running
+
+    def save_when_due(now: float) -> None:
+        nonlocal saved
+        if position < stop and now - saved >= save_every:
+            between = {"iteration": position, "steps": steps, "losses": losses, "running": running}
+            whole = {"weights": engine.weights(), "optimizer": engine.optimizer_state()}
+            save(replace(state, **between, **whole, seconds=begin.seconds + now - started))
+            saved = now
+
     left = begin.iteration < stop or not begin.history
     evaluations = set(evaluation_iterations(begin.iteration, stop, eval_every)) if left else set()
     due = {each for each in updates.iterations if begin.iteration <= each < max(stop, begin.iteration + 1)}
@@ -159,9 +177,15 @@ def train(
             engine.load(change.weights, change.masks, change.optimizer)
             position, losses = position + len(change.losses), losses + sum(change.losses)
             steps += len(change.losses)
-        order = batches(engine.train_indices, batch_size, seed, position, pause)
-        losses += engine.train(order, rates(position, pause))
-        position, steps = pause, steps + len(order)
+        while position < pause:
+            end, began = min(pause, position + piece_length(pace)), time.perf_counter()
+            order = batches(engine.train_indices, batch_size, seed, position, end)
+            running = engine.train(order, rates(position, end), running)
+            pace = ((now := time.perf_counter()) - began) / len(order)
+            position, steps = end, steps + len(order)
+            if position < pause:
+                save_when_due(now)
+        losses, running = losses + running, 0.0
         if position == keep_at:
             state = replace(state, kept=engine.weights())
         if position not in evaluations:
@@ -171,14 +195,21 @@ def train(
             raise Diverged(f"training diverged: the validation loss is {row[1]} at iteration {position}")
         now = time.perf_counter()
         state = state.evaluated(row, engine.weights, begin.seconds + now - started)
-        losses, steps = 0.0, 0
+        steps, losses = 0, 0.0
         report(state)
         if patience and _without_improvement(state) >= patience and position >= (keep_at or 0):
             break
-        if position < stop and now - saved >= save_every:
-            save(replace(state, weights=engine.weights(), optimizer=engine.optimizer_state()))
-            saved = now
+        save_when_due(now)
     return replace(state, weights=engine.weights(), optimizer=engine.optimizer_state())
+
+
+def piece_length(seconds: float) -> int:
+    """Return how many iterations to do at once where the last ones took so many seconds each; at first, one.
+
+    >>> piece_length(math.inf), piece_length(0.01), piece_length(5.0)
+    (1, 100, 1)
+    """
+    return max(1, int(PIECE_SECONDS / max(seconds, 1e-9)))
 
 
 def as_columns(rows: Sequence[tuple[float, ...]]) -> dict[str, np.ndarray]:

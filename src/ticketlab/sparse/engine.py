@@ -24,6 +24,7 @@ from ticketlab.spec import Spec
 WIDEST = 8  # vectors in a row: with more, they would not stay in registers
 LISTED = 1 / 3  # inputs are listed where fewer than this share are not 0
 CHUNK = 5_000  # samples whose inputs are listed at a time
+EVALUATED = 2_048  # samples evaluated in one call, a multiple of any row's lanes; signals are served between calls
 
 
 class SparseEngine:
@@ -74,18 +75,19 @@ class SparseEngine:
             bias_gradients=np.zeros_like(self._state.biases),
         )
 
-    def train(self, order: np.ndarray, rates: np.ndarray) -> float:
+    def train(self, order: np.ndarray, rates: np.ndarray, total: float = 0.0) -> float:
         """Do one optimizer step per row of `order`.
 
         Args:
             order: (steps, batch size) int32 indices of training samples.
             rates: (steps,) float32 learning rates.
+            total: the sum of the losses of steps before, which is added to one by one.
 
         Returns:
-            The sum of the steps' losses, without penalties.
+            The sum of the steps' losses, without penalties, and of `total`.
         """
         self._steps += len(order)
-        return kernels.train(self._train_samples, order, rates, self._steps - len(order), *self._network())
+        return kernels.train(self._train_samples, order, rates, self._steps - len(order), total, *self._network())
 
     def gradients(self, chosen: np.ndarray) -> tuple[float, dict[str, np.ndarray]]:
         """Differentiate a batch's loss by all weights, kept or not; nothing is changed.
@@ -107,7 +109,9 @@ class SparseEngine:
     def evaluate(self, part: str) -> tuple[float, float]:
         """Return mean loss and accuracy on "validation" or "test"; of a regression, R² in place of the accuracy."""
         evaluated, chosen = self._evaluations[part]
-        loss, hits = kernels.evaluate(evaluated, chosen, *self._network())
+        loss, hits = 0.0, 0
+        for begin in range(0, len(chosen), EVALUATED):
+            loss, hits = kernels.evaluate(evaluated, chosen[begin : begin + EVALUATED], loss, hits, *self._network())
         loss /= len(chosen)
         return loss, hits / len(chosen) if self.task == "classification" else 1 - loss / self._variances[part]
 
@@ -139,7 +143,7 @@ class SparseEngine:
         self.load({**weights, **biases}, {path: kernel != 0 for path, kernel in weights.items()})
         self.train(np.zeros((0, self._spec.batch_size), np.int32), np.zeros(0, np.float32))
         for part in self._evaluations.values():
-            kernels.evaluate(part[0], part[1][:0], *self._network())
+            kernels.evaluate(part[0], part[1][:0], 0.0, 0, *self._network())
 
     def _network(self) -> tuple:
         return self._wiring, self._state, self._buffers, self._settings, self._width

@@ -27,26 +27,28 @@ def train(
     order: np.ndarray,
     rates: np.ndarray,
     steps: int,
+    total: float,
     wiring: Wiring,
     state: State,
     buffers: Buffers,
     settings: Settings,
     width: tuple[int, ...],
 ) -> float:
-    """Do one step of the optimizer per row of `order`, and return the sum of the steps' losses.
+    """Do one step of the optimizer per row of `order`, and return the sum of the steps' losses and of `total`.
 
     Args:
         samples: those for training.
         order: (steps, batch size) int32 samples.
         rates: (steps,) float32 learning rates.
         steps: done before.
+        total: of losses before.
         wiring: of the kept weights.
         state: changed.
         buffers: changed.
         settings: of network and optimizer.
         width: a tuple as long as a row has vectors.
     """
-    total, batch, lanes = 0.0, order.shape[1], buffers.after.shape[1]
+    batch, lanes = order.shape[1], buffers.after.shape[1]
     for step in range(len(order)):
         loss = 0.0
         for begin in range(0, batch, lanes):
@@ -64,14 +66,16 @@ def train(
 def evaluate(
     samples: Samples,
     chosen: np.ndarray,
+    total: float,
+    hits: int,
     wiring: Wiring,
     state: State,
     buffers: Buffers,
     settings: Settings,
     width: tuple[int, ...],
 ) -> tuple[float, int]:
-    """Return the sum of the chosen samples' losses, and how many are classified rightly; arguments as of `train`."""
-    total, hits, lanes = 0.0, 0, buffers.after.shape[1]
+    """Add the chosen samples' losses, and how many are classified rightly; other arguments as of `train`."""
+    lanes = buffers.after.shape[1]
     for begin in range(0, len(chosen), lanes):
         part = chosen[begin : begin + lanes]
         gather(samples, part, wiring, buffers, width)
