@@ -209,10 +209,8 @@ def independent_rounds(
 
 def find_round(spec: Spec, run: Run, seed: int, round: int, report: Report) -> Record | None:
     """Return a complete round of this spec if it is on disk; set a damaged one aside and report it."""
-    record = _readable(run.path(seed, round), report)
-    if record is None:
-        return None
-    _belongs(record, spec, seed, round)
+    if record := _readable(run.path(seed, round), report):
+        _belongs(record, spec, seed, round)
     return record
 
 

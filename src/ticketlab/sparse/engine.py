@@ -121,7 +121,7 @@ class SparseEngine:
         parts = []
         for begin in range(0, len(chosen), VECTOR * len(self._width)):
             part = chosen[begin : begin + VECTOR * len(self._width)]
-            kernels.evaluate(self._train_samples, part, *self._network())
+            kernels.evaluate(self._train_samples, part, 0.0, 0, *self._network())
             parts.append(self._buffers.after[first:last, : len(part)].T.copy())
         return np.concatenate(parts)
 
