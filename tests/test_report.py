@@ -153,22 +153,26 @@ def test_the_page_holds_spec_numbers_tables_and_problems(written, results):
 
 def test_tables_of_differences_and_of_runs_are_shown_where_there_are_any(results, tmp_path):
     keys = {"run": "a<b", "against": "dense", "metric": "early_stop_test_accuracy", "density": 0.5, "iteration": None}
+    censored = {"metric": "early_stop_iteration", "mean": -70, "interval": 30, "censored": True}
     paired = pd.DataFrame(
         [
             {**keys, "round": 1, "seeds": 3, "mean": 0.0123, "interval": 0.004, "censored": False},
             {**keys, "round": 2, "seeds": 2, "mean": -0.02, "interval": None, "censored": False},
-            {**keys, "round": 2, "seeds": 3, "mean": -70, "interval": 30, "censored": True}
-            | {"metric": "early_stop_iteration"},
+            {**keys, "round": 2, "seeds": 3, **censored},
+            {**keys, "round": 2, "seeds": 3, "against": "a<b-x", "mean": 0.5, "interval": 0.1, "censored": False},
         ]
     )
     summary = {"run": "a<b", "label": "a<b", "seeds": 3, "density": 0.34, "test_accuracy": 0.93, "mask_bytes": 36}
     tables = {**results.tables, "paired": paired, "summary": pd.DataFrame([summary])}
     results = type(results)(results.runs, results.labels, results.shown, tables, results.maps)
     text = re.sub(r"\s+", " ", command.report(results, [], tmp_path / "figures", []))
-    assert "Test accuracy at early stop (points)" in text
-    assert "<td>0.500</td><td>3</td><td>1.23 ± 0.40</td>" in text
-    assert "<td>0.500</td><td>2</td><td>−2.00</td>" in text
-    assert "<td>3</td><td>−70 ± 30 *</td>" in text
+    dense, control = text.split("Difference from the dense network</h3>")[1].split(
+        "Test accuracy at early stop (points)</h3>"
+    )
+    assert '<th scope="col">test accuracy at early stop (points)</th>' in dense
+    assert "<td>0.500</td><td>3</td><td>1.23 ± 0.40</td><td></td>" in dense
+    assert "<td>0.500</td><td>2 or 3</td><td>−2.00</td><td>−70 ± 30 *</td>" in dense
+    assert "<td>0.500</td><td>3</td><td>50.00 ± 10.00</td>" in control
     assert "no more than a bound" in text
     assert '<th scope="row">a&lt;b</th><td>3</td><td>0.340</td><td>93.00</td><td>36</td>' in text
 
