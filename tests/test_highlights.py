@@ -1,5 +1,7 @@
 """What the report says in sentences: like with like, on few seeds, at the end of training, of a regression."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from ticketlab.analysis.intervals import quoted_seeds
 from ticketlab.analysis.results import measure
 from ticketlab.analysis.runs import read_runs
 from ticketlab.analysis.training_highlights import per_update
+from ticketlab.dataset import DataFacts
 
 
 def sentences(*folders):
@@ -119,3 +122,15 @@ def test_the_share_per_update_is_told_of_a_training(tmp_path):
     assert "an update keeps about " in sentences(seldom)[2]
     unknown = write_training(tmp_path / "unknown", update_every=0, update_until=40)
     assert "update" not in sentences(unknown)[2]
+
+
+def test_the_test_samples_own_error_is_told_where_their_number_is_known(tmp_path):
+    run = write_run(tmp_path / "mine")
+    assert "binomial" not in " ".join(sentences(run))
+    facts = DataFacts("d", None, "classification", "table", test_samples=300)
+    results, _ = measure([replace(read_runs([run])[0][0], kept_data=facts)])
+    # √(.9 · .1 / 300) = .0173
+    assert (
+        "the same 300 test samples, by whose choice alone 90.0 % is uncertain by ± 3.39 points"
+        in highlights(results, "mine")[-1]
+    )

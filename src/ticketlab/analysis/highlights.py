@@ -26,9 +26,9 @@ def highlights(results: Results, run: str) -> list[str]:
     """Write one sentence or two on each thing worth quoting of a run."""
     (found,) = (each for each in results.runs if each.name == run)
     if found.one_training:
-        sentences = (outcome, cost, persistence, similarity, beyond_degrees, varying, centre_margin, _dead)
+        sentences = (outcome, cost, persistence, similarity, beyond_degrees, varying, centre_margin, _dead, _sampling)
         return list(filter(None, (sentence(results, run) for sentence in sentences)))
-    sentences = (_accuracy, _learning, _controls, similarity, beyond_degrees, varying, _centre, _dead)
+    sentences = (_accuracy, _learning, _controls, similarity, beyond_degrees, varying, _centre, _dead, _sampling)
     return list(filter(None, (sentence(results, run) for sentence in sentences)))
 
 
@@ -142,6 +142,21 @@ def _control(results: Results, run: str, branch: FinishedRun) -> str:
             text += f" early stop after {_stops(both)} iterations,"
     points = (both["early_stop_test_accuracy"] - both["early_stop_test_accuracy_own"]) * told.factor
     return f"{text} difference of {told.words} there {quoted_seeds(points, told.digits)}{told.points}"
+
+
+def _sampling(results: Results, run: str) -> str:
+    """Tell how sure an accuracy on so many test samples is by itself; nothing where their number is not known."""
+    (found,) = (each for each in results.runs if each.name == run)
+    samples, rounds = found.data.test_samples, results.of("rounds", run)
+    if not samples or found.regression or "test_accuracy" not in rounds:
+        return ""
+    accuracy = rounds.loc[rounds["round"] == rounds["round"].min(), "test_accuracy"].mean()
+    half_width = 1.96 * (accuracy * (1 - accuracy) / samples) ** 0.5
+    return (
+        f"Intervals are over seeds. All accuracies are of the same {samples:,} test samples, by whose choice alone "
+        f"{accuracy * 100:.1f} % is uncertain by ± {half_width * 100:.2f} points (95 %, binomial); differences on the "
+        "same samples are so by less, as a rule."
+    )
 
 
 def _score(results: Results, run: str) -> Score:

@@ -54,11 +54,7 @@ class FinishedRun:
     @property
     def data(self) -> DataFacts:
         """What is known of the data set; of a run of an earlier version, only what name and rounds tell."""
-        if self.kept_data is not None:
-            return self.kept_data
-        name = self.description["spec"].get("dataset", "")
-        task = "regression" if self.regression else "classification"
-        return DataFacts(name, self.description.get("data_sha256"), task, _input_kind(name))
+        return self.kept_data or facts_by_name(self.description, self.regression)
 
     @property
     def chain(self) -> bool:
@@ -175,8 +171,11 @@ def _read(run: Run) -> tuple[FinishedRun, list[str]]:
     return finished, lines
 
 
-def _input_kind(name: str) -> str:
-    return "image" if name in IMAGES or name.startswith("cifar10") else "table"
+def facts_by_name(description: Mapping[str, Any], regression: bool = False) -> DataFacts:
+    """Tell what is known of the data set of a run of an earlier version, which keeps no more of it than its name."""
+    name, task = description["spec"].get("dataset", ""), "regression" if regression else "classification"
+    kind = "image" if name in IMAGES or name.startswith("cifar10") else "table"
+    return DataFacts(name, description.get("data_sha256"), task, kind)
 
 
 def _readable(run: Run) -> tuple[list[Record], list[str]]:
