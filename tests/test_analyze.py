@@ -184,7 +184,7 @@ def test_a_network_with_shortcuts_has_no_paths_even_if_its_shapes_chain(analyse,
     assert (outputs / "figures" / "degrees.png").exists()
     page = (outputs / "report.html").read_text()
     assert reason in page
-    assert "<th>dead units</th>" not in page
+    assert '<th scope="col">dead units</th>' not in page
 
 
 def test_a_file_is_written_whole_or_not_at_all(analyse, tmp_path, monkeypatch):

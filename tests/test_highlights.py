@@ -17,7 +17,7 @@ from ticketlab.dataset import DataFacts
 
 def sentences(*folders):
     results, _ = measure(read_runs(folders)[0])
-    return highlights(results, folders[0].name)
+    return [text for _, text in highlights(results, folders[0].name)]
 
 
 def test_a_half_finished_run_is_compared_with_its_own_seeds(tmp_path):

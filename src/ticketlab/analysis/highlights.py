@@ -22,14 +22,17 @@ PERCENT = (0.0, 100.0)
 BOTH = ["early_stop_test_accuracy", "early_stop_iteration", "early_stop_censored"]
 
 
-def highlights(results: Results, run: str) -> list[str]:
-    """Write one sentence or two on each thing worth quoting of a run."""
+def highlights(results: Results, run: str) -> list[tuple[str, str]]:
+    """Write one sentence or two on each thing worth quoting of a run: pairs of subject and text."""
     (found,) = (each for each in results.runs if each.name == run)
-    if found.one_training:
-        sentences = (outcome, cost, persistence, similarity, beyond_degrees, varying, centre_margin, _dead, _sampling)
-        return list(filter(None, (sentence(results, run) for sentence in sentences)))
-    sentences = (_accuracy, _learning, _controls, similarity, beyond_degrees, varying, _centre, _dead, _sampling)
-    return list(filter(None, (sentence(results, run) for sentence in sentences)))
+    sentences = {"outcome": outcome, "cost": cost, "masks over time": persistence}
+    if not found.one_training:
+        sentences = {"accuracy": _accuracy, "speed": _learning, "controls": _controls}
+    sentences |= {"seeds' masks": similarity, "beyond degrees": beyond_degrees, "inputs that vary": varying}
+    sentences["input pixels"] = centre_margin if found.one_training else _centre
+    sentences |= {"dead units": _dead, "test samples": _sampling}
+    texts = {subject: sentence(results, run) for subject, sentence in sentences.items()}
+    return [(subject, text) for subject, text in texts.items() if text]
 
 
 def _accuracy(results: Results, run: str) -> str:
