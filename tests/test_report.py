@@ -225,12 +225,14 @@ def test_the_template_is_installed_with_the_package():
 def test_the_quoted_numbers_are_those_of_the_files(results):
     accuracy, learning, similarity, _, pixels, dead = (text for _, text in highlights(results, "a<b"))
     # .91 + .01·round + .001·seed: t(.975, 2)·(.1 / √3) = .25 points
-    assert "reaches 91.10 ± 0.25 % test accuracy at early stop (3 seeds)" in accuracy
-    assert "the best mean is 94.10 ± 0.25 %" in accuracy
-    assert "(round 3), 3.00 ± 0.00 points above it" in accuracy
-    assert "No later round falls below the dense network" in accuracy
-    assert "at iteration 170 ± 248 at density" in learning
-    assert learning.endswith("in the dense network: 15% earlier.")
+    assert "reaches 91.10 ± 0.25 % test accuracy at early stop (seeds: 3)" in accuracy
+    assert "of 3 pruned rounds, validation finds round 3 best" in accuracy
+    assert "it has 94.10 ± 0.25 %, seed by seed 3.00 ± 0.00 points above the dense network (seeds: 3)" in accuracy
+    assert "No later mean difference is below 0" in accuracy
+    assert "at iteration 170 (0 to 418) at density" in learning
+    # 70/100, 170/200, 270/300, of which the deviation is .104: t(.975, 2)·(.104 / √3) = .26
+    assert learning.endswith("in the dense network (seeds: 3): 0.82 ± 0.26 times the dense network's iterations, "
+                             "seed by seed.")  # fmt: skip
     assert similarity.count("after matching hidden units") == 3 * 2, (
         "three chances, two rounds nearest to three densities"
     )
