@@ -177,8 +177,8 @@ def test_the_controls_are_quoted_seed_by_seed(results):
         "Controls against this run, at equal seed and round: "
         f"random reinitialisation at density {density:.3f} (seeds: 3): early stop after 3.00 ± 0.00 times the "
         f"iterations, {difference} −2.00 ± 0.00 points; "
-        f"one-shot at density {two:.3f} (seeds: 2): early stop after 1.00 times the iterations, "
-        f"{difference} 0.00 points; "
+        f"one-shot at density {two:.3f} (seeds: 2): early stop after 1.00, 1.00 times the iterations, "
+        f"{difference} 0.00, 0.00 points; "
         # 10 − (93.0 + .1·seed): t(.975, 2)·(.1 / √3) = .25 points
         f"supermask (untrained) at density {density:.3f} (seeds: 3): {difference} −83.10 ± 0.25 points."
     )

@@ -153,22 +153,26 @@ def test_the_page_holds_spec_numbers_tables_and_problems(written, results):
 
 def test_tables_of_differences_and_of_runs_are_shown_where_there_are_any(results, tmp_path):
     keys = {"run": "a<b", "against": "dense", "metric": "early_stop_test_accuracy", "density": 0.5, "iteration": None}
+    censored = {"metric": "early_stop_iteration", "mean": -70, "interval": 30, "censored": True}
     paired = pd.DataFrame(
         [
             {**keys, "round": 1, "seeds": 3, "mean": 0.0123, "interval": 0.004, "censored": False},
             {**keys, "round": 2, "seeds": 2, "mean": -0.02, "interval": None, "censored": False},
-            {**keys, "round": 2, "seeds": 3, "mean": -70, "interval": 30, "censored": True}
-            | {"metric": "early_stop_iteration"},
+            {**keys, "round": 2, "seeds": 3, **censored},
+            {**keys, "round": 2, "seeds": 3, "against": "a<b-x", "mean": 0.5, "interval": 0.1, "censored": False},
         ]
     )
     summary = {"run": "a<b", "label": "a<b", "seeds": 3, "density": 0.34, "test_accuracy": 0.93, "mask_bytes": 36}
     tables = {**results.tables, "paired": paired, "summary": pd.DataFrame([summary])}
     results = type(results)(results.runs, results.labels, results.shown, tables, results.maps)
     text = re.sub(r"\s+", " ", command.report(results, [], tmp_path / "figures", []))
-    assert "Test accuracy at early stop (points)" in text
-    assert "<td>0.500</td><td>3</td><td>1.23 ± 0.40</td>" in text
-    assert "<td>0.500</td><td>2</td><td>−2.00</td>" in text
-    assert "<td>3</td><td>−70 ± 30 *</td>" in text
+    dense, control = text.split("Difference from the dense network</h3>")[1].split(
+        "Test accuracy at early stop (points)</h3>"
+    )
+    assert '<th scope="col">test accuracy at early stop (points)</th>' in dense
+    assert "<td>0.500</td><td>3</td><td>1.23 ± 0.40</td><td></td>" in dense
+    assert "<td>0.500</td><td>2 or 3</td><td>−2.00</td><td>−70 ± 30 *</td>" in dense
+    assert "<td>0.500</td><td>3</td><td>50.00 ± 10.00</td>" in control
     assert "no more than a bound" in text
     assert '<th scope="row">a&lt;b</th><td>3</td><td>0.340</td><td>93.00</td><td>36</td>' in text
 
@@ -221,12 +225,14 @@ def test_the_template_is_installed_with_the_package():
 def test_the_quoted_numbers_are_those_of_the_files(results):
     accuracy, learning, similarity, _, pixels, dead = (text for _, text in highlights(results, "a<b"))
     # .91 + .01·round + .001·seed: t(.975, 2)·(.1 / √3) = .25 points
-    assert "reaches 91.10 ± 0.25 % test accuracy at early stop (3 seeds)" in accuracy
-    assert "the best mean is 94.10 ± 0.25 %" in accuracy
-    assert "(round 3), 3.00 ± 0.00 points above it" in accuracy
-    assert "No later round falls below the dense network" in accuracy
-    assert "at iteration 170 ± 248 at density" in learning
-    assert learning.endswith("in the dense network: 15% earlier.")
+    assert "reaches 91.10 ± 0.25 % test accuracy at early stop (seeds: 3)" in accuracy
+    assert "of 3 pruned rounds, validation finds round 3 best" in accuracy
+    assert "it has 94.10 ± 0.25 %, seed by seed 3.00 ± 0.00 points above the dense network (seeds: 3)" in accuracy
+    assert "No later mean difference is below 0" in accuracy
+    assert "at iteration 170 (0 to 418) at density" in learning
+    # 70/100, 170/200, 270/300, of which the deviation is .104: t(.975, 2)·(.104 / √3) = .26
+    assert learning.endswith("in the dense network (seeds: 3): 0.82 ± 0.26 times the dense network's iterations, "
+                             "seed by seed.")  # fmt: skip
     assert similarity.count("after matching hidden units") == 3 * 2, (
         "three chances, two rounds nearest to three densities"
     )

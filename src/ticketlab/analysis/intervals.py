@@ -1,9 +1,13 @@
 """Means over pairs of seeds with their uncertainty, and how means are written. Does not know what the numbers mean."""
 
+from collections.abc import Iterable
+
 import numpy as np
 from scipy.special import stdtrit
 
-from ticketlab.means import FEWEST
+from ticketlab.means import FEWEST, mean_interval
+
+ANY = (-np.inf, np.inf)
 
 
 def pairs_interval(first: np.ndarray, second: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -40,11 +44,31 @@ def pairs_interval(first: np.ndarray, second: np.ndarray, values: np.ndarray) ->
     return mean, stdtrit(n - 1, 0.975) * np.sqrt(variance)
 
 
-def quoted(mean: float, half_width: float, digits: int) -> str:
-    """Write a mean with its interval, where there is one.
+def quoted(mean: float, half_width: float, digits: int, bounds: tuple[float, float] = ANY) -> str:
+    """Write a mean with its interval, where there is one; its ends, where it would leave what the quantity can be.
 
-    >>> quoted(2220, 604.47, 0), quoted(0.5, float("nan"), 2)
-    ('2,220 ± 604', '0.50')
+    >>> quoted(2220, 604.47, 0), quoted(0.5, float("nan"), 2), quoted(99.5, 0.75, 1, (0, 100))
+    ('2,220 ± 604', '0.50', '99.5 (98.8 to 100.0)')
     """
-    text = f"{round(mean, digits) + 0.0:,.{digits}f}".replace("-", "−")  # and no negative zero
-    return text + ("" if np.isnan(half_width) else f" ± {half_width:,.{digits}f}")
+    text, low, high = _written(mean, digits), mean - half_width, mean + half_width
+    if np.isnan(half_width):
+        return text
+    if low < bounds[0] or high > bounds[1]:
+        return f"{text} ({_written(max(low, bounds[0]), digits)} to {_written(min(high, bounds[1]), digits)})"
+    return f"{text} ± {half_width:,.{digits}f}"
+
+
+def quoted_seeds(values: Iterable[float], digits: int, bounds: tuple[float, float] = ANY) -> str:
+    """Write the mean over seeds with its interval, or, of fewer seeds than have one, each seed's value.
+
+    >>> quoted_seeds([97.9, 98.1], 1), quoted_seeds([1.0, 2.0, 3.0], 1), quoted_seeds([1.0, 2.0, 3.0], 1, (0, 5))
+    ('97.9, 98.1', '2.0 ± 2.5', '2.0 (0.0 to 4.5)')
+    """
+    values = list(values)
+    if len(values) < FEWEST:
+        return ", ".join(_written(value, digits) for value in values)
+    return quoted(*mean_interval(values), digits, bounds)
+
+
+def _written(value: float, digits: int) -> str:
+    return f"{round(value, digits) + 0.0:,.{digits}f}".replace("-", "−")  # and no negative zero

@@ -15,7 +15,7 @@ from ticketlab.analysis.exploration import exploration_table, overlap_table
 from ticketlab.analysis.labels import labels
 from ticketlab.analysis.packed import Label, PackedMasks, pack, pairs
 from ticketlab.analysis.paired import paired_tables
-from ticketlab.analysis.pixels import heat_maps, pixel_table, trend_table
+from ticketlab.analysis.pixels import heat_maps, pixel_table, shape_of, trend_table
 from ticketlab.analysis.runs import FinishedRun, trunks
 from ticketlab.analysis.similarity import compare
 from ticketlab.analysis.structure import degree_table, only_varying, structure_table
@@ -124,7 +124,8 @@ def measure(runs: Sequence[FinishedRun]) -> tuple[Results, list[str]]:
     weights = {run.name: weight_tables(run.records) for run in runs}
     for place, name in enumerate(("weights", "histograms")):
         tables[name] = _joined({run: both[place] for run, both in weights.items()})
-    maps = {run.name: heat_maps(run.records) for run in runs}
+    images = [run for run in runs if run.data.input_kind == "image"]
+    maps = {run.name: {} for run in runs} | {run.name: heat_maps(run.records, shape_of(run.data)) for run in images}
     tables["pixels"] = _joined({run: pixel_table(each) for run, each in maps.items()})
     tables["pixel_trend"] = _joined({run: trend_table(each) for run, each in maps.items()})
     rounds = tables["rounds"]
