@@ -64,7 +64,7 @@ def test_one_run(analyse, tmp_path):
     pairs = similarity[similarity["layer"] == "all"]
     assert len(pairs) == 3 * 3 + 3 * 3  # seeds at equal round; rounds within a seed
     assert set(similarity["run_a"]) == {"mine"}
-    for name in ("accuracy", "early_stop", "validation", "similarity", "similarity_matrix", "degrees", "pixel_maps"):
+    for name in ("accuracy", "early_stop", "validation", "similarity", "paired", "degrees", "pixel_maps"):
         assert {path.suffix for path in (outputs / "figures").glob(f"{name}.*")} == {".png", ".svg", ".csv"}
 
 
@@ -88,7 +88,7 @@ def test_several_runs_stand_beside_each_other(analyse, tmp_path):
     assert len(similarity) == 3 * 2 * 3
     assert (similarity["round_a"] == similarity["round_b"]).all()
     curves = pd.read_csv(outputs / "figures" / "accuracy.csv")
-    assert set(curves["label"]) == {"weights_from=rewind", "weights_from=fresh"}
+    assert set(curves["label"]) == {"weights from rewind", "weights from fresh", "chance"}
     assert (outputs / "figures" / "pixel_maps-fresh.png").exists()
 
 
@@ -142,7 +142,9 @@ def test_networks_that_differ_are_refused_by_similarity_alone(analyse, tmp_path)
     similarity = pd.read_csv(outputs / "similarity.csv")
     assert (similarity["run_a"] == similarity["run_b"]).all()
     assert set(similarity["run_a"]) == {"a", "b"}
-    assert set(pd.read_csv(outputs / "figures" / "accuracy.csv")["label"]) == {"network=lenet_300_100", "network=small"}
+    assert set(pd.read_csv(outputs / "figures" / "accuracy.csv")["label"]) == {
+        *("network lenet_300_100", "network small", "chance")
+    }
 
 
 def test_layers_that_do_not_chain_are_not_matched(analyse, tmp_path):
@@ -278,7 +280,9 @@ def test_the_axis_of_a_regression_goes_below_zero(tmp_path):
 
     results, _ = measure(read_runs([write_run(tmp_path / "mine", 3, 3, change=poor)])[0])
     accuracy = next(chart for chart in CHARTS[0](results) if chart.name == "accuracy")
-    assert accuracy.figure.axes[0].get_ylim()[0] < -30
+    axes = accuracy.figure.axes[0]
+    assert axes.get_ylim()[0] < -0.3, "R² is a number, no percentage"
+    assert axes.get_ylabel() == "test R², end"
 
 
 def test_analysis_needs_no_tensorflow(tmp_path):

@@ -83,7 +83,7 @@ def test_a_branch_can_be_named_alone(run):
     runs, _ = read_runs([run.with_name("mine-one_shot")])
     results, problems = measure(runs)
     assert problems == []
-    assert results.labels == {"mine-one_shot": "mine-one_shot"}
+    assert results.labels == {"mine-one_shot": "one-shot"}
     assert [chart.name for chart in training_charts(results)] == ["early_stop", "accuracy", "validation"]
     assert [chart.name for chart in weight_charts(results)] == ["weight_magnitudes", "weight_histograms"]
 
@@ -127,7 +127,8 @@ def test_one_figure_shows_the_ticket_and_its_controls(charts):
     numbers = charts["early_stop"].numbers
     accuracy, iteration = (part for _, part in numbers.groupby("panel", sort=False))
     words = ["ticket", "random reinitialisation", "one-shot", "dense network"]
-    assert list(accuracy["label"].unique()) == list(iteration["label"].unique()) == words
+    assert list(accuracy["label"].unique()) == words
+    assert list(iteration["label"].unique()) == [*words, "last iteration"]
     assert accuracy.groupby("label")["density"].max().lt(1).to_dict() == {
         "ticket": False,
         "random reinitialisation": True,
@@ -163,7 +164,7 @@ def test_several_runs_are_compared_first_and_each_with_its_controls(run, tmp_pat
     runs, _ = read_runs([run, write_run(tmp_path / "fresh", 2, 2, weights_from="fresh")])
     results, _ = measure(runs)
     charts = {chart.name: chart for chart in training_charts(results)}
-    assert set(charts["early_stop"].numbers["label"]) == {"weights_from=rewind", "weights_from=fresh"}
+    assert set(charts["early_stop"].numbers["label"]) == {"weights from rewind", "weights from fresh", "last iteration"}
     assert "random reinitialisation" in set(charts["early_stop-mine"].numbers["label"])
     assert "early_stop-fresh" not in charts, "it has no controls"
 
@@ -176,11 +177,11 @@ def test_the_controls_are_quoted_seed_by_seed(results):
     assert sentence == (
         "Controls against this run, at equal seed and round: "
         f"random reinitialisation at density {density:.3f} (seeds: 3): early stop after 3.00 ± 0.00 times the "
-        f"iterations, {difference} −2.00 ± 0.00 points; "
+        f"iterations, {difference} −2.00 ± 0.00 percentage points; "
         f"one-shot at density {two:.3f} (seeds: 2): early stop after 1.00, 1.00 times the iterations, "
-        f"{difference} 0.00, 0.00 points; "
+        f"{difference} 0.00, 0.00 percentage points; "
         # 10 − (93.0 + .1·seed): t(.975, 2)·(.1 / √3) = .25 points
-        f"supermask (untrained) at density {density:.3f} (seeds: 3): {difference} −83.10 ± 0.25 points."
+        f"supermask (untrained) at density {density:.3f} (seeds: 3): {difference} −83.10 ± 0.25 percentage points."
     )
 
 

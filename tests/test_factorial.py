@@ -51,8 +51,29 @@ def test_the_figure_shows_all_cells():
     drawn = figure(table(), FACTORS)
     (axes,) = drawn.figure.axes
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["0", "1"]
+    assert axes.get_title(loc="left") == "SET, drops the smallest of each sign"
     assert len(drawn.numbers) == 4
-    assert axes.get_title(loc="left") == "drop sign, SET"
+    assert set(drawn.numbers["label"]) == {"inputs from 0 to 1", "inputs standardised"}
+    few = figure(table()[table()["seed"] < 2], FACTORS)
+    assert len(few.numbers) == 4 + 8, "two seeds have no interval: each is drawn"
+    assert "interval" in drawn.caption
+    assert "interval" not in few.caption
+
+
+def test_rows_of_the_figure_are_methods_with_one_scale_each():
+    sets = table()
+    cells = [
+        sets.assign(method=method, drop=drop, centre_margin=factor * sets["centre_margin"])
+        for drop in ("sign", "magnitude")
+        for method, factor in (("set", 1), ("rigl", 5 if drop == "sign" else 3))
+    ]
+    axes = figure(pd.concat(cells), FACTORS).figure.axes
+    titles = [each.get_title(loc="left").replace("\n", " ") for each in axes]
+    smallest = "the smallest of each sign", "the smallest magnitudes"
+    assert titles == [f"{method}, drops {rule}" for method in ("SET", "RigL") for rule in smallest]
+    scales = [each.get_ylim() for each in axes]
+    assert (scales[0], scales[2]) == (scales[1], scales[3])
+    assert scales[2][1] > 3 * scales[0][1]
 
 
 def test_all_cells_as_one_command(inline, tmp_path):

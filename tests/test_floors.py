@@ -26,7 +26,7 @@ FLOORS = {
         "flops",
     ),
     "files": ("spec", "kinds", "sparse_spec", "presets", "dataset", "data", "hdf5", "storage", "architecture"),
-    "analysis": ("analysis", "plots", "plot_axes", "positions"),
+    "analysis": ("analysis", "plots", "plot_axes", "plot_distributions", "plot_matrices", "positions", "styles"),
     "tensorflow": (
         "devices",
         "forkserver",

@@ -70,7 +70,7 @@ def test_the_best_round_is_chosen_by_validation(tmp_path):
 
     accuracy = sentences(write_run(tmp_path / "mine", change=lucky))[0]
     assert "of 2 pruned rounds, validation finds round 2 best" in accuracy
-    assert "it has 92.00 ± 0.00 %, seed by seed 2.00 ± 0.00 points above" in accuracy
+    assert "it has 92.00 ± 0.00 %, seed by seed 2.00 ± 0.00 percentage points above" in accuracy
 
 
 def test_early_stops_at_the_end_are_bounds_and_make_no_ratio(tmp_path):
@@ -93,7 +93,7 @@ def test_a_regression_has_r2_and_no_percent(tmp_path):
     accuracy, _, controls, *_ = sentences(run)
     assert "reaches 0.9110 ± 0.0025 test R² at early stop" in accuracy
     assert "%" not in accuracy
-    assert "difference of test R² there 0.0000 ± 0.0000" in controls
+    assert "difference of test R² there 0.0000 ± 0.0000 of R²" in controls
     training = write_training(tmp_path / "sparse", change=lambda facts: {"task": "regression"})
     assert " test R² (seeds: 3)" in sentences(training)[0]
 
@@ -130,7 +130,5 @@ def test_the_test_samples_own_error_is_told_where_their_number_is_known(tmp_path
     facts = DataFacts("d", None, "classification", "table", test_samples=300)
     results, _ = measure([replace(read_runs([run])[0][0], kept_data=facts)])
     # √(.9 · .1 / 300) = .0173
-    assert (
-        "the same 300 test samples, by whose choice alone 90.0 % is uncertain by ± 3.39 points"
-        in highlights(results, "mine")[-1]
-    )
+    text = dict(highlights(results, "mine"))["test samples"]
+    assert "the same 300 test samples, by whose choice alone 90.0 % is uncertain by ± 3.39 points" in text

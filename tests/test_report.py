@@ -227,7 +227,10 @@ def test_the_quoted_numbers_are_those_of_the_files(results):
     # .91 + .01·round + .001·seed: t(.975, 2)·(.1 / √3) = .25 points
     assert "reaches 91.10 ± 0.25 % test accuracy at early stop (seeds: 3)" in accuracy
     assert "of 3 pruned rounds, validation finds round 3 best" in accuracy
-    assert "it has 94.10 ± 0.25 %, seed by seed 3.00 ± 0.00 points above the dense network (seeds: 3)" in accuracy
+    assert (
+        "it has 94.10 ± 0.25 %, seed by seed 3.00 ± 0.00 percentage points above the dense network (seeds: 3)"
+        in accuracy
+    )
     assert "No later mean difference is below 0" in accuracy
     assert "at iteration 170 (0 to 418) at density" in learning
     # 70/100, 170/200, 270/300, of which the deviation is .104: t(.975, 2)·(.104 / √3) = .26

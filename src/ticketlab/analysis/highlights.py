@@ -9,10 +9,11 @@ import pandas as pd
 from ticketlab.analysis.intervals import quoted_seeds
 from ticketlab.analysis.results import Results
 from ticketlab.analysis.runs import FinishedRun
+from ticketlab.analysis.scores import Score, score
 from ticketlab.analysis.similarity_highlights import QUOTED_DENSITIES, beyond_degrees, similarity, varying
 from ticketlab.analysis.tables import chosen_rounds
 from ticketlab.analysis.training_highlights import centre_margin, cost, outcome, persistence
-from ticketlab.analysis.words import UNTRAINED, Score, score, words
+from ticketlab.analysis.words import UNTRAINED, words
 from ticketlab.positions import said
 
 QUOTED_CENTRE = (1, *QUOTED_DENSITIES)
@@ -45,7 +46,7 @@ def _accuracy(results: Results, run: str) -> str:
     density = rounds.groupby("round")["density"].mean()
     gains, dense = test.sub(test[0], axis=0).drop(columns=0), test[0].dropna()
     text = (
-        f"The dense network reaches {quoted_seeds(dense, told.digits, told.bounds)}{told.unit} {told.words} at early "
+        f"The dense network reaches {quoted_seeds(dense, told.digits, told.bounds)}{told.behind} {told.words} at early "
         f"stop (seeds: {len(dense)})"
     )
     paired = gains.columns[2 * gains.count() > len(dense)]  # of fewer seeds, too little is known
@@ -59,8 +60,8 @@ def _accuracy(results: Results, run: str) -> str:
     gain = gains[best].dropna()
     text += (
         f"; of {len(paired)} pruned rounds, validation finds round {best} best, density {density[best]:.3f}: it has "
-        f"{quoted_seeds(test.loc[gain.index, best], told.digits, told.bounds)}{told.unit}, seed by seed "
-        f"{quoted_seeds(gain, told.digits)}{told.points} above the dense network (seeds: {len(gain)})"
+        f"{quoted_seeds(test.loc[gain.index, best], told.digits, told.bounds)}{told.behind}, seed by seed "
+        f"{quoted_seeds(gain, told.digits)} {told.points} above the dense network (seeds: {len(gain)})"
     )
     below = [round for round in paired if round > best and gains[round].mean() < 0]
     if not below:
@@ -69,7 +70,7 @@ def _accuracy(results: Results, run: str) -> str:
     least = gains[below[0]].dropna()
     return (
         f"{text}. The mean difference first falls below 0 at density {density[below[0]]:.3f}: "
-        f"{quoted_seeds(least, told.digits)}{told.points} (seeds: {len(least)})."
+        f"{quoted_seeds(least, told.digits)} {told.points} (seeds: {len(least)})."
     )
 
 
@@ -144,7 +145,7 @@ def _control(results: Results, run: str, branch: FinishedRun) -> str:
         elif left_out:
             text += f" early stop after {_stops(both)} iterations,"
     points = (both["early_stop_test_accuracy"] - both["early_stop_test_accuracy_own"]) * told.factor
-    return f"{text} difference of {told.words} there {quoted_seeds(points, told.digits)}{told.points}"
+    return f"{text} difference of {told.words} there {quoted_seeds(points, told.digits)} {told.points}"
 
 
 def _sampling(results: Results, run: str) -> str:
@@ -164,7 +165,7 @@ def _sampling(results: Results, run: str) -> str:
 
 def _score(results: Results, run: str) -> Score:
     (found,) = (each for each in results.runs if each.name == run)
-    return score(found.regression)
+    return score([found])
 
 
 def _centre(results: Results, run: str) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 from ticketlab.analysis.intervals import quoted_seeds
 from ticketlab.analysis.results import Results
 from ticketlab.analysis.runs import FinishedRun
-from ticketlab.analysis.words import score
+from ticketlab.analysis.scores import score
 from ticketlab.positions import said
 from ticketlab.schedules import update_iterations
 
@@ -18,10 +18,10 @@ PERCENT = (0.0, 100.0)
 
 def outcome(results: Results, run: str) -> str:
     """Tell the accuracy and the density at the end."""
-    last, told = _last(results.of("rounds", run)), score(_run(results, run).regression)
+    last, told = _last(results.of("rounds", run)), score([_run(results, run)])
     text = (
         f"At the end of training, {said(last)}, the network of density {last['density'].mean():.3f} has "
-        f"{quoted_seeds(last['test_accuracy'] * told.factor, told.digits, told.bounds)}{told.unit} {told.words} "
+        f"{quoted_seeds(last['test_accuracy'] * told.factor, told.digits, told.bounds)}{told.behind} {told.words} "
         f"(seeds: {len(last)})"
     )
     if "early_stop_test_accuracy" not in last:
@@ -29,7 +29,7 @@ def outcome(results: Results, run: str) -> str:
     accuracy = quoted_seeds(last["early_stop_test_accuracy"] * told.factor, told.digits, told.bounds)
     iteration = quoted_seeds(last["early_stop_iteration"], 0, COUNT)
     bound = "≥ " if last["early_stop_censored"].any() else ""
-    return f"{text}; at early stop, iteration {bound}{iteration}, it has {accuracy}{told.unit}."
+    return f"{text}; at early stop, iteration {bound}{iteration}, it has {accuracy}{told.behind}."
 
 
 def cost(results: Results, run: str) -> str:

@@ -1,13 +1,13 @@
 """The papers' words for controls, and the order in which figures and tables show them. Knows no run."""
 
-from typing import NamedTuple
-
 from ticketlab.controls import CONTROLS
 
 # their weights take no step, so that no iteration means anything
 UNTRAINED = frozenset(name for name, control in CONTROLS.items() if not control.trained)
 TICKET = "ticket"
 DENSE = "dense network"
+CHANCE = "chance"
+LAST_ITERATION = "last iteration"
 
 
 def words(branch: str) -> str:
@@ -19,6 +19,11 @@ def words(branch: str) -> str:
     return CONTROLS[branch].words if branch in CONTROLS else branch.replace("_", " ")
 
 
+def minus(label: str) -> str:
+    """Name a difference by what is taken away."""
+    return f"minus {label}"
+
+
 def place(branch: str) -> tuple[bool, int, str]:
     """Return what branches are sorted by: trained before untrained, known ones in the order of `CONTROLS`.
 
@@ -27,35 +32,3 @@ def place(branch: str) -> tuple[bool, int, str]:
     """
     known = list(CONTROLS)
     return branch in UNTRAINED, known.index(branch) if branch in known else len(known), branch
-
-
-class Score(NamedTuple):
-    """What files call an accuracy, as readers want it.
-
-    Attributes:
-        words: what it is of the test data.
-        factor: from the files' fractions.
-        unit: behind a value, and behind a difference of two, `points`.
-        digits: behind the point.
-        bounds: what it can be, times the factor.
-    """
-
-    words: str
-    factor: float
-    unit: str
-    points: str
-    digits: int
-    bounds: tuple[float, float]
-
-
-ACCURACY = Score("test accuracy", 100, " %", " points", 2, (0, 100))
-EXPLAINED = Score("test R²", 1, "", "", 4, (-float("inf"), 1))
-
-
-def score(regression: bool) -> Score:
-    """Return how to tell what files call an accuracy: of a regression, it is R².
-
-    >>> score(True).words
-    'test R²'
-    """
-    return EXPLAINED if regression else ACCURACY
