@@ -45,6 +45,7 @@ def test_the_figure_shows_all_cells():
     drawn = figure(table(), FACTORS)
     (axes,) = drawn.figure.axes
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["0", "1"]
+    assert axes.get_title(loc="left") == "SET, drops the smallest of each sign"
     assert len(drawn.numbers) == 4
     assert set(drawn.numbers["label"]) == {"inputs from 0 to 1", "inputs standardised"}
     few = figure(table()[table()["seed"] < 2], FACTORS)
@@ -67,7 +68,6 @@ def test_rows_of_the_figure_are_methods_with_one_scale_each():
     scales = [each.get_ylim() for each in axes]
     assert (scales[0], scales[2]) == (scales[1], scales[3])
     assert scales[2][1] > 3 * scales[0][1]
-    assert axes.get_title(loc="left") == "SET, drops the smallest of each sign"
 
 
 def test_all_cells_as_one_command(inline, tmp_path):
