@@ -124,8 +124,8 @@ def test_a_half_finished_run_is_analysed_as_far_as_it_is(analyse, tmp_path):
     status, _, problems = analyse(folder)
     assert status == 0
     assert problems == [
-        "mine: seed 2 is unfinished, with 2 of at least 3 rounds; what is there is used",
-        "mine: seed 3 is unfinished, with 0 of at least 3 rounds; what is there is used",
+        "mine lacks round 2 of seed 2, rounds 0–2 of seed 3 and is not finished with seed 2; "
+        "what is compared is of seeds that have both sides"
     ]
     assert len(pd.read_csv(tmp_path / "outputs" / "mine" / "rounds.csv")) == 8
 
@@ -186,7 +186,7 @@ def test_a_network_with_shortcuts_has_no_paths_even_if_its_shapes_chain(analyse,
     assert (outputs / "figures" / "degrees.png").exists()
     page = (outputs / "report.html").read_text()
     assert reason in page
-    assert "<th>dead units</th>" not in page
+    assert '<th scope="col">dead units</th>' not in page
 
 
 def test_a_file_is_written_whole_or_not_at_all(analyse, tmp_path, monkeypatch):

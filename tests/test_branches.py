@@ -75,7 +75,7 @@ def test_named_branches_are_analysed_whole_and_nothing_is_twice(run, tmp_path, m
     assert sorted(names[2:]) == ["validation-mine", "validation-mine-random_reinit"], "the supermask has no curve"
     assert highlights(results, "mine-random_reinit")
     *_, page = command.write(results, tmp_path, [])
-    assert page.read_text().count("Ticket and controls") == 1
+    assert page.read_text().count("Ticket and controls</h2>") == 1
 
 
 def test_a_branch_can_be_named_alone(run):
@@ -170,18 +170,18 @@ def test_several_runs_are_compared_first_and_each_with_its_controls(run, tmp_pat
 
 
 def test_the_controls_are_quoted_seed_by_seed(results):
-    (sentence,) = (line for line in highlights(results, "mine") if line.startswith("Controls"))
+    (sentence,) = (text for subject, text in highlights(results, "mine") if subject == "controls")
     density = results.of("rounds", "mine").query("round == 2")["density"].mean()
     two = results.of("rounds", "mine-one_shot")["density"].mean()
     difference = "difference of test accuracy there"
     assert sentence == (
         "Controls against this run, at equal seed and round: "
         f"random reinitialisation at density {density:.3f} (seeds: 3): early stop after 3.00 ± 0.00 times the "
-        f"iterations, {difference} −2.00 ± 0.00 points; "
-        f"one-shot at density {two:.3f} (seeds: 2): early stop after 1.00 times the iterations, "
-        f"{difference} 0.00 points; "
+        f"iterations, {difference} −2.00 ± 0.00 percentage points; "
+        f"one-shot at density {two:.3f} (seeds: 2): early stop after 1.00, 1.00 times the iterations, "
+        f"{difference} 0.00, 0.00 percentage points; "
         # 10 − (93.0 + .1·seed): t(.975, 2)·(.1 / √3) = .25 points
-        f"supermask (untrained) at density {density:.3f} (seeds: 3): {difference} −83.10 ± 0.25 points."
+        f"supermask (untrained) at density {density:.3f} (seeds: 3): {difference} −83.10 ± 0.25 percentage points."
     )
 
 
@@ -189,9 +189,9 @@ def test_the_report_sets_them_beside_each_other(results, tmp_path, monkeypatch):
     monkeypatch.setattr(command, "CHARTS", ())
     *_, path = command.write(results, tmp_path, [])
     page = path.read_text()
-    section = page[page.index("<h2>Ticket and controls</h2>") : page.index("<h2>Figures</h2>")]
+    section = page[page.index(">Ticket and controls</h2>") : page.index(">Figures</h2>")].split("</h2>")[1]
     accuracy, iteration = (
-        [re.findall(r"<t[hd]>(.*?)</t[hd]>", row) for row in re.findall(r"<tr.*?</tr>", table, re.DOTALL)]
+        [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in re.findall(r"<tr.*?</tr>", table, re.DOTALL)]
         for table in section.split("<table")[1:]
     )
     headings = ["round", "density", "ticket", "random reinitialisation", "one-shot", "supermask (untrained)"]

@@ -24,16 +24,22 @@ def table():
     return pd.DataFrame(rows)
 
 
-def test_effects_are_means_over_the_other_factors():
-    found = effects(table(), ["inputs", "weight_decay"]).set_index(["factor", "level"])["centre_margin"]
-    assert found.to_dict() == pytest.approx(
-        {
-            ("inputs", "unit"): 1.0,
-            ("inputs", "standardised"): 0.5,
-            ("weight_decay", 0.0): 0.25,
-            ("weight_decay", 1.0): 1.25,
-        }
-    )
+def test_effects_are_differences_seed_by_seed_within_the_other_factors():
+    rows = table()
+    rows.loc[rows["inputs"] == "unit", "centre_margin"] += rows["weight_decay"] * 2  # the two interact
+    found = effects(rows, FACTORS[:2]).set_index(["factor", "level", "inputs", "weight_decay"])
+    assert found["against"].tolist() == ["unit"] * 2 + [0.0] * 2
+    assert found["centre_margin"].tolist() == pytest.approx([-0.5, -2.5, 3.0, 1.0])
+    levels = found.reset_index()[["inputs", "weight_decay"]].astype(object)
+    assert levels.where(levels.notna(), None).to_numpy().tolist() == [
+        *([None, 0.0], [None, 1.0]),
+        *(["unit", None], ["standardised", None]),
+    ]
+    assert found["seeds"].tolist() == [3] * 4
+    assert found["centre_margin_interval"].tolist() == pytest.approx([0] * 4, abs=1e-12), "seeds' part is paired away"
+
+
+def test_cells_are_means_over_seeds():
     means = cells(table(), FACTORS)
     assert means["seeds"].tolist() == [3] * 4
     assert means["centre_margin"].tolist() == pytest.approx([0.5, 1.5, 0.0, 1.0])

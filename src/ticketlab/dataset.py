@@ -29,6 +29,8 @@ class DataFacts:
         outputs: number of the network's outputs.
         scale: what stored inputs are multiplied by for the network.
         offset: what is added to that.
+        samples: number of those for training, those for validation left out.
+        test_samples: number of those for testing.
     """
 
     name: str
@@ -40,6 +42,8 @@ class DataFacts:
     outputs: int | None = None
     scale: float | None = None
     offset: float | None = None
+    samples: int | None = None
+    test_samples: int | None = None
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,8 @@ class Dataset:
             self.outputs,
             self.scale,
             self.offset,
+            self.samples,
+            len(self.x_test),
         )
 
 

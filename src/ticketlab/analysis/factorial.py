@@ -13,7 +13,8 @@ from matplotlib.axes import Axes
 
 from ticketlab.analysis.chart import Chart, Panel, chart
 from ticketlab.analysis.curves import curves, over_seeds, with_singles
-from ticketlab.analysis.pixels import centre_margin, heat_map
+from ticketlab.analysis.pixels import centre_margin, heat_map, shape_of
+from ticketlab.analysis.runs import facts_by_name
 from ticketlab.analysis.tables import mean_table
 from ticketlab.errors import BadInput, WriteFailed
 from ticketlab.methods import METHODS
@@ -53,11 +54,12 @@ def measure(runs: Sequence[Run], factors: Sequence[str]) -> pd.DataFrame:
     """
     rows, seeds = [], sorted(set.intersection(*map(_finished, runs)))
     for run in runs:
+        facts = run.data or facts_by_name(run.description)
         levels = {name: run.description["spec"][name] for name in factors}
         for seed in seeds:
             first, last = (run.round(seed, run.rounds(seed)[place]) for place in (0, -1))
-            maps = [heat_map(record.masks) for record in (first, last)]
-            if maps[0] is None:
+            maps = [heat_map(record.masks, shape_of(facts)) for record in (first, last)]
+            if maps[0] is None or facts.input_kind != "image":
                 raise BadInput(f"`network` must begin with a dense layer on square images. Received: {run.folder}")
             before, after = map(centre_margin, maps)
             accuracy = last.attributes["test_accuracy"]
@@ -71,19 +73,33 @@ def cells(table: pd.DataFrame, factors: Sequence[str]) -> pd.DataFrame:
 
 
 def effects(table: pd.DataFrame, factors: Sequence[str]) -> pd.DataFrame:
-    """Average over all other factors, level by level, with intervals over seeds.
+    """Tell what each level of a factor changes against the first one, at each combination of the other factors.
+
+    Differences are taken seed by seed, so that factors may interact as they will, and what seeds have in common is out
+    of the way.
+
+    Returns:
+        One row per factor × level but the first × combination of the others: factor, level, against, the other factors'
+        levels (of its own nothing), seeds, and of each measure the mean difference and, under ``…_interval``, the
+        half-width of its 95 % interval (Student's t).
 
     >>> table = pd.DataFrame({"decay": [0, 0, 1, 1], "drop": list("abab"), "seed": 0, "centre_margin": [1, 2, 3, 6],
     ...     "test_accuracy": 1.0})
-    >>> effects(table, ["decay", "drop"])[["factor", "level", "centre_margin"]].values.tolist()
-    [['decay', 0, 1.5], ['decay', 1, 4.5], ['drop', 'a', 2.0], ['drop', 'b', 4.0]]
+    >>> effects(table, ["decay", "drop"])[["factor", "level", "decay", "drop", "centre_margin"]].values.tolist()
+    [['decay', 1, nan, 'a', 2.0], ['decay', 1, nan, 'b', 4.0],
+     ['drop', 'b', 0.0, nan, 1.0], ['drop', 'b', 1.0, nan, 3.0]]
     """
-    parts = []
+    parts, keys = [], ["factor", "level", "against", *factors]
     for factor in factors:
-        seeds = table.groupby([factor, "seed"], sort=False)[list(MEASURES)].mean().reset_index()
-        parts.append(mean_table(seeds, [factor]).rename(columns={factor: "level"}).assign(factor=factor))
+        others = [name for name in factors if name != factor]
+        first, *levels = dict.fromkeys(table[factor])
+        cell = {level: rows.set_index([*others, "seed"])[list(MEASURES)] for level, rows in table.groupby(factor)}
+        for level in levels:
+            change = (cell[level] - cell[first]).dropna().reset_index()
+            change = change.assign(factor=factor, level=level, against=first)
+            parts.append(mean_table(change, ["factor", "level", "against", *others]))
     found = pd.concat(parts, ignore_index=True)
-    return found[["factor", *found.columns.drop("factor")]]
+    return found[[*keys, *found.columns.drop(keys)]]
 
 
 def figure(table: pd.DataFrame, factors: Sequence[str]) -> Chart:

@@ -7,6 +7,7 @@ they are asked for.
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +54,7 @@ class FinishedRun:
     @property
     def data(self) -> DataFacts:
         """What is known of the data set; of a run of an earlier version, only what name and rounds tell."""
-        if self.kept_data is not None:
-            return self.kept_data
-        name = self.description["spec"].get("dataset", "")
-        task = "regression" if self.regression else "classification"
-        return DataFacts(name, self.description.get("data_sha256"), task, _input_kind(name))
+        return self.kept_data or facts_by_name(self.description, self.regression)
 
     @property
     def chain(self) -> bool:
@@ -174,8 +171,11 @@ def _read(run: Run) -> tuple[FinishedRun, list[str]]:
     return finished, lines
 
 
-def _input_kind(name: str) -> str:
-    return "image" if name in IMAGES or name.startswith("cifar10") else "table"
+def facts_by_name(description: Mapping[str, Any], regression: bool = False) -> DataFacts:
+    """Tell what is known of the data set of a run of an earlier version, which keeps no more of it than its name."""
+    name, task = description["spec"].get("dataset", ""), "regression" if regression else "classification"
+    kind = "image" if name in IMAGES or name.startswith("cifar10") else "table"
+    return DataFacts(name, description.get("data_sha256"), task, kind)
 
 
 def _readable(run: Run) -> tuple[list[Record], list[str]]:
@@ -198,10 +198,29 @@ def _readable(run: Run) -> tuple[list[Record], list[str]]:
 
 
 def _unfinished(run: Run) -> list[str]:
-    counts = {seed: len(run.rounds(seed)) for seed in run.seeds()}
-    most = max(counts.values())
-    return [
-        f"{run.folder.name}: seed {seed} is unfinished, with {count} of at least {most} rounds; what is there is used"
-        for seed, count in counts.items()
-        if count < most or any(run.path(seed, 0).parent.glob("round_*.partial.h5"))
-    ]
+    """Say in one line which rounds some seeds have and others lack."""
+    rounds = {seed: set(run.rounds(seed)) for seed in run.seeds()}
+    every = set().union(*rounds.values())
+    lacking = {seed: sorted(every - own) for seed, own in rounds.items()}
+    missing = [f"{_listed(own)} of seed {seed}" for seed, own in lacking.items() if own]
+    begun = [str(seed) for seed in rounds if any(run.path(seed, 0).parent.glob("round_*.partial.h5"))]
+    parts = [f"lacks {', '.join(missing)}"] if missing else []
+    parts += [f"is not finished with seed{'s' * (len(begun) > 1)} {', '.join(begun)}"] if begun else []
+    line = f"{run.folder.name} {' and '.join(parts)}; what is compared is of seeds that have both sides"
+    return [line] if parts else []
+
+
+def _listed(rounds: Sequence[int]) -> str:
+    """List rounds, those in a row by their ends.
+
+    >>> _listed([2]), _listed([1, 3, 4, 5])
+    ('round 2', 'rounds 1, 3–5')
+    """
+    groups = [[rounds[0]]]
+    for before, round in pairwise(rounds):
+        if round == before + 1:
+            groups[-1].append(round)
+        else:
+            groups.append([round])
+    texts = [str(each[0]) if len(each) == 1 else f"{each[0]}–{each[-1]}" for each in groups]
+    return f"round{'s' * (len(rounds) > 1)} {', '.join(texts)}"

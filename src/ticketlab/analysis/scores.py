@@ -22,6 +22,7 @@ class Score(NamedTuple):
         points: the unit of a difference.
         evaluations: {column of the evaluations: what its axis says, factor}; losses and errors, never below 0.
         chance: what guessing gives, where that is known.
+        digits: behind the point, in sentences.
     """
 
     words: str
@@ -31,6 +32,12 @@ class Score(NamedTuple):
     points: str
     evaluations: Mapping[str, tuple[str, float]]
     chance: float | None = None
+    digits: int = 2
+
+    @property
+    def behind(self) -> str:
+        """What stands behind a value in a sentence."""
+        return " %" if self.factor == 100 else ""
 
     def say(self, text: str) -> str:
         """Put words and unit where a text has ``{score}``, capital ``{Score}``, and ``{unit}``."""
@@ -54,6 +61,7 @@ REGRESSION = Score(
     (-np.inf, 1),
     "of R²",
     {"error": ("validation 1 − R²", 1)},
+    digits=4,
 )
 BOTH = CLASSIFICATION._replace(
     words="test accuracy or R²",

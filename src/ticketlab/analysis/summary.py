@@ -89,11 +89,11 @@ def compressed_bytes(masks: Arrays) -> int:
     >>> compressed_bytes({"a": np.array([[True, False], [True, True], [False, False]])})  # 3·(4 + 2) + (3 + 1)·4
     34
     """
-    return sum(_csr(np.count_nonzero(mask), mask.size // mask.shape[-1], mask.shape[-1]) for mask in masks.values())
-
-
-def _csr(kept: int, rows: int, columns: int) -> int:
-    return kept * (4 + (2 if columns <= 1 << 16 else 4)) + (rows + 1) * 4
+    total = 0
+    for mask in masks.values():
+        rows, columns = mask.size // mask.shape[-1], mask.shape[-1]
+        total += int(np.count_nonzero(mask)) * (4 + (2 if columns <= 1 << 16 else 4)) + (rows + 1) * 4
+    return total
 
 
 def _seconds(rounds: pd.DataFrame) -> float:
