@@ -80,7 +80,7 @@ def coinciding(numbers: Sequence[pd.DataFrame]) -> str:
 
     >>> rows = pd.DataFrame({"label": ["a", "a", "b"], "density": [1, 0.5, 0.5], "mean": [2.0, 1, 1], "seed": None})
     >>> coinciding([rows])
-    'On each other lie: a and b.'
+    'Curves that coincide: a and b.'
     """
     groups: list[set[str]] = []
     for panel in numbers:
@@ -94,7 +94,7 @@ def coinciding(numbers: Sequence[pd.DataFrame]) -> str:
                 groups.append({one, other}) if group is None else group.update((one, other))
     order = list(dict.fromkeys(label for panel in numbers for label in panel["label"]))
     said = [sorted(group, key=order.index) for group in groups]
-    return f"On each other lie: {'; '.join(map(_listed, said))}." if said else ""
+    return f"Curves that coincide: {'; '.join(map(_listed, said))}." if said else ""
 
 
 def over_seeds(numbers: Iterable[pd.DataFrame], mark: str = "bands") -> str:
