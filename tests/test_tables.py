@@ -11,7 +11,7 @@ from rounds_on_disk import write_run
 from ticketlab.analysis.between_seeds import all_pairs, seeds_table
 from ticketlab.analysis.intervals import pairs_interval
 from ticketlab.analysis.packed import Label, pack
-from ticketlab.analysis.tables import censored, chosen_rounds, history_table, mean_table, rounds_table
+from ticketlab.analysis.tables import censored, chosen_rounds, history_table, mean_table, of_all_seeds, rounds_table
 from ticketlab.errors import BadInput
 from ticketlab.storage import Record, write_file
 
@@ -65,6 +65,14 @@ def test_early_stops_within_an_evaluation_of_the_end_are_lower_bounds(tmp_path, 
     attributes = {"seed": 0, "round": 0, "spec": json.dumps(spec), "early_stop_iteration": stop}
     write_file(tmp_path / "round.h5", attributes, {"masks": {"k": np.ones((2, 2), bool)}, "history": history})
     assert censored(Record(tmp_path / "round.h5")) is expected
+
+
+def test_a_mean_does_not_go_on_over_the_seeds_that_train_longest():
+    """Of three seeds, one ends at 200 by patience: its loss is the highest."""
+    history = pd.DataFrame({"round": 0, "iteration": [100, 200, 300] * 3, "seed": np.repeat([0, 1, 2], 3)})
+    history = history.assign(validation_loss=np.repeat([1.0, 1.0, 4.0], 3))
+    means = of_all_seeds(mean_table(history.iloc[:-1], ["round", "iteration"]), "round")
+    assert means[["iteration", "seeds", "validation_loss"]].to_numpy().tolist() == [[100, 3, 2], [200, 3, 2]]
 
 
 def test_history_has_one_row_per_evaluation(run):

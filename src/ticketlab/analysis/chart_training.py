@@ -15,7 +15,7 @@ from ticketlab.analysis.results import Results
 from ticketlab.analysis.runs import FinishedRun, trunks
 from ticketlab.analysis.scores import Score, score
 from ticketlab.analysis.styling import report_styles, round_labels
-from ticketlab.analysis.tables import mean_table
+from ticketlab.analysis.tables import mean_table, of_all_seeds
 from ticketlab.analysis.words import CHANCE, DENSE, LAST_ITERATION, UNTRAINED
 from ticketlab.plot_axes import UNBOUNDED
 
@@ -195,9 +195,9 @@ def _course_chart(results: Results, runs: Sequence[FinishedRun]) -> Iterator[Cha
 
 
 def _evaluated(history: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
-    """Average evaluations over seeds, and mark the minimum of the mean validation loss of each round or training."""
+    """Average evaluations that all seeds have, and mark the minimum of the mean loss of each round or training."""
     history = history.assign(error=1 - history["validation_accuracy"])
-    rows = with_singles(mean_table(history, keys), history, keys)
+    rows = with_singles(of_all_seeds(mean_table(history, keys), keys[0]), history, keys)
     means = rows[rows["seed"].isna()]
     lowest = means.groupby(keys[0])["validation_loss"].idxmin()
     return rows.assign(early_stop=rows.index.isin(lowest))

@@ -76,6 +76,20 @@ def mean_table(table: pd.DataFrame, keys: Sequence[str] = ("round",)) -> pd.Data
     return pd.DataFrame(rows)
 
 
+def of_all_seeds(means: pd.DataFrame, key: str) -> pd.DataFrame:
+    """Leave out means of fewer seeds than others of the same key: where trainings end one by one, those that go on.
+
+    Args:
+        means: as `mean_table` makes it.
+        key: one of its keys.
+
+    >>> ends = pd.DataFrame({"round": 0, "iteration": [100, 200], "seeds": [3, 2], "validation_loss": [0.5, 0.2]})
+    >>> of_all_seeds(ends, "round")["iteration"].tolist()
+    [100]
+    """
+    return means[means["seeds"] == means.groupby(key)["seeds"].transform("max")]
+
+
 def history_table(records: Iterable[Record]) -> pd.DataFrame:
     """Tabulate the evaluations, one row per seed × round × iteration, the columns under their names in the files.
 
