@@ -86,8 +86,9 @@ def test_every_optimizer_agrees_with_the_dense_engine(tensorflow, digits, name):
 
 
 def test_each_step_under_penalties_agrees_with_the_dense_engine(tensorflow, digits):
-    """Each from one state, without a ReLU's kink or Adam's small divisors: an L1 penalty's gradient jumps where a weight
-    changes its sign, and rounding decides in which step one does.
+    """Each from one state, without a ReLU's kink or Adam's small divisors.
+
+    An L1 penalty's gradient jumps where a weight changes its sign, and rounding decides in which step one does.
     """
     spec = dataclasses.replace(OPTIMIZERS["momentum"], weight_decay=0.01, l1_penalty=1e-3)
     dense, sparse = both(network(digits.input_shape, 10, "tanh"), digits, spec)
