@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -18,6 +19,8 @@ from ticketlab.analysis.chart_training import training_charts
 from ticketlab.analysis.highlights import highlights
 from ticketlab.analysis.results import measure
 from ticketlab.analysis.runs import read_runs
+from ticketlab.dataset import from_arrays
+from ticketlab.storage import Run
 
 VOID = {"meta", "img", "br", "link", "input"}
 ROOT = Path(__file__).parent.parent
@@ -203,6 +206,18 @@ def test_the_readme_of_outputs_explains_every_column_of_every_file(written, seve
         unexplained = {column for column in columns if not any(re.fullmatch(each, column) for each in patterns)}
         assert not unexplained, f"{name} has columns that outputs/README.md does not explain"
         assert {each for each in pages[name] if "<" not in each} <= columns | OPTIONAL, f"{name} has no such columns"
+
+
+def test_the_page_says_what_the_samples_are_where_the_run_keeps_it(tmp_path):
+    folder = write_run(tmp_path / "mine", seeds=1, rounds=2)
+    assert "samples for training" not in command.report(measure(read_runs([folder])[0])[0], [], tmp_path, [])
+    rng = np.random.default_rng(0)
+    x, y = rng.random((24, 4, 4)), np.arange(24) % 3
+    x[:, 0, :2] = 0
+    Run(folder).keep_data(from_arrays("mine", x, y, x[:7], y[:7]))
+    text = command.report(measure(read_runs([folder])[0])[0], [], tmp_path, [])
+    told = "22 for training, 7 for testing, image of 4×4 inputs, 2 of which are the same in all samples for training"
+    assert f"<td>{told}, 3 classes</td>" in text
 
 
 def test_a_regression_has_no_percentages(tmp_path):

@@ -75,7 +75,8 @@ def _lead(results: Results, run: FinishedRun) -> str:
 
 def _numbers(results: Results) -> Iterator[Part]:
     """Quote the numbers of each run, and set all runs beside each other."""
-    meaning = MEANING + SAMPLING * (not all(run.regression for run in results.runs))
+    unknown = any(not run.data.test_samples and not run.regression for run in results.runs)  # else it is a finding
+    meaning = MEANING + SAMPLING * unknown
     note = f'<p class="aside">{escape(meaning)}</p>'
     several = len(results.runs) > 1
     quoted = {run.name: _quoted(results, run.name) for run in results.runs}
