@@ -120,7 +120,7 @@ def _titled(results: Results, title: str, run: FinishedRun, rows: pd.DataFrame, 
 def _figures(results: Results, charts: Iterable[Chart], images: Path) -> Iterator[Part]:
     yield Part(2, "Figures")
     for number, chart in enumerate(charts, 1):
-        alternative = getattr(chart, "alt", "") or chart.caption
+        alternative = chart.alt or chart.caption
         kinds = ["png", "svg", "csv", *(["gif"] if chart.moving else [])]
         linked = links([f"{images.name}/{chart.name}.{kind}" for kind in kinds], [kind.upper() for kind in kinds])
         whose = _whose(results, chart)
