@@ -24,7 +24,7 @@ FLOORS = {
         "methods",
         "flops",
     ),
-    "files": ("spec", "kinds", "sparse_spec", "presets", "dataset", "data", "storage"),
+    "files": ("options", "spec", "kinds", "sparse_spec", "presets", "dataset", "data", "storage", "overwriting"),
     "analysis": ("analysis", "plots", "plot_axes", "positions"),
     "tensorflow": (
         "devices",
