@@ -55,7 +55,7 @@ def variants(tmp_path_factory):
 def test_scores_see_training_samples_alone_and_synflow_none(inline, variants, tmp_path, method):
     found, attributes = {}, {}
     for name in ("given", "unseen", "seen"):
-        line = (*TINY, "--dataset", name, "--data-dir", variants, "--method", method, "--scoring-steps", 1)
+        line = (*TINY[:-2], "--dataset", name, "--data-dir", variants, "--method", method, "--scoring-steps", 1)
         assert inline(tmp_path, *line, "--models-dir", name, "--only-rounds", 2, script=SCRIPT).returncode == 0
         record = only_run(tmp_path / name).round(0, 2)
         found[name], attributes[name] = record.masks, record.attributes
@@ -88,6 +88,21 @@ def test_rounds_are_chosen_reached_and_resumed(inline, tmp_path, monkeypatch):
     assert all(mask.all() for mask in whole.round(0, 0).masks.values())
 
 
+@pytest.mark.parametrize("flags", [("--target-density", 0.001), ("--only-rounds", "1,31")])
+def test_a_density_that_is_out_of_reach_is_refused_before_any_training(inline, tmp_path, flags):
+    """Where shapes are known by the network alone, a worker finds it, before its first step."""
+    (tmp_path / "nets.py").write_text(
+        "from keras import Input, Sequential, layers\n\n\ndef small(shape, outputs):\n"
+        "    return Sequential([Input(shape), layers.Flatten(), layers.Dense(8), layers.Dense(outputs)])\n"
+    )
+    for network, dry in (("fcn_8", ("--dry-run",)), ("nets.py:small", ())):
+        line = ("--dataset", "digits", "--iterations", 20, "--network", network, *flags, *dry)
+        refused = inline(tmp_path, *line, script=SCRIPT)
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert "such that each of 2 layers keeps a weight, which round 26 is the last to do" in refused.stderr
+    assert not list((tmp_path / "models").rglob("*.h5"))
+
+
 def test_synflow_in_its_hundred_steps_in_two_processes(inline, tmp_path):
     line = (*TINY[:-1], 1, "--method", "synflow", "--prune-rate", 0.9)
     for processes, seeds in ((0, "1"), (2, "0,1")):
@@ -116,7 +131,15 @@ def test_networks_with_normalisation_are_scored(inline, images, tmp_path, method
         (["--scoring-samples", 1374], "`scoring_samples` must be at most the 1373 training samples. Received: 1374"),
         (["--method", "best"], "argument --method: invalid choice: 'best'"),
         (["--distribution", "er_k"], "argument --distribution: invalid choice"),
-        (["--only-rounds", "0,1"], "`only_rounds` must be greater than 0 and increasing"),
+        (["--only-rounds", "1"], "`only_rounds` must be given without `rounds`. Received: both"),
+        (
+            ["--rounds", 30],
+            "`rounds` must be such that each of 3 layers keeps a weight, which round 24 is the last to do",
+        ),
+        (
+            ["--rounds", 30, "--dry-run"],
+            "`rounds` must be such that each of 3 layers keeps a weight, which round 24 is",
+        ),
         (["--branch", "one_shot"], "unrecognized arguments: --branch one_shot"),
         (["--preset", "frankle-carbin-2019-conv2"], "`preset` must be one for this experiment and network."),
         (["--network", "conv6", "--dataset", "mine"], "`network` must be one for the data: conv6 takes images"),

@@ -12,6 +12,7 @@ from ticketlab.controls import CONTROLS
 from ticketlab.storage import Run
 
 TINY = ("--dataset", "digits", "--network", "fcn_8_6", "--iterations", 20, "--eval-every", 10, "--rounds", 3)
+CONTROL = TINY[:-2]  # of all rounds that the run has
 KINDS = {
     "plain": (),
     "late": ("--rewind-iteration", 5),
@@ -38,7 +39,7 @@ def branch(inline, finished, tmp_path):
 
     def compute(name, *flags, kind="plain", **settings):
         shutil.copytree(finished[kind], tmp_path, dirs_exist_ok=True)
-        done = inline(tmp_path, *TINY, *KINDS[kind], "--branch", name, *flags, **settings)
+        done = inline(tmp_path, *CONTROL, *KINDS[kind], "--branch", name, *flags, **settings)
         run = only_run(finished[kind] / "models")
         return Run(tmp_path / "models" / run.folder.name), Run(tmp_path / "models" / f"{run.folder.name}-{name}"), done
 
@@ -147,7 +148,7 @@ def test_rounds_are_chosen_resumed_extended_and_not_touched_again(branch, inline
         if (seed, name) == (5, "round") and facts["new"]:
             raise KeyboardInterrupt
 
-    line = (*TINY, "--branch", "random_masks")
+    line = (*CONTROL, "--branch", "random_masks")
     with monkeypatch.context() as patch:
         patch.setattr(launch.Display, "event", pressed)
         assert [inline(tmp_path, *line).returncode for _ in range(3)] == [130, 130, 0]
@@ -169,6 +170,9 @@ def test_rounds_are_chosen_resumed_extended_and_not_touched_again(branch, inline
         (["--only-rounds", "2,9"], "`branch` must be of rounds that are finished. Received: seed 3, which lacks 9"),
         (["--weights-from", "final"], "`branch` must be of a run with `weights_from`=rewind"),
         (["--only-rounds", "0"], "`only_rounds` must be greater than 0 and increasing"),
+        (["--rounds", 2, "--only-rounds", 1], "`only_rounds` must be given without `rounds`. Received: both"),
+        (["--target-density", 0.7, "--only-rounds", 1], "`only_rounds` must be given without `target_density`. "),
+        (["--target-density", 0.3], "`target_density` must be one that the run has reached, which is at 0.5323 with "),
     ],
 )
 def test_branches_of_what_is_not_there_are_refused(branch, tmp_path, flags, message):
@@ -192,7 +196,7 @@ def test_a_branch_of_an_unfinished_run_is_refused_and_told_how_to_finish_it(
     if left_off:
         kept.rename(run.path(5, 3).with_name(left_off))
         run.path(3, 3).unlink()  # so that both seeds have equally many
-    line = (*TINY, "--branch", "random_masks")
+    line = (*CONTROL, "--branch", "random_masks")
     done = inline(tmp_path, *line, "--seeds", "5")
     assert (done.returncode, done.stdout) == (2, "")
     assert len(done.stderr.splitlines()) == 1
@@ -206,6 +210,19 @@ def test_a_run_of_fewer_rounds_than_the_flags_say_is_finished(branch):
     _, made, done = branch("supermask", "--rounds", 5)
     assert (done.returncode, done.stderr) == (0, "")
     assert made.rounds(3) == made.rounds(5) == [1, 2, 3]
+
+
+def test_a_branch_goes_as_far_as_the_run_or_as_the_density_that_is_asked_for(inline, finished, branch, tmp_path):
+    """Left out, the number of rounds was 16, whatever the run has, and the density was ignored."""
+    run, made, _ = branch("supermask", "--target-density", 0.7, "--seeds", 3)
+    densities = {round: run.round(3, round).attributes["density"] for round in (1, 2, 3)}
+    assert densities[1] > 0.7 >= densities[2]
+    assert made.rounds(3) == [1, 2]
+    assert inline(tmp_path, *TINY[:-1], 18, "--seeds", 3).returncode == 0
+    assert inline(tmp_path, *CONTROL, "--seeds", 3, "--branch", "supermask").returncode == 0
+    assert made.rounds(3) == list(range(1, 19))
+    planned = inline(tmp_path, *CONTROL, "--seeds", 3, "--branch", "supermask", "--dry-run")
+    assert "rounds               -\n" in planned.stdout
 
 
 def test_what_lies_beyond_the_rounds_of_a_branch_may_be_unfinished(inline, finished, tmp_path):

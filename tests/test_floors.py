@@ -25,7 +25,10 @@ FLOORS = {
         "methods",
         "flops",
     ),
-    "files": ("spec", "kinds", "sparse_spec", "presets", "dataset", "data", "hdf5", "storage", "architecture"),
+    "files": (
+        *("options", "spec", "kinds", "sparse_spec", "presets", "dataset", "data", "hdf5", "architecture", "storage"),
+        "overwriting",
+    ),
     "analysis": ("analysis", "plots", "plot_axes", "plot_distributions", "plot_matrices", "positions", "styles"),
     "tensorflow": (
         "devices",

@@ -178,6 +178,20 @@ def test_target_density_ends_the_chain(chain):
         chain(target_density=1e-5, iterations=20)
 
 
+@pytest.mark.parametrize("network", ["fcn_8", "nets.py:small"])
+def test_a_density_that_rounding_keeps_out_of_reach_is_refused_before_any_training(inline, tmp_path, network):
+    (tmp_path / "nets.py").write_text(
+        "from keras import Input, Sequential, layers\n\n\ndef small(shape, outputs):\n"
+        "    return Sequential([Input(shape), layers.Flatten(), layers.Dense(8), layers.Dense(outputs)])\n"
+    )
+    dry = () if ".py" in network else ("--dry-run",)
+    line = ("--dataset", "digits", "--iterations", 20, "--network", network, "--target-density", 1e-5)
+    refused = inline(tmp_path, *line, *dry)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "`target_density` must be one that pruning reaches, " in refused.stderr
+    assert not list((tmp_path / "models").rglob("*.h5"))
+
+
 def test_the_test_set_selects_nothing(engine, digits, chain, tensorflow):
     """With other test labels, everything but the test accuracies stays the same to the bit."""
     reversed_labels = dataclasses.replace(digits, y_test=digits.y_test[::-1].copy())

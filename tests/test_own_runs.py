@@ -165,14 +165,14 @@ def test_pruning_before_training_from_python(inline, tmp_path):
     spec = BeforeSpec(dataset="waves", network="fcn_6", iterations=10, eval_every=5, rounds=1, batch_size=20)
     arrays = (*numbers(120, 0), *numbers(30, 1))
     with pytest.raises(BadInput, match="`scoring_samples` must be at most the 110 training samples"):
-        launch.run(BeforeSpec(**{**vars(spec), "scoring_samples": 111}), [0], processes=0, arrays=arrays)
+        launch.run(spec.changed(scoring_samples=111), [0], processes=0, arrays=arrays)
     run, failures = launch.run(spec, [0], processes=0, models_dir=tmp_path, arrays=arrays)
     assert (failures, run.rounds(0)) == ({}, [0, 1])
     with pytest.raises(BadInput, match="was computed on other data of the name `waves`"):
         launch.run(spec, [0], processes=0, models_dir=tmp_path, arrays=(*numbers(120, 2), *numbers(30, 1)))
     own = {"arrays": arrays, "build": lambda shape, outputs: None}
     with pytest.raises(BadInput, match="`activation` must be left out with a network of one's own"):
-        launch.run(BeforeSpec(**{**vars(spec), "activation": "tanh"}), [0], processes=0, models_dir=tmp_path, **own)
+        launch.run(spec.changed(activation="tanh"), [0], processes=0, models_dir=tmp_path, **own)
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_pruning_before_training_from_python(inline, tmp_path):
         (["--scope", "global", "--conv-prune-rate", 0.1], "`conv_prune_rate` must be left out or 0 in the"),
         (["--branch", "lucky"], "argument --branch: invalid choice: 'lucky'"),
         (["--branch", "one_shot"], "`branch` must be of a finished run. Received: no "),
-        (["--only-rounds", "1"], "`only_rounds` must be given with a `branch`"),
+        (["--only-rounds", "1"], "`only_rounds` must be given without `rounds`. Received: both"),
         (["--momentum", 0.9], "`momentum` must be left out with the optimizer adam"),
         (["--l1-penalty", -1], "`l1_penalty` must be 0 or greater"),
         (["--target-density", 0.5], "`target_density` must be given without `rounds`"),

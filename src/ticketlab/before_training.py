@@ -6,12 +6,16 @@ saliency.py. TensorFlow is imported inside functions.
 
 import itertools
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from ticketlab import masks, workbench
 from ticketlab.dataset import Dataset
+from ticketlab.densities import Shapes, layer_sizes
 from ticketlab.errors import BadInput
-from ticketlab.kinds import BeforeSpec
+from ticketlab.kinds import OF_LOSS, BeforeSpec
+from ticketlab.options import refused
+from ticketlab.overwriting import Overwritten
 from ticketlab.rounds import Report, Ticket, complete, independent_rounds
 from ticketlab.saliency import prune_before_training
 from ticketlab.storage import Run
@@ -23,16 +27,29 @@ def check(spec: BeforeSpec, dataset: Dataset, source: Source, models_dir: Path, 
     """Refuse what spec and data forbid together. Raises BadInput."""
     workbench.check(spec, dataset, source)
     samples = dataset.samples
-    if spec.method in ("snip", "grasp") and spec.scoring_samples > samples:
+    if spec.method in OF_LOSS and spec.scoring_samples > samples:
         raise BadInput(
             f"`scoring_samples` must be at most the {samples} training samples. Received: {spec.scoring_samples}"
         )
+    if shapes := source.chain_shapes(spec, dataset):  # of other networks, `prepare` knows
+        check_densities(spec, shapes)
 
 
-def prepare(spec_json: str, run_folder: str, source: Source) -> Callable[[int, Report], None]:
+def check_densities(spec: BeforeSpec, shapes: Shapes) -> None:
+    """Refuse rounds of fewer weights than there are layers, before any is trained. Raises BadInput."""
+    last = max(chosen(spec))
+    counts = (round(density(spec, each) * sum(layer_sizes(shapes).values())) for each in range(last + 1))
+    reached = sum(count >= len(shapes) for count in counts) - 1
+    if last > reached:
+        name = "only_rounds" if spec.only_rounds else "rounds" if spec.target_density is None else "target_density"
+        expected = f"such that each of {len(shapes)} layers keeps a weight, which round {reached} is the last to do"
+        raise refused(name, expected, getattr(spec, name))
+
+
+def prepare(spec_json: str, run_folder: str, source: Source, overwritten: Overwritten) -> Callable[[int, Report], None]:
     """Load data and network once; return a function of seed and report that computes one replicate."""
     spec, run = BeforeSpec.from_json(spec_json), Run(run_folder)
-    bench = workbench.prepare(spec, run, source)
+    bench = workbench.prepare(spec, run, source, overwritten=overwritten, agree=partial(check_densities, spec))
     return lambda seed, report: replicate(spec, bench, run, seed, report)
 
 

@@ -13,14 +13,26 @@ from ticketlab.densities import Shapes
 from ticketlab.errors import BadInput
 from ticketlab.kinds import ImpSpec
 from ticketlab.masks import Arrays
+from ticketlab.options import refused
 from ticketlab.rounds import Report, Ticket, complete, independent_rounds
+from ticketlab.spec import Spec
 from ticketlab.storage import Record, Run
 from ticketlab.workbench import Workbench
 
 
+def find(spec: Spec, models_dir: Path) -> Run:
+    """Open the run of a spec, which need not be there; a branch's lies beside its run.
+
+    Where there is no folder of the spec's own name, that of the name which an earlier version gave it is the run.
+    """
+    names = spec.trunk().folder_names()
+    name = next((each for each in names if (models_dir / each).exists()), names[0])
+    return Run(models_dir / (f"{name}-{spec.branch}" if spec.branch else name))
+
+
 def trunk(spec: ImpSpec, models_dir: Path) -> Run:
     """Open the run that a branch belongs to."""
-    return Run(models_dir / spec.trunk().folder_name())
+    return find(spec.trunk(), models_dir)
 
 
 def check(spec: ImpSpec, dataset: Dataset, models_dir: Path, seeds: list[int]) -> None:
@@ -45,8 +57,7 @@ def _check_finished(spec: ImpSpec, run: Run, seeds: list[int]) -> None:
     """Refuse seeds whose chain was left off: a round of it is begun, or other seeds of the run have more of them."""
     most = max(len(chosen(spec, run, seed)) for seed in run.seeds() if run.rounds(seed))
     for seed in seeds:
-        there, count = run.rounds(seed), len(chosen(spec, run, seed))
-        last = spec.rounds if spec.target_density is None else max(there) + 1
+        there, count, last = run.rounds(seed), len(chosen(spec, run, seed)), _last(spec, run, seed)
         begun = [round for round in range(last + 1) if round not in there and run.partial_path(seed, round).exists()]
         if begun or count < most:
             found = f"whose round {begun[0]} is unfinished" if begun else f"with {count} of {most} rounds after round 0"
@@ -54,12 +65,27 @@ def _check_finished(spec: ImpSpec, run: Run, seeds: list[int]) -> None:
                 f"`branch` must be of a finished run. Received: seed {seed}, {found}, which the same flags with "
                 f"--seeds {seed} and without --branch finish"
             )
+        if spec.target_density is not None and last > max(there):
+            reached = run.round(seed, max(there)).attributes["density"]
+            expected = f"one that the run has reached, which is at {reached:.4g} with seed {seed}"
+            raise refused("target_density", expected, spec.target_density)
 
 
 def chosen(spec: ImpSpec, run: Run, seed: int) -> list[int]:
     """List the rounds that a branch is computed of: those named, or all that the run has as far as the spec goes."""
-    last = spec.rounds if spec.target_density is None else max(run.rounds(seed))
-    return list(spec.only_rounds) or [round for round in run.rounds(seed) if 0 < round <= last]
+    if spec.only_rounds:
+        return list(spec.only_rounds)
+    last = _last(spec, run, seed)
+    return [round for round in run.rounds(seed) if 0 < round <= last]
+
+
+def _last(spec: ImpSpec, run: Run, seed: int) -> int:
+    """Return the last round that a spec asks for, or one that the run lacks where it asks for all or for more."""
+    there = run.rounds(seed)
+    if spec.target_density is None:
+        return max(there) + 1 if spec.rounds is None else spec.rounds
+    densities = {round: run.round(seed, round).attributes["density"] for round in there if round}
+    return next((round for round, found in densities.items() if found <= spec.target_density), max(there) + 1)
 
 
 def finished(spec: ImpSpec, branch: Run, seed: int) -> bool:

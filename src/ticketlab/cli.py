@@ -12,13 +12,14 @@ from typing import Any
 
 from rich.console import Console
 
-from ticketlab import data, launch, networks
+from ticketlab import branches, data, launch, networks
 from ticketlab.errors import BadInput, TicketlabError
 from ticketlab.flags import Parser
-from ticketlab.presets import DATASET_DEFAULTS, PRESETS, compatible, fitting
+from ticketlab.options import value_type
+from ticketlab.overwriting import NOTHING, Overwritten
+from ticketlab.presets import PRESETS, compatible, fitting
 from ticketlab.progress import data_line, screen, summary
-from ticketlab.spec import Spec, value_type
-from ticketlab.storage import Run
+from ticketlab.spec import Spec
 from ticketlab.workbench import Source
 
 MOST_NUMBERS = 10_000
@@ -84,10 +85,11 @@ def _run(
     """Do one run, add its folder to those of the others, and return the exit status so far."""
     data_dir, models_dir, processes = flags["data_dir"], flags["models_dir"], flags["processes"]
     given = {each.name: flags[each.name] for each in fields(spec_class) if each.name in flags}
-    spec = spec_class(**resolve(spec_class, {**fixed, **given}, usual, flags["preset"], data_dir))
+    spec = resolve(spec_class, {**fixed, **given}, usual, flags["preset"], data_dir)
     seeds = flags["seeds"] or launch.usual_seeds(spec, models_dir, processes)
     if flags["dry_run"]:
-        dataset = launch.check(spec, seeds, models_dir, Source(data_dir))
+        overwritten = Overwritten.of(branches.find(spec, models_dir), seeds) if flags["overwrite"] else NOTHING
+        dataset = launch.check(spec, seeds, models_dir, Source(data_dir), overwritten)
         _print_plan(spec, seeds, flags)
         print(f"{'data':20} {data_line(spec, dataset)}")
         return 0
@@ -112,27 +114,25 @@ def _run(
 
 def resolve(
     spec_class: type[Spec], given: dict[str, Any], usual: dict[str, Any], preset: str | None, data_dir: Path | None
-) -> dict[str, Any]:
-    """Decide all fields: what was given, else the preset's, the command's, what suits network and data, the spec's."""
+) -> Spec:
+    """Make the spec: of what was given, else the preset's, the command's, or what the spec itself decides."""
     names = {each.name for each in fields(spec_class)}
     published = PRESETS[preset] if preset else {}
     other_network = preset and given.get("network", published["network"]) != published["network"]
     if set(published) - names or other_network:
         raise BadInput(f"`preset` must be one for this experiment and network. Received: preset={preset}")
     for each in fields(spec_class):
-        other = each.metadata["excludes"]
-        if each.name in given and other in given:
-            raise BadInput(f"`{each.name}` must be given without `{other}`. Received: both")
+        for other in each.metadata["excludes"]:
+            if each.name in given and other in given:
+                raise BadInput(f"`{each.name}` must be given without `{other}`. Received: both")
     chosen = {**compatible(published, given), **given}
-    asked, chosen = chosen.get("dataset"), {**compatible(usual, chosen), **chosen}
-    suited = {name: value for name, value in fitting(chosen.get("network", ""), chosen).items() if name in names}
-    chosen = {**suited, **chosen}
-    spec = spec_class(**chosen)  # what can be refused is refused before any data is looked for
+    # what can be refused is refused before any data is looked for
+    spec = spec_class(**{**compatible(usual, chosen), **chosen})
     networks.check_name(spec.network, spec.activation, spec.initialiser)
-    dataset, notice = data.resolve(asked, data_dir, usual.get("dataset", "mnist"))
+    dataset, notice = data.resolve(chosen.get("dataset"), data_dir, usual.get("dataset", "mnist"))
     if notice:
         _say(f"WARNING: {notice}", 0)
-    return {**DATASET_DEFAULTS.get(dataset, {}), **chosen, "dataset": dataset}
+    return spec.changed(dataset=dataset)
 
 
 def make_parser(
@@ -183,7 +183,7 @@ def make_parser(
         if each.name not in fixed:
             title = each.metadata["group"]
             groups[title] = groups.get(title) or parser.add_argument_group(title)
-            _add_flag(groups[title], each, shown.get(each.name, each.default))
+            _add_flag(groups[title], each, shown.get(each.name, each.metadata["default"]))
     return parser
 
 
@@ -226,8 +226,9 @@ def _count(text: str) -> int:
 
 
 def _print_plan(spec: Spec, seeds: list[int], flags: dict[str, Any]) -> None:
-    run = Run(flags["models_dir"] / spec.folder_name())
-    left_out = {each.metadata["excludes"] for each in fields(spec) if getattr(spec, each.name) is not None}
+    run = branches.find(spec, flags["models_dir"])
+    given = (each for each in fields(spec) if getattr(spec, each.name) not in (None, ()))
+    left_out = {name for each in given for name in each.metadata["excludes"]}
     for each in fields(spec):
         value = getattr(spec, each.name)
         shown = ", ".join(map(str, value)) if isinstance(value, tuple) else value

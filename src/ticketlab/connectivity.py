@@ -18,9 +18,9 @@ from ticketlab.drop_and_grow import exchange
 from ticketlab.errors import Diverged
 from ticketlab.flops import Cost
 from ticketlab.masks import Arrays
+from ticketlab.options import refused
 from ticketlab.schedules import drop_fraction, gradual_density
 from ticketlab.sparse_spec import SparseSpec
-from ticketlab.spec import refused
 from ticketlab.streams import stream
 
 if TYPE_CHECKING:

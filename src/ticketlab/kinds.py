@@ -1,16 +1,29 @@
 """The kinds of experiments: the fields that each adds to those of spec.py, and what these forbid together."""
 
-from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from ticketlab.controls import CONTROLS
-from ticketlab.pruning import CRITERIA, SCOPES
+from ticketlab.options import (
+    HALF_OPEN_UNIT,
+    INCREASING,
+    LEFT_OUT,
+    NOT_NEGATIVE,
+    OPEN_UNIT,
+    POSITIVE,
+    UNIT,
+    option,
+    refused,
+)
+from ticketlab.presets import dense_chain
+from ticketlab.pruning import CRITERIA, OF_INITIAL, SCOPES
 from ticketlab.saliency import DISTRIBUTIONS, SALIENCIES
-from ticketlab.spec import HALF_OPEN_UNIT, INCREASING, NOT_NEGATIVE, OPEN_UNIT, POSITIVE, UNIT, Spec, option, refused
+from ticketlab.spec import Spec
 
 WEIGHTS_FROM = ("rewind", "final", "fresh", "signed_constant", "shuffled_weights")
+OF_LOSS = ("snip", "grasp")  # methods that see training samples
 SCHEDULE_FROM = ("rewind", "final")
 ELSEWHERE = ("fresh", "signed_constant", "shuffled_weights")  # of WEIGHTS_FROM, weights that no training came past
 
@@ -19,17 +32,24 @@ ELSEWHERE = ("fresh", "signed_constant", "shuffled_weights")  # of WEIGHTS_FROM,
 class PruningSpec(Spec):
     """Rounds of falling density, of which round 0 is dense."""
 
-    rounds: int = option(16, "pruning", "rounds of pruning after the dense round 0", valid=NOT_NEGATIVE, key=False)
+    rounds: int | None = option(
+        16, "pruning", "rounds of pruning after the dense round 0", valid=NOT_NEGATIVE, key=False, fitted=True
+    )
     target_density: float | None = option(
         None,
         "pruning",
         "prune until the density is at most this, in place of --rounds",
         valid=UNIT,
         key=False,
-        excludes="rounds",
+        excludes=("rounds",),
     )
     only_rounds: tuple[int, ...] = option(
-        (), "pruning", "of rounds that do not rest on each other, these only", valid=INCREASING, key=False
+        (),
+        "pruning",
+        "of rounds that do not rest on each other, these only, in place of --rounds",
+        valid=INCREASING,
+        key=False,
+        excludes=("rounds", "target_density"),
     )
     prune_rate: float = option(0.2, "pruning", "share of the kept weights that each round prunes", valid=OPEN_UNIT)
 
@@ -55,11 +75,11 @@ class ImpSpec(PruningSpec):
     scope: str = option("layer", "pruning", "compare scores within each layer or over all of them", choices=SCOPES)
     conv_prune_rate: float | None = option(
         None, "pruning", "the rate of convolutions; --prune-rate if left out; in the scope `global` 0 or left out",
-        valid=HALF_OPEN_UNIT,
+        valid=HALF_OPEN_UNIT, fitted=True,
     )  # fmt: skip
     output_prune_rate: float | None = option(
         None, "pruning", "the rate of the output layer; half of --prune-rate if left out; in the scope `global` 0 or "
-        "left out", valid=HALF_OPEN_UNIT,
+        "left out", valid=HALF_OPEN_UNIT, fitted=True,
     )  # fmt: skip
     weights_from: str = option(
         "rewind",
@@ -81,12 +101,15 @@ class ImpSpec(PruningSpec):
     branch: str | None = option(
         None,
         "controls",
-        "in place of a run, a control computed from the rounds of this run, which must be finished: kept beside it",
+        "in place of a run, a control computed from the rounds of this run, which must be finished: kept beside it; of "
+        "all of them, where --rounds, --target-density and --only-rounds are left out",
         choices=tuple(CONTROLS),
     )
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.rounds is None and not self.branch:
+            raise refused("rounds", "a whole number without a `branch`", None)
         for name in ("output_prune_rate", "conv_prune_rate"):
             if self.scope == "global" and getattr(self, name):  # 0 holds these layers out
                 raise refused(name, "left out or 0 in the scope `global`", getattr(self, name))
@@ -101,6 +124,25 @@ class ImpSpec(PruningSpec):
         if self.only_rounds and not self.branch:
             raise refused("only_rounds", "given with a `branch`, since rounds rest on those before", self.only_rounds)
 
+    def _fitted(self) -> dict[str, Any]:
+        return super()._fitted() | ({"rounds": None} if self.branch else {})  # as many as the run has
+
+    def idle(self) -> set[str]:
+        """As of `Spec`."""
+        names, whole = super().idle(), self.scope == "layer"
+        if dense_chain(self.network) or (whole and self.conv_prune_rate == self.prune_rate):
+            names |= {"conv_prune_rate"}
+        if whole and self.output_prune_rate == self.prune_rate / 2:
+            names |= {"output_prune_rate"}
+        settled = max(self.warmup - 1, *self.schedule_steps, 0)  # from there on, the learning rate is the last one
+        if self.schedule != "cosine" and self.rewind_iteration >= settled:
+            names |= {"schedule_from"}
+        return names
+
+    def corrected(self) -> dict[str, Any]:
+        """As of `Spec`: such rounds were scored against the initial weights, which they never had."""
+        return {"scores": "start"} if self.begins_elsewhere and self.criterion in OF_INITIAL else {}
+
     @property
     def begins_elsewhere(self) -> bool:
         """Whether each pruned round starts from weights of its own, which the training before it never had."""
@@ -114,7 +156,7 @@ class ImpSpec(PruningSpec):
 
     def trunk(self) -> Self:
         """Return the spec of the run that a branch belongs to."""
-        return replace(self, branch=None, only_rounds=())
+        return self.changed(branch=None, only_rounds=(), rounds=LEFT_OUT) if self.branch else self
 
     def folder_name(self) -> str:
         """Return the name of the run's folder; a branch's is that of its run and the branch's name."""
@@ -141,3 +183,12 @@ class BeforeSpec(PruningSpec):
     scoring_samples: int = option(
         100, "pruning", "training samples whose loss snip and grasp differentiate", valid=POSITIVE
     )
+
+    def idle(self) -> set[str]:
+        """As of `Spec`."""
+        names = super().idle() - {"threads"}  # scores are computed by the dense engine
+        if self.method not in OF_LOSS:
+            names |= {"scoring_samples"}
+        if self.scoring_steps == SALIENCIES[self.method].steps or self.method == "magnitude":
+            names |= {"scoring_steps"}  # of magnitudes, which stay the same, any number of them
+        return names

@@ -11,6 +11,8 @@ from rich.console import Console
 from ticketlab import before_training, branches, lottery, pool, sparse_training
 from ticketlab.dataset import Dataset, from_arrays
 from ticketlab.kinds import BeforeSpec, ImpSpec
+from ticketlab.options import refused
+from ticketlab.overwriting import NOTHING, Overwritten
 from ticketlab.own_network import located
 from ticketlab.progress import PAUSE, Display, data_line, screen
 from ticketlab.sparse_spec import SparseSpec
@@ -43,21 +45,28 @@ EXPERIMENTS = {
 }
 
 
-def check(spec: Spec, seeds: Sequence[int], models_dir: Path, source: Source) -> Dataset:
+def check(
+    spec: Spec, seeds: Sequence[int], models_dir: Path, source: Source, overwritten: Overwritten = NOTHING
+) -> Dataset:
     """Refuse what can be refused before any work starts; return the data set.
 
     Raises:
         BadInput: with one line.
     """
-    dataset = source.data(spec)
+    dataset, run = source.data(spec), branches.find(spec, models_dir)
+    if source.build and (idle := spec.idle() - replace(spec, network="own").idle()):  # would be missing in the key
+        name = min(idle)
+        if spec.normal()[name] != spec.described()[name]:
+            raise refused("network", f"a name of your own beside a function that builds it and `{name}`", spec.network)
     EXPERIMENTS[spec.kind].check(spec, dataset, source, models_dir, seeds)
-    Run(models_dir / spec.folder_name()).check(spec, dataset.digest)
+    if not overwritten.everything(run):
+        run.check(spec, dataset.digest)
     return dataset
 
 
 def usual_seeds(spec: Spec, models_dir: Path, processes: int) -> list[int]:
     """Choose the seeds where none are named: all that a branch's run has, else one per process."""
-    there = branches.trunk(spec, models_dir).seeds() if getattr(spec, "branch", None) else []
+    there = branches.trunk(spec, models_dir).seeds() if spec.branch else []
     return there or list(range(max(1, processes)))
 
 
@@ -84,7 +93,7 @@ def run(
         build: a function ``(input_shape, outputs) -> keras.Model`` in place of the network that the spec names; the
             spec's `network` is then its name alone.
         arrays: x_train, y_train, x_test, y_test in place of the data set that the spec names, likewise.
-        overwrite: delete what these seeds have computed before.
+        overwrite: delete what these seeds have computed before, as soon as nothing can be refused any more.
         console: where progress goes, each round in a line; if left out, stdout, in a few lines.
 
     Returns:
@@ -101,23 +110,23 @@ def run(
         from_arrays(spec.dataset, *arrays, **said) if arrays is not None else None,
         build,
     )
-    run = Run(models_dir / spec.folder_name())
-    dataset = check(spec, seeds, models_dir, source)
-    run.begin(spec, dataset.digest)
-    run.keep_data(dataset)
+    run = branches.find(spec, models_dir)
+    overwritten = Overwritten.of(run, seeds) if overwrite else NOTHING
+    dataset = check(spec, seeds, models_dir, source, overwritten)
+    if not (overwritten.everything(run) and (run.folder / "spec.json").exists()):  # else a worker begins it anew
+        run.begin(spec, dataset.digest)
+        run.keep_data(dataset)
     shown = {"console": console} if console else {"console": screen(), "pause": PAUSE}
     shown["console"].print(data_line(spec, dataset), highlight=False, markup=False, soft_wrap=True)
-    if overwrite:
-        for seed in seeds:
-            run.discard(seed)
     own = located(spec.network)
     if own:  # a worker's folder need not be this one
-        spec = replace(spec, network=f"{own[0].absolute()}:{own[1]}")
-    if not own and not build:  # a network of one's own may have changed since, which is told by building it
+        spec = spec.changed(network=f"{own[0].absolute()}:{own[1]}")
+    if not (own or build or overwrite):  # a network of one's own may have changed since, which is told by building it
         seeds = [seed for seed in seeds if not EXPERIMENTS[spec.kind].finished(spec, dataset, run, seed)]
     if not seeds:
         return run, {}
-    job = pool.Job(EXPERIMENTS[spec.kind].prepare, (spec.to_json(), str(run.folder), source), spec.threads)
-    with Display(seeds, getattr(spec, "rounds", 0), **shown) as display:
+    arguments = (spec.to_json(), str(run.folder), source, overwritten)
+    job = pool.Job(EXPERIMENTS[spec.kind].prepare, arguments, spec.threads)
+    with Display(seeds, getattr(spec, "rounds", None) or 0, **shown) as display:
         failures = pool.run(job, seeds, processes, display.event)
     return run, failures

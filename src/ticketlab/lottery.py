@@ -5,6 +5,7 @@ checks flags never loads it.
 """
 
 from collections.abc import Callable, Collection
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from ticketlab.densities import Shapes, layer_sizes
 from ticketlab.errors import BadInput
 from ticketlab.kinds import ImpSpec
 from ticketlab.masks import Arrays
+from ticketlab.overwriting import Overwritten
 from ticketlab.rounds import Report, Ticket, complete, find_round, train_round
 from ticketlab.storage import Record, Run
 from ticketlab.streams import stream
@@ -30,9 +32,11 @@ def check(spec: ImpSpec, dataset: Dataset, source: Source, models_dir: Path, see
     workbench.check(spec, dataset, source)
     if spec.branch:
         branches.check(spec, dataset, models_dir, seeds)
+    elif shapes := source.chain_shapes(spec, dataset):  # of other networks, `prepare` knows
+        number_of_rounds(spec, shapes)
 
 
-def prepare(spec_json: str, run_folder: str, source: Source) -> Callable[[int, Report], None]:
+def prepare(spec_json: str, run_folder: str, source: Source, overwritten: Overwritten) -> Callable[[int, Report], None]:
     """Load data and network once for all the replicates that this process will compute.
 
     Returns:
@@ -40,7 +44,7 @@ def prepare(spec_json: str, run_folder: str, source: Source) -> Callable[[int, R
     """
     spec, run = ImpSpec.from_json(spec_json), Run(run_folder)
     trunk = branches.trunk(spec, run.folder.parent) if spec.branch else None
-    bench = workbench.prepare(spec, run, source, trunk)
+    bench = workbench.prepare(spec, run, source, trunk, overwritten=overwritten, agree=partial(number_of_rounds, spec))
     if spec.branch:
         return lambda seed, report: branches.replicate(spec, bench, run, seed, report)
     return lambda seed, report: replicate(spec, bench, run, seed, report)

@@ -1,5 +1,9 @@
-"""Settings by name: published ones, each citing its source, and those that fit a data set's size or a network."""
+"""Settings by name: published ones, each citing its source, and those that fit a data set's size or a network.
 
+Knows of networks what their names tell; what they are made of stands in networks.py.
+"""
+
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,6 +28,8 @@ NETWORK_DEFAULTS: dict[str, dict[str, Any]] = {
         "output_prune_rate": 0.0,
     },
 }
+
+CONVOLUTIONAL = ("lenet5", "conv2", "conv4", "conv6", "resnet20")
 
 PRESETS: dict[str, dict[str, Any]] = {
     # Column "Lenet". Pruned until 3.6 % and less are left as in their figures 3 and 4: 25 rounds end at .004.
@@ -110,6 +116,17 @@ PRESETS: dict[str, dict[str, Any]] = {
 DATASET_DEFAULTS: dict[str, dict[str, Any]] = {
     "digits": {"iterations": 1000, "eval_every": 20},
 }
+
+
+def dense_chain(network: str) -> bool | None:
+    """Tell whether a network of the house is one dense layer after the other; None for one of another house.
+
+    >>> dense_chain("fcn_30_20"), dense_chain("conv2"), dense_chain("nets/conv2.py:conv2")
+    (True, False, None)
+    """
+    if network in CONVOLUTIONAL:
+        return False
+    return True if re.fullmatch(r"lenet_300_100|fcn(_\d+)+", network) else None
 
 
 def fitting(network: str, chosen: Mapping[str, Any]) -> dict[str, Any]:

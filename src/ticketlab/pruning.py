@@ -72,6 +72,7 @@ CRITERIA: dict[str, Criterion] = {
     "movement": movement,
     "random": random,
 }
+OF_INITIAL = tuple(name for name in CRITERIA if "initial" in name or name in ("magnitude_increase", "movement"))
 SCOPES = ("layer", "global")
 
 

@@ -240,9 +240,9 @@ def find_partial(spec: Spec, run: Run, seed: int, round: int, report: Report) ->
     groups = {name: record.arrays(name) for name in ("weights", "masks", "optimizer", "best", "kept")}
     if not groups["masks"]:  # of an earlier version: the round begins again
         return None
-    (early_stop,) = as_rows(record.arrays("early_stop")) or ((),)
+    history, (early_stop,) = as_rows(record.arrays("history")), as_rows(record.arrays("early_stop")) or ((),)
     found = {name: record.attributes[name] for name in PROGRESS if name in record.attributes}
-    return Checkpoint(history=as_rows(record.arrays("history")), early_stop=early_stop, **found, **groups)
+    return Checkpoint(history=history, early_stop=early_stop, **found, **groups)
 
 
 def save_partial(spec: Spec, run: Run, seed: int, round: int, state: "Checkpoint") -> None:
@@ -252,11 +252,9 @@ def save_partial(spec: Spec, run: Run, seed: int, round: int, state: "Checkpoint
     attributes = {name: getattr(state, name) for name in PROGRESS}
     attributes |= {"spec": json.dumps(spec.described()), "seed": seed, "round": round}
     groups = {name: getattr(state, name) for name in ("weights", "masks", "optimizer", "best", "kept")}
-    columns = {
-        "history": as_columns(state.history),
-        "early_stop": as_columns([state.early_stop] if state.early_stop else []),
-    }
-    storage.write_file(run.partial_path(seed, round), attributes, {**groups, **columns})
+    rows = {"history": state.history, "early_stop": [state.early_stop] if state.early_stop else []}
+    groups |= {name: as_columns(each) for name, each in rows.items()}
+    storage.write_file(run.partial_path(seed, round), attributes, groups)
 
 
 def versions() -> dict[str, str]:

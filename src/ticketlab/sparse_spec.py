@@ -8,8 +8,9 @@ from typing import ClassVar
 from ticketlab.densities import DISTRIBUTIONS
 from ticketlab.drop_and_grow import DROPS
 from ticketlab.methods import METHODS, Method
+from ticketlab.options import NOT_NEGATIVE, OPEN_UNIT, POSITIVE, UNIT, option, refused
 from ticketlab.schedules import FRACTION_SCHEDULES, update_iterations
-from ticketlab.spec import NOT_NEGATIVE, OPEN_UNIT, POSITIVE, UNIT, Spec, option, refused
+from ticketlab.spec import Spec
 
 GROWN = ("zero", "normal", "initialiser")
 SAVES = 10  # in equal stretches, where nothing else is said
@@ -34,7 +35,7 @@ class SparseSpec(Spec):
         "snfs: weights are exchanged; gradual: pruned by magnitude during training; cut: pruned at its end",
         choices=tuple(METHODS))  # fmt: skip
     density: float | None = option(
-        None, "layers", "kept / total of all layers, in the end (default: 0.1)", valid=UNIT, excludes="epsilon"
+        None, "layers", "kept / total of all layers, in the end (default: 0.1)", valid=UNIT, excludes=("epsilon",)
     )
     epsilon: float | None = option(
         None, "layers", "in place of --density, connections as in SET: ε·(n_in + n_out) of each layer", valid=POSITIVE
@@ -127,6 +128,11 @@ class SparseSpec(Spec):
     def averages(self) -> bool:
         """As of `Spec`: where weights grow by them."""
         return self.chosen.grow == "averaged_gradient"
+
+    def idle(self) -> set[str]:
+        """As of `Spec`; a network that stays dense is trained by the dense engine."""
+        always_dense = self.method == "dense" and self.engine != "sparse"
+        return super().idle() | ({"engine", "break_even_density"} if always_dense else set())
 
     def updates(self, samples: int) -> list[int]:
         """List the iterations before which connectivity changes.

@@ -6,11 +6,14 @@ functions.
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ticketlab import connectivity, masks, networks, workbench
+from ticketlab import connectivity, masks, workbench
 from ticketlab.dataset import Dataset
+from ticketlab.options import refused
+from ticketlab.overwriting import Overwritten
 from ticketlab.rounds import (
     Report,
     carry_on,
@@ -21,7 +24,6 @@ from ticketlab.rounds import (
     write_round,
 )
 from ticketlab.sparse_spec import SparseSpec
-from ticketlab.spec import refused
 from ticketlab.storage import Record, Run
 from ticketlab.workbench import Source, Workbench
 
@@ -35,16 +37,16 @@ def check(spec: SparseSpec, dataset: Dataset, source: Source, models_dir: Path, 
     if spec.update_every == 0 and not spec.updates(dataset.samples):
         expected = f"more than an epoch, {dataset.samples / spec.batch_size:.4g} iterations, for an update after each"
         raise refused("update_until", expected, spec.update_until)
-    shapes = None if source.build else networks.chain_shapes(spec.network, dataset.input_shape, dataset.outputs)
-    if shapes:  # of other networks, `prepare` knows
+    if shapes := source.chain_shapes(spec, dataset):  # of other networks, `prepare` knows
         connectivity.final_counts(spec, shapes)
 
 
-def prepare(spec_json: str, run_folder: str, source: Source) -> Callable[[int, Report], None]:
+def prepare(spec_json: str, run_folder: str, source: Source, overwritten: Overwritten) -> Callable[[int, Report], None]:
     """Load data and network once; return a function of seed and report that computes one replicate."""
     spec, run = SparseSpec.from_json(spec_json), Run(run_folder)
-    bench = workbench.prepare(spec, run, source)
-    connectivity.final_counts(spec, bench.shapes)
+    bench = workbench.prepare(
+        spec, run, source, overwritten=overwritten, agree=partial(connectivity.final_counts, spec)
+    )
     return lambda seed, report: replicate(spec, bench, run, seed, report)
 
 

@@ -1,21 +1,35 @@
 """What determines the numbers of a run: frozen dataclasses ⇄ JSON ⇄ run key.
 
 One field is one flag (cli.py makes it), one entry of the metadata in every file, and one part of the run key. A field
-that does not change the numbers of a round (how many rounds, say) is marked ``key=False`` and stays out of the key.
-The key leaves out defaults: a new field's default must therefore be the old behaviour. What each kind of experiment
-adds to these fields stands in kinds.py.
+that does not change the numbers of a round (how many rounds, say) is marked ``key=False`` and stays out of the key,
+one that changes none beside the others is there at its default. The key leaves out defaults: a new field's default must
+therefore be the old behaviour. What each kind of experiment adds to these fields stands in kinds.py.
 """
 
 import hashlib
 import json
 import re
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import PurePath
-from typing import Any, ClassVar, Self, get_args, get_origin
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from ticketlab.errors import BadInput
+from ticketlab.options import (
+    HALF_OPEN_UNIT,
+    INCREASING,
+    LEFT_OUT,
+    NAME,
+    NETWORK,
+    NOT_NEGATIVE,
+    POSITIVE,
+    UNIT,
+    checked,
+    option,
+    refused,
+)
+from ticketlab.presets import DATASET_DEFAULTS, dense_chain, fitting
 from ticketlab.schedules import SCHEDULES, ScheduleSettings, learning_rates
 
 OPTIMIZERS = ("adam", "sgd")
@@ -27,44 +41,20 @@ INPUT_KINDS = ("image", "table")
 ENGINES = ("auto", "dense", "sparse")
 
 
-def option(
-    default: Any, group: str, help: str, *, choices=None, valid=None, key=True, excludes=None, before=MISSING
-) -> Any:
-    """Declare a field of a spec.
-
-    Args:
-        default: value when the flag is left out.
-        group: heading of the flag in ``--help``.
-        help: one line for ``--help``.
-        choices: the allowed names, for a field that holds a name.
-        valid: (predicate, words) that a given value must satisfy, as in "must be `words`".
-        key: whether the field belongs to the run key.
-        excludes: a field that cannot be given together with this one.
-        before: what runs did when there was no such field, if not the default: left out of the key like a default.
-    """
-    notes = {"group": group, "help": help, "choices": choices, "valid": valid, "key": key, "excludes": excludes}
-    notes["before"] = default if before is MISSING else before
-    return field(default=default, metadata=notes)
-
-
-POSITIVE = (lambda value: value > 0, "greater than 0")
-NOT_NEGATIVE = (lambda value: value >= 0, "0 or greater")
-OPEN_UNIT = (lambda value: 0 < value < 1, "in (0, 1)")
-HALF_OPEN_UNIT = (lambda value: 0 <= value < 1, "in [0, 1)")
-UNIT = (lambda value: 0 < value <= 1, "in (0, 1]")
-INCREASING = (lambda value: list(value) == sorted({*value} - {0}), "greater than 0 and increasing")
-NAME = (lambda value: re.fullmatch(r"\w[\w.-]{0,99}", value), "a name of letters, digits, `_`, `.` and `-`")
-NETWORK = (
-    lambda value: NAME[0](value) or re.fullmatch(r".*\.py:[^\W\d]\w*", value),
-    "a network's name or path/to/file.py:function",
-)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Spec:
-    """What every kind of experiment shares: data, network, one training, the numerics."""
+    """What every kind of experiment shares: data, network, one training, the numerics.
+
+    Fields that are left out have the defaults that are published for the network or fit the data set (presets.py).
+
+    >>> from ticketlab.kinds import ImpSpec
+    >>> spec = ImpSpec(network="conv2", dataset="digits", batch_size=20)
+    >>> spec.learning_rate, spec.iterations, spec.changed(network="lenet5").learning_rate
+    (0.0002, 1000, 0.0012)
+    """
 
     kind: ClassVar[str]
+    branch: ClassVar[str | None] = None  # which control this is; most kinds have none
 
     dataset: str = option("mnist", "data and network", "name of the data set", valid=NAME)
     network: str = option(
@@ -95,24 +85,24 @@ class Spec:
     )
     activation: str = option("relu", "data and network", "of the hidden layers", choices=ACTIVATIONS)
     initialiser: str = option("glorot_normal", "data and network", "of the kernels", choices=INITIALISERS)
-    iterations: int = option(8000, "training", "optimizer steps of one training", valid=POSITIVE)
-    batch_size: int = option(60, "training", "samples of one optimizer step", valid=POSITIVE)
-    optimizer: str = option("adam", "training", "optimizer", choices=OPTIMIZERS)
-    learning_rate: float = option(1.2e-3, "training", "learning rate", valid=POSITIVE)
+    iterations: int = option(8000, "training", "optimizer steps of one training", valid=POSITIVE, fitted=True)
+    batch_size: int = option(60, "training", "samples of one optimizer step", valid=POSITIVE, fitted=True)
+    optimizer: str = option("adam", "training", "optimizer", choices=OPTIMIZERS, fitted=True)
+    learning_rate: float = option(1.2e-3, "training", "learning rate", valid=POSITIVE, fitted=True)
     schedule: str = option("constant", "training", "how the learning rate changes", choices=tuple(SCHEDULES))
     schedule_steps: tuple[int, ...] = option(
         (), "training", "iterations at which the schedule `step` multiplies the rate", valid=INCREASING
     )
     schedule_factor: float = option(0.1, "training", "by which it multiplies the rate", valid=POSITIVE)
     warmup: int = option(0, "training", "iterations in which the rate climbs linearly from 0", valid=NOT_NEGATIVE)
-    momentum: float = option(0.0, "training", "momentum of SGD", valid=HALF_OPEN_UNIT)
+    momentum: float = option(0.0, "training", "momentum of SGD", valid=HALF_OPEN_UNIT, fitted=True)
     nesterov: bool = option(False, "training", "Nesterov momentum of SGD")
     weight_decay: float = option(
         0.0, "training", "L2 penalty: so many times a kernel's weight is added to its gradient", valid=NOT_NEGATIVE
     )
     l1_penalty: float = option(0.0, "training", "L1 penalty: the same with the weight's sign", valid=NOT_NEGATIVE)
     eval_every: int = option(
-        100, "training", "iterations between two evaluations on the validation set", valid=POSITIVE
+        100, "training", "iterations between two evaluations on the validation set", valid=POSITIVE, fitted=True
     )
     patience: int | None = option(
         None, "training", "end a training after so many evaluations without a lower validation loss", valid=POSITIVE
@@ -136,8 +126,16 @@ class Spec:
     )
 
     def __post_init__(self) -> None:
+        given = {each.name: getattr(self, each.name) for each in fields(self)}
+        given = {each.name: given[each.name] for each in fields(self) if given[each.name] is not each.default}
+        object.__setattr__(self, "_given", given)  # no field: what `changed` begins from
         for each in fields(self):
-            object.__setattr__(self, each.name, _checked(each, getattr(self, each.name)))
+            if each.name in given:
+                object.__setattr__(self, each.name, checked(each, given[each.name]))
+        fitted = self._fitted()
+        for each in fields(self):
+            if getattr(self, each.name) is LEFT_OUT:
+                object.__setattr__(self, each.name, fitted.get(each.name, each.metadata["default"]))
         if self.optimizer == "adam" and (self.momentum or self.nesterov):
             name = "momentum" if self.momentum else "nesterov"
             raise refused(name, "left out with the optimizer adam", getattr(self, name))
@@ -165,6 +163,30 @@ class Spec:
         """Whether the engine is to keep running averages of all gradients, which the dense one alone can."""
         return False
 
+    def _fitted(self) -> dict[str, Any]:
+        """Return what fields are that are left out, where it is not their default."""
+        return {**DATASET_DEFAULTS.get(self.dataset, {}), **fitting(self.network, self._given)}
+
+    def changed(self, **values: Any) -> Self:
+        """Return a spec with other values of some fields, in which what was left out is decided anew.
+
+        This is what `dataclasses.replace` cannot: there, all fields are given.
+        """
+        return type(self)(**{**self._given, **values})
+
+    def idle(self) -> set[str]:
+        """Name the fields that change no number beside the others."""
+        names = set()
+        if dense_chain(self.network) is False or self.averages:
+            names |= {"engine", "break_even_density"}  # it is dense anyway
+        if dense_chain(self.network) and self.engine == "sparse":
+            names |= {"threads"}
+        return names
+
+    def trunk(self) -> Self:
+        """Return the spec of the run that this one's belongs to: of a branch another one."""
+        return self
+
     def learning_rates(self, start: int, stop: int) -> np.ndarray:
         """Return the learning rates of the iterations from `start` to `stop`, (stop − start,) float32."""
         settings = ScheduleSettings(self.iterations, self.warmup, self.schedule_steps, self.schedule_factor)
@@ -178,17 +200,37 @@ class Spec:
         values = {each.name: getattr(self, each.name) for each in fields(self) if each.metadata["key"]}
         return values | {"network": PurePath(self.network).name}
 
+    def normal(self) -> dict[str, Any]:
+        """Return `described` with idle fields at their defaults: the same for all specs that compute the same."""
+        defaults = {each.name: each.metadata["default"] for each in fields(self)}
+        return {name: defaults[name] if name in self.idle() else value for name, value in self.described().items()}
+
+    def corrected(self) -> dict[str, Any]:
+        """Return a part of the key for specs whose numbers earlier versions had wrong, {} for others."""
+        return {}
+
     def key(self) -> str:
         """Return ten hexadecimal digits that name this run among all others of its kind."""
-        before = {each.name: each.metadata["before"] for each in fields(self)}
-        chosen = {name: value for name, value in self.described().items() if value != before[name]}
-        text = json.dumps({"kind": self.kind, **chosen}, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:10]
+        return self._hashed(self.normal() | self.corrected())
 
     def folder_name(self) -> str:
         """Return the name of the run's folder, ``<kind>-<dataset>-<network>-<key>``."""
+        return self._named(self.key())
+
+    def folder_names(self) -> list[str]:
+        """List the names that the run's folder may have: its own, and that of versions whose keys held idle fields."""
+        earlier = [] if self.corrected() else [self._named(self._hashed(self.described()))]
+        return list(dict.fromkeys([self.folder_name(), *earlier]))
+
+    def _hashed(self, values: dict[str, Any]) -> str:
+        before = {each.name: each.metadata["before"] for each in fields(self)}
+        chosen = {name: value for name, value in values.items() if name not in before or value != before[name]}
+        text = json.dumps({"kind": self.kind, **chosen}, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+    def _named(self, key: str) -> str:
         network = re.sub(r"[^\w.-]", "_", PurePath(self.network).name.replace(".py:", "."))
-        return f"{self.kind}-{self.dataset}-{network}-{self.key()}"
+        return f"{self.kind}-{self.dataset}-{network}-{key}"
 
     def to_json(self) -> str:
         """Write all fields as JSON."""
@@ -202,38 +244,3 @@ class Spec:
         if unknown:
             raise BadInput(f"`spec` must have the fields of {cls.__name__}. Received: {', '.join(unknown)}")
         return cls(**values)
-
-
-def value_type(annotation: Any) -> type:
-    """Return the plain type behind an annotation: int for ``int | None``, tuple for ``tuple[int, ...]``."""
-    if get_origin(annotation) is tuple:
-        return tuple
-    return next((kind for kind in get_args(annotation) if kind is not type(None)), annotation)
-
-
-def _checked(each: Any, value: Any) -> Any:
-    """Return the value in its field's type. Raises BadInput if it does not fit."""
-    if value is None and each.default is None:
-        return None
-    kind = value_type(each.type)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if kind is tuple and isinstance(value, list):  # as JSON stores it
-        value = tuple(value)
-    if type(value) is not kind:
-        raise refused(each.name, f"of type {kind.__name__}", value)
-    if kind is tuple and any(type(number) is not int for number in value):
-        raise refused(each.name, "whole numbers", value)
-    if kind is float and value - value != 0:
-        raise refused(each.name, "a finite number", value)
-    choices, valid = each.metadata["choices"], each.metadata["valid"]
-    if choices and value not in choices:
-        raise refused(each.name, f"one of {', '.join(choices)}", value)
-    if valid and not valid[0](value):
-        raise refused(each.name, valid[1], value)
-    return value
-
-
-def refused(name: str, expected: str, received: Any) -> BadInput:
-    """Make the error that a field must be something else, in Keras's form."""
-    return BadInput(f"`{name}` must be {expected}. Received: {name}={received}")

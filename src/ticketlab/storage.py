@@ -48,8 +48,8 @@ class Run:
             wanted = "a run's folder with a readable spec.json"
             raise BadInput(f"{self.folder} must be {wanted}. Received: {reason}") from error
 
-    def begin(self, spec: Spec, data_digest: str) -> None:
-        """Create the folder, or make sure that what lies there is this very run.
+    def begin(self, spec: Spec, data_digest: str, *, anew: bool = False) -> None:
+        """Create the folder, or make sure that what lies there is this very run, unless it has no rounds and is anew.
 
         Raises:
             BadInput: if the folder cannot be written, or belongs to another spec or other data.
@@ -59,9 +59,13 @@ class Run:
             self.folder.mkdir(parents=True, exist_ok=True)
             if not os.access(self.folder, os.W_OK):
                 raise BadInput(f"cannot write into {self.folder}: it is not writable")
-            if not (self.folder / "spec.json").exists():
-                if any(self.folder.glob("seed_*")):
+            if anew:
+                for name in ("network.json", "data.h5"):
+                    (self.folder / name).unlink(missing_ok=True)
+            if anew or not (self.folder / "spec.json").exists():
+                if not anew and any(self.folder.glob("seed_*")):
                     raise BadInput(f"{self.folder} holds rounds but no spec.json: {ELSEWHERE}")
+                self.__dict__.pop("description", None)
                 write_bytes(self.folder / "spec.json", json.dumps(description, indent=2).encode())
         except WriteFailed as error:
             raise BadInput(str(error)) from error
@@ -169,14 +173,6 @@ class Run:
                 stale.unlink(missing_ok=True)
             yield
 
-    def discard(self, seed: int) -> None:
-        """Delete a seed's rounds. Raises TicketlabError if another process is computing them."""
-        if not (self.folder / f"seed_{seed}").is_dir():
-            return
-        with self.claim(seed):
-            for file in (self.folder / f"seed_{seed}").glob("round_*.h5"):
-                file.unlink(missing_ok=True)
-
 
 def _numbers(folder: Path, pattern: str) -> list[int]:
     if not folder.is_dir():
@@ -188,8 +184,8 @@ def _numbers(folder: Path, pattern: str) -> list[int]:
 def differences(stored: Mapping[str, Any], spec: Spec) -> str:
     """Say in a few words where a stored description departs from a spec; empty if it does not.
 
-    A field that the stored one lacks is newer than it and has its default.
+    A field that the stored one lacks is newer than it and has its default; one that changes no number does not count.
     """
-    there, here = spec.from_json(json.dumps(stored)).described(), spec.described()
+    there, here = spec.from_json(json.dumps(stored)).normal(), spec.normal()
     differing = [name for name in here if there[name] != here[name]]
     return ", ".join(f"`{name}` is {there[name]} there and {here[name]} here" for name in differing)

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ticketlab import data, networks, own_network, variables
 from ticketlab.dataset import Dataset, split, standardised
+from ticketlab.densities import Shapes
 from ticketlab.errors import BadInput
 from ticketlab.masks import Arrays, density
+from ticketlab.overwriting import NOTHING, Overwritten
 from ticketlab.own_network import located
 from ticketlab.sparse.chain import dense_chain
 from ticketlab.spec import Spec
@@ -51,6 +53,10 @@ class Source:
         """Return the data set, from memory or from its file, as networks see it. Raises BadInput."""
         dataset = self.dataset or data.load(spec.dataset, self.data_dir, task=spec.task, input_kind=spec.input_kind)
         return standardised(dataset) if spec.inputs == "standardised" else dataset
+
+    def chain_shapes(self, spec: Spec, dataset: Dataset) -> Shapes | None:
+        """Return the kernels' shapes by path where they are known without building the network."""
+        return None if self.build else networks.chain_shapes(spec.network, dataset.input_shape, dataset.outputs)
 
 
 def check(spec: Spec, dataset: Dataset, source: Source) -> None:
@@ -155,20 +161,33 @@ def described(model: "keras.Model", dataset: Dataset) -> dict[str, Any]:
     return {"keras": keras.__version__, "model": json.loads(text), **probe.fingerprint(model, dataset)}
 
 
-def prepare(spec: Spec, run: Run, source: Source, trunk: Run | None = None) -> Workbench:
-    """Load data and build the network.
+def prepare(
+    spec: Spec,
+    run: Run,
+    source: Source,
+    trunk: Run | None = None,
+    *,
+    overwritten: Overwritten = NOTHING,
+    agree: Callable[[Shapes], Any] = lambda shapes: None,
+) -> Workbench:
+    """Load data and build the network; then, when nothing can refuse any more, delete what is to be computed again.
 
     Args:
         spec: the experiment.
         run: keeps the network that it begins with.
         source: of data and network.
         trunk: the run that `run` is a branch of, which must be of the same network.
+        overwritten: rounds that are to be computed again; where these are all, the run may begin anew on other data or
+            with another network.
+        agree: raises BadInput where the experiment refuses the kernels' shapes.
 
     Raises:
         BadInput: if data or network are not those that the run began with, or if the network does not fit.
+        TicketlabError: if another process is computing what is to be computed again.
     """
-    dataset = source.data(spec)
-    run.check(spec, dataset.digest)
+    dataset, anew = source.data(spec), overwritten.everything(run)
+    if not anew:
+        run.check(spec, dataset.digest)
     regression = dataset.task == "regression"
     if source.build:
         model = own_network.finished(source.build, dataset.input_shape, dataset.outputs, regression=regression)
@@ -178,11 +197,18 @@ def prepare(spec: Spec, run: Run, source: Source, trunk: Run | None = None) -> W
         )
     bench = Workbench(spec, model, dataset)
     network = described(model, dataset)
-    runs = (trunk, run) if trunk and trunk.network else (run,)  # a run of an earlier version says none
-    for each in runs:
+    agree(bench.shapes)
+    kept = [trunk] if trunk and trunk.network else []  # a run of an earlier version says none
+    kept = kept if anew else [*kept, run]
+    for each in kept:
         each.check_network(network)
-    for each in runs:
+    for each in kept:
         each.keep_network(network)
+    overwritten.delete(run)
+    if anew:
+        run.begin(spec, dataset.digest, anew=True)
+        run.keep_data(dataset)
+        run.keep_network(network)
     return bench
 
 

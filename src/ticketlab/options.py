@@ -1,0 +1,96 @@
+"""What a field of a spec declares, and whether a value does for it. Does not know which fields there are (spec.py)."""
+
+import enum
+import re
+from dataclasses import MISSING, field
+from types import NoneType
+from typing import Any, get_args, get_origin
+
+from ticketlab.errors import BadInput
+
+
+class LeftOut(enum.Enum):
+    """Stands for the value of a field until it is decided."""
+
+    LEFT_OUT = "left out"
+
+
+LEFT_OUT = LeftOut.LEFT_OUT
+
+
+def option(
+    default: Any,
+    group: str,
+    help: str,
+    *,
+    choices=None,
+    valid=None,
+    key=True,
+    excludes=(),
+    before=MISSING,
+    fitted=False,
+) -> Any:
+    """Declare a field of a spec.
+
+    Args:
+        default: value when the flag is left out.
+        group: heading of the flag in ``--help``.
+        help: one line for ``--help``.
+        choices: the allowed names, for a field that holds a name.
+        valid: (predicate, words) that a given value must satisfy, as in "must be `words`".
+        key: whether the field belongs to the run key.
+        excludes: fields that cannot be given together with this one.
+        before: what runs did when there was no such field, if not the default: left out of the key like a default.
+        fitted: whether the other fields may have a value of their own for this one where it is left out.
+    """
+    notes = {"group": group, "help": help, "choices": choices, "valid": valid, "key": key, "excludes": excludes}
+    notes |= {"default": default, "before": default if before is MISSING else before}
+    return field(default=LEFT_OUT if fitted else default, metadata=notes)
+
+
+POSITIVE = (lambda value: value > 0, "greater than 0")
+NOT_NEGATIVE = (lambda value: value >= 0, "0 or greater")
+OPEN_UNIT = (lambda value: 0 < value < 1, "in (0, 1)")
+HALF_OPEN_UNIT = (lambda value: 0 <= value < 1, "in [0, 1)")
+UNIT = (lambda value: 0 < value <= 1, "in (0, 1]")
+INCREASING = (lambda value: list(value) == sorted({*value} - {0}), "greater than 0 and increasing")
+NAME = (lambda value: re.fullmatch(r"\w[\w.-]{0,99}", value), "a name of letters, digits, `_`, `.` and `-`")
+NETWORK = (
+    lambda value: NAME[0](value) or re.fullmatch(r".*\.py:[^\W\d]\w*", value),
+    "a network's name or path/to/file.py:function",
+)
+
+
+def value_type(annotation: Any) -> type:
+    """Return the plain type behind an annotation: int for ``int | None``, tuple for ``tuple[int, ...]``."""
+    if get_origin(annotation) is tuple:
+        return tuple
+    return next((kind for kind in get_args(annotation) if kind is not type(None)), annotation)
+
+
+def checked(each: Any, value: Any) -> Any:
+    """Return the value in its field's type. Raises BadInput if it does not fit."""
+    if value is None and NoneType in get_args(each.type):
+        return None
+    kind = value_type(each.type)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if kind is tuple and isinstance(value, list):  # as JSON stores it
+        value = tuple(value)
+    if type(value) is not kind:
+        raise refused(each.name, f"of type {kind.__name__}", value)
+    if kind is tuple and any(type(number) is not int for number in value):
+        raise refused(each.name, "whole numbers", value)
+    if kind is float and value - value != 0:
+        raise refused(each.name, "a finite number", value)
+    choices, valid = each.metadata["choices"], each.metadata["valid"]
+    if choices and value not in choices:
+        raise refused(each.name, f"one of {', '.join(choices)}", value)
+    if valid and not valid[0](value):
+        raise refused(each.name, valid[1], value)
+    return value
+
+
+def refused(name: str, expected: str, received: Any) -> BadInput:
+    """Make the error that a field must be something else, in Keras's form."""
+    return BadInput(f"`{name}` must be {expected}. Received: {name}={received}")
