@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ticketlab import plots
+from ticketlab.analysis import seen
 from ticketlab.analysis.chart import Chart, Panel, chart, with_numbers
 from ticketlab.analysis.curves import ENDS, coinciding, curves, level, over_seeds, with_singles
 from ticketlab.analysis.labels import family
@@ -214,4 +215,4 @@ def _evaluations(
     numbers = [panel.numbers for panel in panels]
     notes = "triangles: minimum of the mean validation loss. The log axes end where the curves' ends can be told apart;"
     text = f"{caption} {notes} the first iterations lie above. {over_seeds(numbers)}"
-    yield chart(name, text, plots.over_iterations, panels, styles=report_styles(results))
+    yield chart(name, text, plots.over_iterations, panels, styles=report_styles(results), see=seen.evaluations)

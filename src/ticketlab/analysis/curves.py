@@ -75,23 +75,26 @@ def level(numbers: pd.DataFrame, label: str, value: float) -> pd.DataFrame:
     return pd.concat([numbers, pd.DataFrame({**row, **places})], ignore_index=True)
 
 
-def coinciding(numbers: Iterable[pd.DataFrame]) -> str:
+def coinciding(numbers: Sequence[pd.DataFrame]) -> str:
     """Say which curves lie on each other in some panel; nothing where none do.
 
     >>> rows = pd.DataFrame({"label": ["a", "a", "b"], "density": [1, 0.5, 0.5], "mean": [2.0, 1, 1], "seed": None})
     >>> coinciding([rows])
-    'On each other lie: a and b.'
+    'Curves that coincide: a and b.'
     """
-    found = []
+    groups: list[set[str]] = []
     for panel in numbers:
         means = panel[panel["seed"].isna()]
         wide = means.pivot_table(index=position(panel), columns="label", values="mean", sort=False)
         near = NEAR * np.ptp(means["mean"])
         for one, other in combinations(wide, 2):
             gaps = (wide[one] - wide[other]).abs().dropna()
-            if len(gaps) and gaps.max() <= near:
-                found.append(f"{one} and {other}")
-    return f"On each other lie: {'; '.join(dict.fromkeys(found))}." if found else ""
+            if len(gaps) == wide[[one, other]].count().min() and gaps.max() <= near:
+                group = next((each for each in groups if one in each or other in each), None)
+                groups.append({one, other}) if group is None else group.update((one, other))
+    order = list(dict.fromkeys(label for panel in numbers for label in panel["label"]))
+    said = [sorted(group, key=order.index) for group in groups]
+    return f"Curves that coincide: {'; '.join(map(_listed, said))}." if said else ""
 
 
 def over_seeds(numbers: Iterable[pd.DataFrame], mark: str = "bands") -> str:
@@ -118,6 +121,10 @@ def over_seeds(numbers: Iterable[pd.DataFrame], mark: str = "bands") -> str:
     if rows["seed"].notna().any():
         parts.append("of two seeds, thin lines show each" if most > 2 else "thin lines: each of the two")
     return "; ".join(parts) + "."
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _each(means: pd.DataFrame) -> str:

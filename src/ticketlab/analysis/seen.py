@@ -37,11 +37,31 @@ def curves(panel: Any) -> str:
     place = next((name for name in ("cost", "side") if name in rows), position(rows))
     digits, span = decimals(rows["mean"], 0), np.ptp(rows["mean"])
     groups = list(rows.groupby("label", sort=False))
-    told = [_course(label, curve, place, digits, span) for label, curve in groups[:MOST]]
+    told = [
+        _course(label, curve, place, min(max(decimals(curve["mean"], 0), digits), digits + 2), span)
+        for label, curve in groups[:MOST]
+    ]
     if rest := groups[MOST:]:
         ends = [_sorted(curve, place)["mean"].iloc[-1] for _, curve in rest]
         told.append(f"{len(rest)} more end between {written(min(ends), digits)} and {written(max(ends), digits)}")
     return f"{_headed(panel)}: {', '.join(told)}"
+
+
+def evaluations(panel: Any) -> str:
+    """Tell the least value of each curve over the iterations and its last one; of many curves, of some."""
+    rows = panel.numbers
+    rows = rows[rows["seed"].isna()].dropna(subset="mean").sort_values("iteration", kind="stable")
+    positive = rows.loc[rows["mean"] > 0, "mean"]
+    digits = max(int(2 - np.floor(np.log10(positive.min()))), 0) if len(positive) else 0
+    groups = [(label, curve.set_index("iteration")["mean"]) for label, curve in rows.groupby("label", sort=False)]
+    shown = [groups[place] for place in np.unique(np.linspace(0, len(groups) - 1, MOST).astype(int))]
+    told = [
+        f"{label} at least {written(curve.min(), digits)} at iteration {curve.idxmin():,.0f}, "
+        f"{written(curve.iloc[-1], digits)} at the end"
+        for label, curve in shown
+    ]
+    title = f", by {rows['legend'].iloc[0]}" if "legend" in rows else ""
+    return f"{_headed(panel)}{title}: {'; '.join(told)}"
 
 
 def matrix(panel: Any) -> str:
