@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -19,6 +20,8 @@ from ticketlab.analysis.chart_training import training_charts
 from ticketlab.analysis.highlights import highlights
 from ticketlab.analysis.results import measure
 from ticketlab.analysis.runs import read_runs
+from ticketlab.dataset import from_arrays
+from ticketlab.storage import Run
 
 VOID = {"meta", "img", "br", "link", "input"}
 ROOT = Path(__file__).parent.parent
@@ -157,22 +160,26 @@ def test_the_page_holds_spec_numbers_tables_and_problems(written, results):
 
 def test_tables_of_differences_and_of_runs_are_shown_where_there_are_any(results, tmp_path):
     keys = {"run": "a<b", "against": "dense", "metric": "early_stop_test_accuracy", "density": 0.5, "iteration": None}
+    censored = {"metric": "early_stop_iteration", "mean": -70, "interval": 30, "censored": True}
     paired = pd.DataFrame(
         [
             {**keys, "round": 1, "seeds": 3, "mean": 0.0123, "interval": 0.004, "censored": False},
             {**keys, "round": 2, "seeds": 2, "mean": -0.02, "interval": None, "censored": False},
-            {**keys, "round": 2, "seeds": 3, "mean": -70, "interval": 30, "censored": True}
-            | {"metric": "early_stop_iteration"},
+            {**keys, "round": 2, "seeds": 3, **censored},
+            {**keys, "round": 2, "seeds": 3, "against": "a<b-x", "mean": 0.5, "interval": 0.1, "censored": False},
         ]
     )
     summary = {"run": "a<b", "label": "a<b", "seeds": 3, "density": 0.34, "test_accuracy": 0.93, "mask_bytes": 36}
     tables = {**results.tables, "paired": paired, "summary": pd.DataFrame([summary])}
     results = type(results)(results.runs, results.labels, results.shown, tables, results.maps)
     text = re.sub(r"\s+", " ", command.report(results, [], tmp_path / "figures", []))
-    assert "Test accuracy at early stop (points)" in text
-    assert "<td>0.500</td><td>3</td><td>1.23 ± 0.40</td>" in text
-    assert "<td>0.500</td><td>2</td><td>−2.00</td>" in text
-    assert "<td>3</td><td>−70 ± 30 *</td>" in text
+    dense, control = text.split("Difference from the dense network</h3>")[1].split(
+        "Test accuracy at early stop (points)</h3>"
+    )
+    assert '<th scope="col">test accuracy at early stop (points)</th>' in dense
+    assert "<td>0.500</td><td>3</td><td>1.23 ± 0.40</td><td></td>" in dense
+    assert "<td>0.500</td><td>2 or 3</td><td>−2.00</td><td>−70 ± 30 *</td>" in dense
+    assert "<td>0.500</td><td>3</td><td>50.00 ± 10.00</td>" in control
     assert "no more than a bound" in text
     assert '<th scope="row">a&lt;b</th><td>3</td><td>0.340</td><td>93.00</td><td>36</td>' in text
 
@@ -203,6 +210,18 @@ def test_the_readme_of_outputs_explains_every_column_of_every_file(written, seve
         unexplained = {column for column in columns if not any(re.fullmatch(each, column) for each in patterns)}
         assert not unexplained, f"{name} has columns that outputs/README.md does not explain"
         assert {each for each in pages[name] if "<" not in each} <= columns | OPTIONAL, f"{name} has no such columns"
+
+
+def test_the_page_says_what_the_samples_are_where_the_run_keeps_it(tmp_path):
+    folder = write_run(tmp_path / "mine", seeds=1, rounds=2)
+    assert "samples for training" not in command.report(measure(read_runs([folder])[0])[0], [], tmp_path, [])
+    rng = np.random.default_rng(0)
+    x, y = rng.random((24, 4, 4)), np.arange(24) % 3
+    x[:, 0, :2] = 0
+    Run(folder).keep_data(from_arrays("mine", x, y, x[:7], y[:7]))
+    text = command.report(measure(read_runs([folder])[0])[0], [], tmp_path, [])
+    told = "22 for training, 7 for testing, image of 4×4 inputs, 2 of which are the same in all samples for training"
+    assert f"<td>{told}, 3 classes</td>" in text
 
 
 def test_a_regression_has_no_percentages(tmp_path):

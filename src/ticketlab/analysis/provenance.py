@@ -82,15 +82,16 @@ def duration(seconds: float) -> str:
 
 
 def _samples(run: FinishedRun) -> str:
-    """Say what one sample is and what is learnt of it, as far as the run keeps it."""
-    data = getattr(run, "data", None)
-    if data is None or data.constant is None:
+    """Say how many samples there are, what one is and what is learnt of it, as far as the run keeps it."""
+    data = run.data
+    if data.constant is None:
         return ""
-    shape = "×".join(map(str, data.constant.shape))
-    learnt = f"{len(data.classes)} classes" if len(data.classes) else "regression"
+    counts = {"for training": data.samples, "for testing": data.test_samples}
+    parts = [f"{count:,} {use}" for use, count in counts.items() if count]
     never = np.count_nonzero(data.constant)
-    same = f"; {never:,} inputs are the same in all samples for training" if never else ""
-    return f"{data.input_kind}, {shape}; {learnt}{same}"
+    parts += [f"{data.input_kind} of {'×'.join(map(str, data.constant.shape))} inputs"]
+    parts += [f"{never:,} of which are the same in all samples for training"] if never else []
+    return ", ".join([*parts, f"{len(data.classes)} classes" if len(data.classes) else "regression"])
 
 
 def _dates(records: Sequence[Record]) -> str:

@@ -23,9 +23,11 @@ from ticketlab.analysis.runs import FinishedRun, trunks
 TITLED = 3  # runs that a title names
 MEANING = (
     "± is half of a 95 % interval over seeds everywhere on this page, by Student's t; for similarities between seeds, "
-    "whose pairs are not independent, from the variances over seeds and pairs. Below three seeds there is none. All "
-    "seeds have the same test samples, so that no ± holds the error of their choice: for an accuracy a on n samples, "
-    "about √(a(1 − a) / n)."
+    "whose pairs are not independent, from the variances over seeds and pairs. Below three seeds there is none."
+)
+SAMPLING = (
+    " All seeds have the same test samples, so that no ± holds the error of their choice: for an accuracy a on n "
+    "samples, about √(a(1 − a) / n)."
 )
 PAIRED = "Differences seed by seed, their mean ± half of its 95 % interval."
 NOTE = " *: an early stop at or near the last iteration is among them, so that the difference is no more than a bound."
@@ -73,7 +75,9 @@ def _lead(results: Results, run: FinishedRun) -> str:
 
 def _numbers(results: Results) -> Iterator[Part]:
     """Quote the numbers of each run, and set all runs beside each other."""
-    note = f'<p class="aside">{escape(MEANING)}</p>'
+    unknown = any(not run.data.test_samples and not run.regression for run in results.runs)  # else it is a finding
+    meaning = MEANING + SAMPLING * unknown
+    note = f'<p class="aside">{escape(meaning)}</p>'
     several = len(results.runs) > 1
     quoted = {run.name: _quoted(results, run.name) for run in results.runs}
     yield Part(2, "In numbers", note if several else "".join(quoted.values()) + note)

@@ -13,7 +13,7 @@ from ticketlab.analysis.labels import family
 from ticketlab.analysis.results import Results
 from ticketlab.analysis.runs import FinishedRun
 from ticketlab.analysis.tables import mean_table
-from ticketlab.analysis.words import DENSE, UNTRAINED
+from ticketlab.analysis.words import DENSE, UNTRAINED, words
 from ticketlab.positions import position
 
 Titled = tuple[str, pd.DataFrame]
@@ -56,7 +56,7 @@ SUMMARY = {
     "difference_to_dense": Column("minus the dense network's (points)", 100, 2),
     "inference_ratio": Column("inference FLOPs / dense", 1, 3),
     "total_training_ratio": Column("training FLOPs / one dense training", 1, 2),
-    "seconds": Column("seconds of training, a seed"),
+    "seconds": Column("seconds of training, a seed", 1, 1),
     "mask_bytes": Column("bytes of the mask, packed"),
     "compressed_weight_bytes": Column("bytes of the kept weights, compressed"),
 }
@@ -98,21 +98,34 @@ def beside(results: Results, run: FinishedRun) -> Iterator[Titled]:
 
 
 def paired(results: Results, run: FinishedRun) -> Iterator[Titled]:
-    """Tabulate, metric by metric, by how much a run is above the dense network and its branches at equal seed."""
-    found = results.tables.get("paired", pd.DataFrame(columns=["run", "metric"]))
-    named = {"dense": DENSE} | {each.name: results.labels[each.name] for each in run.branches}
-    for metric, rows in found[found["run"] == run.name].groupby("metric", sort=False):
-        column = in_units(TRAINING, run)[metric]
-        texts = _texts(rows.rename(columns={"mean": metric, "interval": f"{metric}_interval"}), metric, column)
-        marks = [text + BOUND * bool(bound) for text, bound in zip(texts, rows["censored"], strict=True)]
-        rows = rows.assign(text=marks, against=rows["against"].map(lambda name: named.get(name, name)))
-        shown = _places(rows.drop_duplicates("round").sort_values("round")).set_index("round", drop=False)
-        shown["seeds"] = (
-            rows.groupby("round")["seeds"].unique().map(lambda counts: " or ".join(map(str, sorted(counts))))
-        )
-        for against, each in rows.groupby("against", sort=False):
-            shown[f"minus {against}"] = each.set_index("round")["text"]
-        yield _capital(column.heading.replace("(%)", "(points)")), shown.fillna("")
+    """Tabulate by how much a run is above others at equal seed: the dense network, and each metric of its branches."""
+    found = results.tables.get("paired", pd.DataFrame(columns=["run", "against", "metric"]))
+    found = found[found["run"] == run.name]
+    columns = {
+        name: column._replace(heading=column.heading.replace("(%)", "(points)"))
+        for name, column in in_units(TRAINING, run).items()
+    }
+    dense = found["against"] == "dense"
+    if dense.any():
+        headings = {name: column.heading for name, column in columns.items()}
+        yield f"Difference from the {DENSE}", _differences(found[dense], columns, "metric", headings)
+    labels = {each.name: f"minus {words(each.branch)}" for each in run.branches}
+    for metric, rows in found[~dense].groupby("metric", sort=False):
+        yield _capital(columns[metric].heading), _differences(rows, columns, "against", labels)
+
+
+def _differences(
+    rows: pd.DataFrame, columns: Mapping[str, Column], across: str, headings: Mapping[str, str]
+) -> pd.DataFrame:
+    """Lay out differences, a row per round and a column per value of the column `across`."""
+    shown = _places(rows.drop_duplicates("round").sort_values("round")).set_index("round", drop=False)
+    shown["seeds"] = rows.groupby("round")["seeds"].unique().map(lambda counts: " or ".join(map(str, sorted(counts))))
+    for (metric, name), each in rows.groupby(["metric", across], sort=False):
+        each = each.rename(columns={"mean": metric, "interval": f"{metric}_interval"})
+        texts = zip(_texts(each, metric, columns[metric]), each["censored"], strict=True)
+        marked = [text + BOUND * bool(bound) for text, bound in texts]
+        shown[headings.get(name, name)] = pd.Series(marked, each["round"].to_numpy())
+    return shown.fillna("")
 
 
 def summary(results: Results) -> pd.DataFrame:
