@@ -14,6 +14,7 @@ import pytest
 import ticketlab
 from rounds_on_disk import write_branch, write_run, write_training
 from ticketlab.analysis import command
+from ticketlab.analysis.chart_exploration import exploration_charts
 from ticketlab.analysis.chart_pixels import pixel_charts
 from ticketlab.analysis.chart_training import training_charts
 from ticketlab.analysis.highlights import highlights
@@ -24,7 +25,8 @@ from ticketlab.storage import Run
 
 VOID = {"meta", "img", "br", "link", "input"}
 ROOT = Path(__file__).parent.parent
-OPTIONAL = {"test_loss", "early_stop_validation_loss", "dense_inference_flops"}  # which handmade rounds do not have
+# which handmade rounds do not have; and those of a matrix, which takes four seeds
+OPTIONAL = {"test_loss", "early_stop_validation_loss", "dense_inference_flops", "a", "b", "similarity"}
 VERSIONS = {"python": "3.11.7", "tensorflow": "2.21.0"}
 
 
@@ -80,7 +82,9 @@ def several(tmp_path_factory):
     results, _ = measure(read_runs([tickets, write_training(folder / "mine", seeds=2, rounds=3)])[0])
     (folder / "outputs").mkdir()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(command, "CHARTS", (training_charts, pixel_charts))  # figures take most of the time
+        patch.setattr(
+            command, "CHARTS", (training_charts, pixel_charts, exploration_charts)
+        )  # figures take most of the time
         *_, path = command.write(results, folder / "outputs", [])
     return path
 

@@ -22,7 +22,7 @@ METRICS = {
     "early_stop_iteration": "early-stop iteration",
 }
 KEYS = ["run", "against", "metric", "round"]
-FAR = 8  # a difference is out of sight that is so many times the median one, as against a control that collapses
+FAR = 8  # a difference is out of sight that is so many times as large as three quarters of them, as where one collapses
 
 
 def paired_charts(results: Results) -> Iterator[Chart]:
@@ -82,6 +82,6 @@ def _sight(numbers: pd.DataFrame) -> tuple[float, float]:
     means = numbers.loc[numbers["seed"].isna(), "mean"]
     if means.empty or numbers["label"].nunique() == 1:
         return UNBOUNDED
-    usual = means[means.abs() <= FAR * means.abs().median()]
+    usual = means[means.abs() <= FAR * means.abs().quantile(0.75)]
     low, high = min(usual.min(), 0), max(usual.max(), 0)
     return UNBOUNDED if means.between(low, high).all() or np.isnan([low, high]).any() else (float(low), float(high))

@@ -83,9 +83,10 @@ def _seeds_chart(name: str, seeds: pd.DataFrame) -> Iterator[Chart]:
     if not panels:
         return
     count = int(max(panel.numbers["seeds"].max() for panel in panels))
+    compared = f"all pairs of {count} seeds" if count > 2 else "two seeds"
     caption = (
         "How much more alike masks of different seeds are than random ones, at equal round, all layers together: mean "
-        f"Jaccard similarity of all pairs of {count} seeds, less that of random masks with the same density of each "
+        f"Jaccard similarity of {compared}, less that of random masks with the same density of each "
         "layer, with as many weights leaving each of its inputs besides, and with as many reaching each of its units, "
         "too; 0, the thin line, is chance."
     )

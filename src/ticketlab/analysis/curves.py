@@ -89,7 +89,7 @@ def coinciding(numbers: Sequence[pd.DataFrame]) -> str:
         near = NEAR * np.ptp(means["mean"])
         for one, other in combinations(wide, 2):
             gaps = (wide[one] - wide[other]).abs().dropna()
-            if len(gaps) and gaps.max() <= near:
+            if len(gaps) == wide[[one, other]].count().min() and gaps.max() <= near:
                 group = next((each for each in groups if one in each or other in each), None)
                 groups.append({one, other}) if group is None else group.update((one, other))
     order = list(dict.fromkeys(label for panel in numbers for label in panel["label"]))
