@@ -41,19 +41,17 @@ def test_the_trend_curve_ends_at_the_overall_mean(side):
 def test_a_uniform_map_has_no_centre(side):
     counts = np.full((side, side), 3)
     assert pixels.centre_margin(counts) == 0
-    assert pixels.centre_share(counts) == pytest.approx(((side - 2 * (side // 4)) / side) ** 2)
 
 
 def test_the_centre_of_28_is_14_wide():
     counts = np.ones((28, 28))
     counts[7:21, 7:21] = 3
     assert pixels.centre_margin(counts) == pytest.approx((3 - 1) / 1.5)
-    assert pixels.centre_share(counts) == pytest.approx(0.5)
 
 
 def test_a_map_of_zeros_has_no_centre_but_a_trend():
     nothing = np.zeros((8, 8), int)
-    assert np.isnan([pixels.centre_margin(nothing), pixels.centre_share(nothing)]).all()
+    assert np.isnan(pixels.centre_margin(nothing))
     assert not pixels.trend_curve(nothing)[1].any()
 
 

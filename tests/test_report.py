@@ -258,5 +258,6 @@ def test_the_quoted_numbers_are_those_of_the_files(results):
     assert similarity.count("after matching hidden units") == 3 * 2, (
         "three chances, two rounds nearest to three densities"
     )
-    assert pixels.startswith("Input connections inside the centred 2×2 of 4×4 pixels: 25.0 ± 0.0 % at density 1.000, ")
+    assert "(per pixel inside the centred 2×2 of 4×4 pixels" in pixels
+    assert "): 0.00 ± 0.00 at density 1.000, " in pixels
     assert dead.startswith("Dead units, of 21: 0.0 ± 0.0 at density 1.000, ")

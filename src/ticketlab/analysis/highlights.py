@@ -6,7 +6,7 @@ bound, marked as such; no ratio is built on one.
 
 import pandas as pd
 
-from ticketlab.analysis.intervals import quoted_seeds
+from ticketlab.analysis.intervals import ANY, quoted_seeds
 from ticketlab.analysis.results import Results
 from ticketlab.analysis.runs import FinishedRun
 from ticketlab.analysis.scores import Score, score
@@ -19,7 +19,6 @@ from ticketlab.positions import said
 QUOTED_CENTRE = (1, *QUOTED_DENSITIES)
 LEARNING_DENSITY = 0.21
 COUNT = (0.0, float("inf"))
-PERCENT = (0.0, 100.0)
 BOTH = ["early_stop_test_accuracy", "early_stop_iteration", "early_stop_censored"]
 
 
@@ -169,15 +168,18 @@ def _score(results: Results, run: str) -> Score:
 
 
 def _centre(results: Results, run: str) -> str:
-    """Tell the share of the input's connections inside the centred square."""
+    """Tell how much denser the input's connections are inside the centred square than outside."""
     pixels = results.placed(results.tables["pixels"])
     pixels = pixels[pixels["run"] == run]
     if pixels.empty:
         return ""
-    shares = _by_round(pixels, "centre_share", chosen_rounds(pixels, QUOTED_CENTRE), 100, PERCENT, " %")
+    scalars = _by_round(pixels, "centre_margin", chosen_rounds(pixels, QUOTED_CENTRE), 2, ANY)
     side = round(pixels["pixels"].iloc[0] ** 0.5)
     inner = side - 2 * (side // 4)
-    return f"Input connections inside the centred {inner}×{inner} of {side}×{side} pixels: {shares}."
+    return (
+        "Centre–margin scalar of the input's connections (per pixel inside the centred "
+        f"{inner}×{inner} of {side}×{side} pixels, less those outside, in units of the mean; 0 by chance): {scalars}."
+    )
 
 
 def _dead(results: Results, run: str) -> str:
@@ -187,15 +189,13 @@ def _dead(results: Results, run: str) -> str:
     if structure.empty:
         return ""
     units = structure["units"].iloc[0]
-    dead = _by_round(structure, "dead", chosen_rounds(structure, QUOTED_CENTRE), 1, (0.0, units), "")
+    dead = _by_round(structure, "dead", chosen_rounds(structure, QUOTED_CENTRE), 1, (0.0, units))
     return f"Dead units, of {units:,}: {dead}."
 
 
-def _by_round(
-    table: pd.DataFrame, metric: str, rounds: list[int], factor: float, bounds: tuple[float, float], unit: str
-) -> str:
+def _by_round(table: pd.DataFrame, metric: str, rounds: list[int], digits: int, bounds: tuple[float, float]) -> str:
     parts = []
     for round in rounds:
         rows = table[table["round"] == round]
-        parts.append(f"{quoted_seeds(rows[metric] * factor, 1, bounds)}{unit} at {said(rows)}")
+        parts.append(f"{quoted_seeds(rows[metric], digits, bounds)} at {said(rows)}")
     return ", ".join(parts)

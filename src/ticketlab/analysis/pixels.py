@@ -15,7 +15,7 @@ from ticketlab.dataset import DataFacts
 from ticketlab.masks import Arrays
 from ticketlab.storage import Record
 
-PIXEL_COLUMNS = ["seed", "round", "connections", "pixels", "unused_pixels", "centre_margin", "centre_share"]
+PIXEL_COLUMNS = ["seed", "round", "connections", "pixels", "unused_pixels", "centre_margin"]
 TREND_COLUMNS = ["seed", "round", "side", "connections_per_pixel"]
 
 
@@ -78,16 +78,6 @@ def centre_margin(heat_map: np.ndarray) -> float:
     return float((inside.mean() - outside) / heat_map.mean())
 
 
-def centre_share(heat_map: np.ndarray) -> float:
-    """Return the share of all connections that go to the centre, which has a quarter of 28×28 pixels; NaN if none.
-
-    >>> centre_share(np.ones((4, 4)))
-    0.25
-    """
-    everything = heat_map.sum()
-    return float(_half(heat_map).sum() / everything) if everything else float("nan")
-
-
 def heat_maps(records: Iterable[Record], shape: tuple[int, ...] | None = None) -> dict[tuple[int, int], np.ndarray]:
     """Read the maps of many rounds on images, {(seed, round): map}; rounds whose input is no square have none.
 
@@ -102,11 +92,10 @@ def pixel_table(heat_maps: Mapping[tuple[int, int], np.ndarray]) -> pd.DataFrame
     """Tabulate the maps' scalars, one row per seed × round; `unused_pixels` have no kept weight.
 
     >>> pixel_table({(0, 1): np.pad(np.full((2, 2), 8), 1)}).iloc[0].to_dict()  # doctest: +NORMALIZE_WHITESPACE
-    {'seed': 0.0, 'round': 1.0, 'connections': 32.0, 'pixels': 16.0, 'unused_pixels': 12.0, 'centre_margin': 4.0,
-     'centre_share': 1.0}
+    {'seed': 0.0, 'round': 1.0, 'connections': 32.0, 'pixels': 16.0, 'unused_pixels': 12.0, 'centre_margin': 4.0}
     """
     rows = [
-        (*key, counts.sum(), counts.size, np.count_nonzero(counts == 0), centre_margin(counts), centre_share(counts))
+        (*key, counts.sum(), counts.size, np.count_nonzero(counts == 0), centre_margin(counts))
         for key, counts in heat_maps.items()
     ]
     return pd.DataFrame(rows, columns=PIXEL_COLUMNS)

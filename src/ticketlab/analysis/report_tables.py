@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from ticketlab.analysis.intervals import quoted
+from ticketlab.analysis.intervals import ANY, quoted
 from ticketlab.analysis.labels import family
 from ticketlab.analysis.results import Results
 from ticketlab.analysis.runs import FinishedRun
@@ -20,26 +20,29 @@ Titled = tuple[str, pd.DataFrame]
 
 
 class Column(NamedTuple):
-    """How a quantity is written: its heading, what it is multiplied by, its decimals."""
+    """How a quantity is written: its heading, what it is multiplied by, its decimals, and what it can be then."""
 
     heading: str
     factor: float = 1
     digits: int = 0
+    bounds: tuple[float, float] = ANY
+
+
+COUNT, PERCENT, SHARE, R2 = (0, float("inf")), (0, 100), (0, 1), (-float("inf"), 1)
 
 
 TRAINING = {
-    "early_stop_iteration": Column("early-stop iteration"),
-    "early_stop_test_accuracy": Column("test accuracy at early stop (%)", 100, 2),
-    "test_accuracy": Column("test accuracy at end (%)", 100, 2),
-    "untrained_test_accuracy": Column("untrained test accuracy (%)", 100, 1),
+    "early_stop_iteration": Column("early-stop iteration", bounds=COUNT),
+    "early_stop_test_accuracy": Column("test accuracy at early stop (%)", 100, 2, PERCENT),
+    "test_accuracy": Column("test accuracy at end (%)", 100, 2, PERCENT),
+    "untrained_test_accuracy": Column("untrained test accuracy (%)", 100, 1, PERCENT),
     "inference_ratio": Column("inference FLOPs / dense", 1, 3),
     "total_training_ratio": Column("training FLOPs so far / one dense training", 1, 3),
 }
 MASKS = {
-    "dead": Column("dead units", 1, 1),
-    "unused_inputs": Column("unused inputs", 1, 1),
-    "effective_density": Column("effective density", 1, 3),
-    "centre_share": Column("inputs' connections in centre (%)", 100, 1),
+    "dead": Column("dead units", 1, 1, COUNT),
+    "unused_inputs": Column("unused inputs", 1, 1, COUNT),
+    "effective_density": Column("effective density", 1, 3, SHARE),
     "centre_margin": Column("centre–margin scalar", 1, 2),
 }
 EXCESS = {
@@ -52,7 +55,7 @@ SUMMARY = {
     "seeds": Column("seeds"),
     "round": Column("round"),
     "density": Column("density", 1, 3),
-    "test_accuracy": Column("test accuracy at end (%)", 100, 2),
+    "test_accuracy": Column("test accuracy at end (%)", 100, 2, PERCENT),
     "difference_to_dense": Column("minus the dense network's (points)", 100, 2),
     "inference_ratio": Column("inference FLOPs / dense", 1, 3),
     "total_training_ratio": Column("training FLOPs / one dense training", 1, 2),
@@ -102,7 +105,7 @@ def paired(results: Results, run: FinishedRun) -> Iterator[Titled]:
     found = results.tables.get("paired", pd.DataFrame(columns=["run", "against", "metric"]))
     found = found[found["run"] == run.name]
     columns = {
-        name: column._replace(heading=column.heading.replace("(%)", "(points)"))
+        name: column._replace(heading=column.heading.replace("(%)", "(points)"), bounds=ANY)
         for name, column in in_units(TRAINING, run).items()
     }
     dense = found["against"] == "dense"
@@ -152,11 +155,14 @@ def in_units(columns: Mapping[str, Column], run: FinishedRun) -> dict[str, Colum
     if not run.regression:
         return dict(columns)
     return {
-        name: Column(column.heading.replace("accuracy", "R²").replace(" (%)", "").replace(" (points)", ""), 1, 4)
-        if "accuracy" in column.heading or name == "difference_to_dense"
-        else column
+        name: _as_r2(column) if "%" in column.heading or "points" in column.heading else column
         for name, column in columns.items()
     }
+
+
+def _as_r2(column: Column) -> Column:
+    heading = column.heading.replace("accuracy", "R²").replace(" (%)", "").replace(" (points)", "")
+    return Column(heading, 1, 4, ANY if column.bounds == ANY else R2)
 
 
 def _columns(means: pd.DataFrame, columns: Mapping[str, Column]) -> pd.DataFrame:
@@ -168,9 +174,10 @@ def _columns(means: pd.DataFrame, columns: Mapping[str, Column]) -> pd.DataFrame
 def _texts(means: pd.DataFrame, name: str, column: Column) -> list[str]:
     """Write a metric of every row; means of what may be lower bounds say so."""
     intervals = means.get(f"{name}_interval", pd.Series(float("nan"), means.index))
+    _, factor, digits, limits = column
     bounds = means[CENSORED] > 0 if name == "early_stop_iteration" and CENSORED in means else [False] * len(means)
     return [
-        "" if pd.isna(mean) else "≥ " * bool(bound) + quoted(mean * column.factor, half * column.factor, column.digits)
+        "" if pd.isna(mean) else "≥ " * bool(bound) + quoted(mean * factor, half * factor, digits, limits)
         for mean, half, bound in zip(means[name], intervals, bounds, strict=True)
     ]
 
