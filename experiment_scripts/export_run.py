@@ -1,7 +1,8 @@
 """A run in a form for other tools.
 
 masks: a round's masks as .npz. ticket: the weights that a run rewinds to under a round's masks, as a .keras file that
-plain Keras loads. trained: the same with the weights at the end of the round. slim: the run without its weights.
+plain Keras loads and evaluates on inputs as the data set stores them; <file>.json beside it has the stored label of
+each output. trained: the same with the weights at the end of the round. slim: the run without its weights.
 """
 
 import sys

@@ -48,7 +48,7 @@ def write_run(folder: Path, seeds=3, rounds=3, shapes=SHAPES, only=None, change=
             history = {
                 "iteration": np.arange(1, 4) * 20,
                 "validation_loss": np.array([0.9, 0.4, 0.5]) - 0.01 * seed,
-                "validation_accuracy": np.array([0.7, 0.85, 0.9]),
+                "validation_accuracy": np.array([0.7, 0.85, 0.9]) + 0.001 * round,
                 "train_loss": np.array([1.0, 0.5, 0.3]),
             }
             groups = {"masks": masks, "history": history}

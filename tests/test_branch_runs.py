@@ -153,10 +153,10 @@ def test_rounds_are_chosen_resumed_extended_and_not_touched_again(branch, inline
         patch.setattr(launch.Display, "event", pressed)
         assert [inline(tmp_path, *line).returncode for _ in range(3)] == [130, 130, 0]
     assert made.path(5, 2).stat().st_mtime_ns == first
-    times = {path: path.stat().st_mtime_ns for path in made.folder.rglob("*.h5")}
+    times = {path: path.stat().st_mtime_ns for path in made.folder.rglob("round_*.h5")}
     again = inline(tmp_path, *line)
     assert (again.returncode, "seed" in again.stdout.split("round", 1)[0]) == (0, False)
-    assert {path: path.stat().st_mtime_ns for path in made.folder.rglob("*.h5")} == times
+    assert {path: path.stat().st_mtime_ns for path in made.folder.rglob("round_*.h5")} == times
     assert len(times) == 6
     assert inline(tmp_path, *line, "--overwrite").returncode == 0
     assert made.path(5, 2).stat().st_mtime_ns > first

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ticketlab import masks, networks
-from ticketlab.connectivity import Rules, training_flops
+from ticketlab.connectivity import Rules, paper_flops, training_flops
 from ticketlab.dataset import batches
 from ticketlab.errors import Diverged
 from ticketlab.flops import Cost
@@ -246,10 +246,22 @@ def test_training_flops_by_hand():
     dense, sparse = 2 * 60 + 7, 2 * 30 + 7
     assert cost(method="dense", **none) == 3 * dense
     assert cost(method="static", update_every=None) == cost(method="set") == 3 * sparse
-    assert cost() == (3 * sparse * 4 + 2 * sparse + dense) / 5
-    assert cost(update_every=0) == (3 * sparse * 10 + 2 * sparse + dense) / 11  # an epoch is 10 iterations
-    assert cost(method="snfs") == 2 * sparse + dense
+    # of 100 iterations, those before 75 that are multiples of 4 or 10 are updates, and not the first
+    update = 2 * sparse + dense
+    assert cost() == pytest.approx((82 * 3 * sparse + 18 * update) / 100)
+    assert cost(update_until=9) == pytest.approx((98 * 3 * sparse + 2 * update) / 100)
+    assert cost(update_every=0) == pytest.approx((93 * 3 * sparse + 7 * update) / 100)  # an epoch is 10 iterations
+    assert cost(method="snfs") == cost(method="snfs", update_until=9) == update
     assert cost(method="cut", update_every=None) == 3 * dense
     until = {"method": "gradual", "update_every": 50, "update_until": 99}
+    assert paper_flops(SparseSpec(**settings, method="set"), costs, shapes, 20, 100) is None
+    for every, steps in ((4, 4), (0, 10)):
+        spec = SparseSpec(**{**settings, "update_every": every})
+        average = (3 * sparse * steps + update) / (steps + 1)
+        assert paper_flops(spec, costs, shapes, 20, 100) == pytest.approx(200 * average)
+        parts = [training_flops(spec, costs, shapes, 20, *each) for each in ((0, 0), (0, 20), (20, 75), (75, 100))]
+        assert parts[0] == 0
+        assert parts[3] == 25 * 2 * 3 * sparse, "none after the last update"
+        assert sum(parts) == pytest.approx(training_flops(spec, costs, shapes, 20, 0, 100))
     halfway = 2 * sum(round(size * (1 - 0.5 * (1 - (49 / 99) ** 3))) for size in (50, 10)) + 7
     assert cost(**until) == pytest.approx(3 * (0.5 * dense + 0.49 * halfway + 0.01 * sparse))

@@ -15,6 +15,7 @@ def test_digits_are_always_there(digits):
     assert digits.x_test.shape == (299, 8, 8)
     assert digits.x_train.max() * digits.scale == 1.0
     assert digits.classes.tolist() == list(range(10))
+    assert digits.digest == "ae3f83cf68627a13d86fb4b034838a8e199809de514740f412e017a71b04ec66"  # as of older runs
 
 
 def test_mnist_is_whole(mnist_dir):
@@ -22,6 +23,7 @@ def test_mnist_is_whole(mnist_dir):
     assert mnist.x_train.shape == (60_000, 28, 28)
     assert mnist.x_train.dtype == np.uint8
     assert mnist.scale == 1 / 255
+    assert mnist.digest == "adf6e21ec42947ab256c93ea01bfaf12545d19bb4b156329fcf81f77862161e9"  # as of older runs
     assert np.bincount(mnist.y_test).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
 
 
@@ -64,6 +66,35 @@ def test_targets_that_are_not_whole_make_a_regression(table_file):
     assert data.load("mine", table_file(y_train=np.full((120, 2), 0.5), y_test=np.full((30, 2), 0.5))).outputs == 2
 
 
+def test_whole_numbers_are_a_regression_where_that_is_said(table_file):
+    counts = np.minimum(np.random.default_rng(0).poisson(3, (150, 2)), 10)
+    folder = table_file(y_train=counts[:120, 0], y_test=counts[120:, 0])
+    assert data.load("mine", folder).task == "classification"
+    said = data.load("mine", folder, task="regression")
+    assert (said.task, said.outputs, said.classes.size) == ("regression", 1, 0)
+    assert np.array_equal(said.y_train, counts[:120, :1].astype(np.float32))
+    assert said.y_train.dtype == np.float32
+    two = table_file(y_train=counts[:120], y_test=counts[120:])
+    assert data.load("mine", two, task="regression").outputs == 2
+    rare = table_file(y_train=counts[:120, 0], y_test=np.full(30, 12))
+    with pytest.raises(BadInput, match=r"Received: \[12\] \(of numbers to predict, `task` must be regression\)"):
+        data.load("mine", rare)
+    assert data.load("mine", rare, task="regression").y_test.max() == 12
+    with pytest.raises(BadInput, match=r"whole numbers for a classification. Received: others, and task='classif"):
+        data.load("mine", table_file(y_train=counts[:120, 0] / 7, y_test=counts[120:, 0]), task="classification")
+
+
+def test_a_table_of_uint8_is_taken_as_it_is_and_images_are_scaled(table_file):
+    ages = np.random.default_rng(0).integers(18, 90, (150, 5)).astype(np.uint8)
+    folder = table_file(x_train=ages[:120], x_test=ages[120:])
+    table, image = data.load("mine", folder), data.load("mine", folder, input_kind="image")
+    assert (table.scale, table.input_kind) == (1.0, "table")
+    assert (image.scale, image.input_kind) == (1 / 255, "image")
+    assert table.digest != image.digest, "their numbers differ"
+    square = table_file(x_train=ages[:120, :4].reshape(-1, 2, 2), x_test=ages[120:, :4].reshape(-1, 2, 2))
+    assert (data.load("mine", square).scale, data.load("mine", square, input_kind="table").scale) == (1 / 255, 1.0)
+
+
 def test_changed_data_has_another_digest(table_file):
     first = data.load("mine", table_file()).digest
     assert first == data.load("mine", table_file()).digest
@@ -89,7 +120,7 @@ def test_folders_are_searched_in_order(tmp_path, monkeypatch):
         ({"y_train": np.zeros(120, int)}, "`y_train` must have at least 2 classes. Received: [0]"),
         ({"y_test": np.full(30, 9)}, "`y_test` must have the classes of `y_train`. Received: [9]"),
         ({"y_train": np.full(120, "a")}, "`y_train` must be (samples,) integer labels, or for regression (samples, "),
-        ({"y_train": np.eye(120)}, "numbers that are not all whole. Received: float64 of shape (120, 120)"),
+        ({"y_train": np.eye(120)}, "not all whole unless `task` is regression. Received: float64 of shape (120, 120)"),
         ({"y_train": np.full(120, np.nan)}, "`y_train` must be (samples,) integer labels, or for regression"),
         ({"y_test": np.arange(30) / 7}, "`y_test` must have the classes of `y_train`. Received: numbers that are not"),
         (

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from ticketlab.densities import DISTRIBUTIONS, er, erk, kept_count, layer_counts, uniform
+from ticketlab.densities import DISTRIBUTIONS, er, er_of_epsilon, erk, kept_count, layer_counts, uniform
 from ticketlab.errors import BadInput
 
 LENET = {"dense_1": (784, 300), "dense_2": (300, 100), "dense_3": (100, 10)}
@@ -65,6 +65,17 @@ def test_layers_above_1_are_dense_and_leave_the_equation():
     found = erk({"a": (100, 100), "b": (100, 4), "c": (4, 2)}, 0.1)
     assert (found["b"], found["c"]) == (pytest.approx(found["a"] * (104 / 400) / (200 / 10_000)), 1.0)
     assert found["a"] == pytest.approx((0.1 * 10_408 - 8 - 400 * found["b"]) / 10_000)
+
+
+def test_a_layer_too_small_for_epsilon_is_dense():
+    """The network of SET's authors (Mocanu et al. 2018) with their ε: 13·1010 connections to 10·1000 weights."""
+    widths = (784, 1000, 1000, 1000, 10)
+    found = er_of_epsilon({f"dense_{i}": widths[i - 1 : i + 1] for i in range(1, 5)}, 13)
+    sizes = dict(zip(found, (784_000, 1_000_000, 1_000_000, 10_000), strict=True))
+    kept = [found[path] * size for path, size in sizes.items()]
+    assert kept == pytest.approx([13 * 1784, 13 * 2000, 13 * 2000, 10_000])
+    with pytest.raises(BadInput, match=r"`epsilon` must be less than 500, where all layers are dense. Received: eps"):
+        er_of_epsilon({"dense_1": (1000, 1000), "dense_2": (1000, 10)}, 500)
 
 
 @everything

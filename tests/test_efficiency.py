@@ -48,6 +48,15 @@ def test_what_files_say_is_taken(tmp_path):
     assert found["total_training_ratio"].iloc[-1] == pytest.approx(300 / ONCE)
 
 
+def test_the_papers_count_stands_beside_where_files_say_it(tmp_path):
+    said = {"inference_flops": 7, "training_flops": 100.0, "training_flops_paper": 120.0}
+    found, _ = table(write_training(tmp_path / "mine", seeds=1, rounds=3, shapes=SHAPES, change=lambda _: said))
+    assert found["total_training_ratio"].tolist() == pytest.approx([each / ONCE for each in (100, 200, 300)])
+    assert found["total_training_ratio_paper"].tolist() == pytest.approx([each / ONCE for each in (120, 240, 360)])
+    plain, _ = table(write_run(tmp_path / "tickets", 1, 3, SHAPES))
+    assert plain["total_training_ratio_paper"].equals(plain["total_training_ratio"])
+
+
 def test_a_training_adds_up_but_rounds_that_rest_on_no_others_do_not(tmp_path):
     said = {"inference_flops": 7, "training_flops": 100.0}
     run = write_run(tmp_path / "tickets", 1, 3, SHAPES)

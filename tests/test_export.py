@@ -1,5 +1,7 @@
 """Exports: what other tools read is what the run says."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -79,5 +81,43 @@ def test_plain_keras_loads_a_network_with_the_stored_accuracy(command, tmp_path,
         done = command(*line, script="export_run.py")
         assert (done.returncode, done.stderr) == (0, "")
         model = keras.saving.load_model(to)
-        found = model.evaluate(dataset.x_test * dataset.scale, dataset.y_test, verbose=0, return_dict=True)
+        assert done.stdout.splitlines() == [str(to), f"{to}.json"]
+        found = model.evaluate(dataset.x_test, dataset.y_test, verbose=0, return_dict=True)
         assert found["accuracy"] == pytest.approx(stored[accuracy], abs=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's own, when it saves
+def test_arrays_as_they_are_stored_give_the_stored_accuracy(inline, table_file, tmp_path, capsys):
+    """Scaling and labels come along; a run that keeps no facts of its data takes that data alone."""
+    import keras
+
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 256, (150, 4, 5)).astype(np.uint8), rng.choice([3, 7, 12], 150)
+    y[:3] = 3, 7, 12
+    arrays = {"x_train": x[:120], "y_train": y[:120], "x_test": x[120:], "y_test": y[120:]}
+    folder = table_file(**arrays)
+    line = ("--dataset", "mine", "--data-dir", folder, "--network", "fcn_6", "--batch-size", 20, "--iterations", 20)
+    assert inline(tmp_path, *line, "--eval-every", 10, "--rounds", 1).returncode == 0
+    run, to = only_run(tmp_path / "models"), tmp_path / "net.keras"
+    (folder / "mine.npz").unlink()
+    assert export_run(capsys, run.folder, "trained", "--round", 1, "--to", to) == (0, "")
+    beside = json.loads((tmp_path / "net.keras.json").read_text())
+    assert (beside["classes"], beside["seed"], beside["round"]) == ([3, 7, 12], 0, 1)
+    assert beside["data"]["sha256"] == run.description["data_sha256"]
+    stored = run.round(0, 1).attributes
+
+    def evaluated():
+        places = np.searchsorted(beside["classes"], y[120:])
+        found = keras.saving.load_model(to).evaluate(x[120:], places, verbose=0, return_dict=True)
+        return found["accuracy"], found["loss"]
+
+    assert evaluated() == pytest.approx((stored["test_accuracy"], stored["test_loss"]), abs=1e-5)
+    (run.folder / "data.h5").unlink()  # as of an earlier version
+    old = (run.folder, "trained", "--round", 1, "--to", to, "--data-dir", table_file(**arrays))
+    to.unlink()
+    assert export_run(capsys, *old) == (0, "")
+    assert evaluated() == pytest.approx((stored["test_accuracy"], stored["test_loss"]), abs=1e-5)
+    table_file(**{**arrays, "x_test": x[:30]})
+    status, problems = export_run(capsys, *old)
+    assert (status, len(problems.splitlines())) == (2, 1)
+    assert "the data set `mine` must be the one that" in problems

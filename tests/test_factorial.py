@@ -15,29 +15,35 @@ LINE = ("--dataset", "digits", "--network", "fcn_8_6", "--epsilon", 1, "--iterat
 
 
 def table():
-    """Two seeds of two inputs × two decays; the scalar is 1 per decay, .5 for the inputs, ±.1 by the seed."""
+    """Three seeds of two inputs × two decays; the scalar is 1 per decay, .5 for the inputs, −.1 to .1 by seed."""
     rows = [
         {"inputs": inputs, "weight_decay": decay, "drop": "sign", "method": "set", "seed": seed}
-        | {"centre_margin": decay + 0.5 * (inputs == "unit") + (0.1 if seed else -0.1), "test_accuracy": 0.9}
-        for inputs, decay, seed in itertools.product(("unit", "standardised"), (0.0, 1.0), (0, 1))
+        | {"centre_margin": decay + 0.5 * (inputs == "unit") + 0.1 * (seed - 1), "test_accuracy": 0.9}
+        for inputs, decay, seed in itertools.product(("unit", "standardised"), (0.0, 1.0), (0, 1, 2))
     ]
     return pd.DataFrame(rows)
 
 
-def test_effects_are_means_over_the_other_factors():
-    found = effects(table(), ["inputs", "weight_decay"]).set_index(["factor", "level"])["centre_margin"]
-    assert found.to_dict() == pytest.approx(
-        {
-            ("inputs", "unit"): 1.0,
-            ("inputs", "standardised"): 0.5,
-            ("weight_decay", 0.0): 0.25,
-            ("weight_decay", 1.0): 1.25,
-        }
-    )
+def test_effects_are_differences_seed_by_seed_within_the_other_factors():
+    rows = table()
+    rows.loc[rows["inputs"] == "unit", "centre_margin"] += rows["weight_decay"] * 2  # the two interact
+    found = effects(rows, FACTORS[:2]).set_index(["factor", "level", "inputs", "weight_decay"])
+    assert found["against"].tolist() == ["unit"] * 2 + [0.0] * 2
+    assert found["centre_margin"].tolist() == pytest.approx([-0.5, -2.5, 3.0, 1.0])
+    levels = found.reset_index()[["inputs", "weight_decay"]].astype(object)
+    assert levels.where(levels.notna(), None).to_numpy().tolist() == [
+        *([None, 0.0], [None, 1.0]),
+        *(["unit", None], ["standardised", None]),
+    ]
+    assert found["seeds"].tolist() == [3] * 4
+    assert found["centre_margin_interval"].tolist() == pytest.approx([0] * 4, abs=1e-12), "seeds' part is paired away"
+
+
+def test_cells_are_means_over_seeds():
     means = cells(table(), FACTORS)
-    assert means["seeds"].tolist() == [2] * 4
+    assert means["seeds"].tolist() == [3] * 4
     assert means["centre_margin"].tolist() == pytest.approx([0.5, 1.5, 0.0, 1.0])
-    half_width = 12.706 * 0.1  # Student's t of one degree of freedom, times the standard error of −.1 and .1
+    half_width = 4.3027 * 0.1 / np.sqrt(3)  # Student's t of two degrees of freedom, times the standard error
     assert means["centre_margin_interval"].tolist() == pytest.approx([half_width] * 4, rel=1e-3)
 
 
@@ -45,8 +51,29 @@ def test_the_figure_shows_all_cells():
     drawn = figure(table(), FACTORS)
     (axes,) = drawn.figure.axes
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["0", "1"]
+    assert axes.get_title(loc="left") == "SET, drops the smallest of each sign"
     assert len(drawn.numbers) == 4
-    assert axes.get_title(loc="left") == "drop sign, SET"
+    assert set(drawn.numbers["label"]) == {"inputs from 0 to 1", "inputs standardised"}
+    few = figure(table()[table()["seed"] < 2], FACTORS)
+    assert len(few.numbers) == 4 + 8, "two seeds have no interval: each is drawn"
+    assert "interval" in drawn.caption
+    assert "interval" not in few.caption
+
+
+def test_rows_of_the_figure_are_methods_with_one_scale_each():
+    sets = table()
+    cells = [
+        sets.assign(method=method, drop=drop, centre_margin=factor * sets["centre_margin"])
+        for drop in ("sign", "magnitude")
+        for method, factor in (("set", 1), ("rigl", 5 if drop == "sign" else 3))
+    ]
+    axes = figure(pd.concat(cells), FACTORS).figure.axes
+    titles = [each.get_title(loc="left").replace("\n", " ") for each in axes]
+    smallest = "the smallest of each sign", "the smallest magnitudes"
+    assert titles == [f"{method}, drops {rule}" for method in ("SET", "RigL") for rule in smallest]
+    scales = [each.get_ylim() for each in axes]
+    assert (scales[0], scales[2]) == (scales[1], scales[3])
+    assert scales[2][1] > 3 * scales[0][1]
 
 
 def test_all_cells_as_one_command(inline, tmp_path):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ticketlab.analysis.intervals import mean_interval
+from ticketlab.means import mean_interval
 
 
 def test_interval_is_that_of_the_t_test():
@@ -14,5 +14,7 @@ def test_interval_is_that_of_the_t_test():
 
 def test_too_few_values_have_no_interval():
     assert np.isnan(mean_interval([1.0])[1])
+    assert mean_interval([1.0, 3.0])[0] == 2
+    assert np.isnan(mean_interval([1.0, 3.0])[1]), "it would be nine standard deviations wide"
     assert np.isnan(mean_interval([])).all()
     assert np.isnan(mean_interval([1.0, np.nan])).all()

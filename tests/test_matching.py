@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from ticketlab.analysis import matching
+from ticketlab.analysis.nulls import NULLS
 from ticketlab.analysis.packed import Label, pack
 from ticketlab.errors import BadInput
 from ticketlab.streams import stream
@@ -124,16 +125,15 @@ def test_different_networks_are_refused_with_both_shapes():
 
 def test_random_masks_keep_what_their_null_says():
     masks = draw(CONV_THEN_DENSE, (0.5, 0.2, 0.3, 0.5))
-    for null, axis in (("counts", None), ("degrees", -1)):
-        drawn = matching.NULLS[null](masks, stream(0, "test"))
+    for null, axis in (("counts", None), ("inputs", -1)):
+        drawn = NULLS[null](masks, stream(0, "test"))
         for path, mask in masks.items():
             np.testing.assert_array_equal(drawn[path].sum(axis=axis), mask.sum(axis=axis))
             assert (drawn[path] != mask).any()
 
 
-def excess_in_standard_errors(masks, null):
+def excess_in_standard_errors(masks, null, draws=40):
     """Compare masks 0 with 1, 2 with 3, …; the expectations' own error is part of the standard error."""
-    draws = 40
     table = compare(masks, range(0, len(masks), 2), range(1, len(masks), 2), null=null, draws=draws)
     groups = table.groupby("layer")
     pairs = len(masks) / 2
@@ -144,19 +144,31 @@ def excess_in_standard_errors(masks, null):
 def test_independent_masks_have_no_excess_after_matching_though_matching_makes_them_alike():
     rng = np.random.default_rng(0)
     like = draw(DENSE, (0.2, 0.3, 0.5))
-    masks = [matching.NULLS["counts"](like, rng) for _ in range(60)]
+    masks = [NULLS["counts"](like, rng) for _ in range(60)]
     assert (excess_in_standard_errors(masks, "counts").abs() < 3).all()
     table = compare(masks, [0], [1]).set_index("layer")
     assert table.loc["all", "matched_jaccard"] > table.loc["all", "jaccard"] + 0.05
 
 
-def test_dead_border_pixels_are_excess_over_the_counts_and_not_over_the_degrees():
+def test_dead_border_pixels_are_excess_over_the_counts_and_not_over_the_inputs():
     rng = np.random.default_rng(0)
     like = draw(DENSE, (0.4, 0.3, 0.5))
     like["dense_1/kernel"][:20] = False
-    masks = [matching.NULLS["degrees"](like, rng) for _ in range(20)]
+    masks = [NULLS["inputs"](like, rng) for _ in range(20)]
     assert excess_in_standard_errors(masks, "counts")["dense_1/kernel"] > 20
-    assert (excess_in_standard_errors(masks, "degrees").abs() < 3).all()
+    assert (excess_in_standard_errors(masks, "inputs").abs() < 3).all()
+
+
+def test_heavy_units_are_excess_over_the_inputs_and_not_over_both_degrees():
+    rng = np.random.default_rng(0)
+    chances = {path: np.linspace(0.02, 0.7, units) for path, (_, units) in DENSE.items()}
+    masks = [
+        {path: rng.random(shape) < rng.permutation(chances[path]) for path, shape in DENSE.items()} for _ in range(20)
+    ]
+    assert excess_in_standard_errors(masks, "inputs", draws=20)["dense_1/kernel"] > 5
+    assert (excess_in_standard_errors(masks, "degrees", draws=20).abs() < 3).all()
+    table = compare(masks[:2], [0], [1], null="degrees").set_index("layer")
+    assert table.loc["all", "jaccard_excess"] == pytest.approx(0, abs=0.05), "before matching"
 
 
 def test_the_table_is_the_same_each_time_and_full_masks_have_no_z():

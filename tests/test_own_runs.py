@@ -1,5 +1,7 @@
 """Networks and data of one's own, from a file and from Python; regression by hand; what is refused and how."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -68,7 +70,7 @@ def check_exports(run, tmp_path, capsys):
         to = str(tmp_path / f"{form}.keras")
         assert export_command.main("", [str(run.folder), form, "--seed", "1", "--round", "1", "--to", to]) == 0
         model = keras.saving.load_model(to)
-        found = model.evaluate(digits.x_test / 16, digits.y_test, verbose=0, return_dict=True)["accuracy"]
+        found = model.evaluate(digits.x_test, digits.y_test, verbose=0, return_dict=True)["accuracy"]
         assert found == pytest.approx(run.round(1, 1).attributes[accuracy], abs=1e-6)
     capsys.readouterr()
 
@@ -116,8 +118,7 @@ def test_a_regression_from_a_file_and_its_export(inline, table_file, tmp_path, c
     assert inline(tmp_path, *line).returncode == 0
     run = only_run(tmp_path / "models")
     to = str(tmp_path / "net.keras")
-    flags = ["trained", "--round", "1", "--to", to, "--data-dir", str(folder)]
-    assert export_command.main("", [str(run.folder), *flags]) == 0
+    assert export_command.main("", [str(run.folder), "trained", "--round", "1", "--to", to]) == 0
     capsys.readouterr()
     found = keras.saving.load_model(to).evaluate(x_test, y_test, verbose=0, return_dict=True)
     stored = run.round(0, 1).attributes
@@ -125,6 +126,39 @@ def test_a_regression_from_a_file_and_its_export(inline, table_file, tmp_path, c
     assert found["r2"] == pytest.approx(stored["test_accuracy"], abs=1e-4)
     before = inline(tmp_path, *line, "--method", "snip", "--scoring-samples", 20, script="pruning_before_training.py")
     assert (before.returncode, before.stderr) == (0, "")
+
+
+def test_counts_are_learnt_as_numbers_from_a_table_of_uint8(inline, table_file, tmp_path):
+    """Counts would be classes, and the table was once divided by 255."""
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 4, (150, 5)).astype(np.uint8)
+    y = np.arange(150) % 11
+    folder = table_file(x_train=x[:120], y_train=y[:120], x_test=x[120:], y_test=y[120:])
+    line = ("--dataset", "mine", "--data-dir", folder, *TINY[2:], "--network", "fcn_6", "--batch-size", 20)
+    table = "mine: 120 samples and 30 for testing, a table of 5 numbers each, taken as they are (guessed; --input-kind "
+    guessed = f"{table}image otherwise); 11 classes (guessed from whole-number targets; --task regression otherwise)"
+    shown = inline(tmp_path, *line, "--dry-run")
+    assert shown.stdout.splitlines()[-1] == f"{'data':20} {guessed}"
+    said = ("--task", "regression", "--input-kind", "table")
+    done = inline(tmp_path, *line, *said)
+    table = "mine: 120 samples and 30 for testing, a table of 5 numbers each, taken as they are; 1 number to predict"
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, table)
+    run = only_run(tmp_path / "models")
+    assert (run.data.task, run.data.input_kind, run.data.scale) == ("regression", "table", 1.0)
+    last = run.round(0, 1)
+    hidden = np.maximum(x[120:] @ last.weights["dense_1/kernel"] + last.weights["dense_1/bias"], 0)
+    wrong = hidden @ last.weights["dense_2/kernel"] + last.weights["dense_2/bias"] - y[120:, None]
+    assert last.attributes["test_loss"] == pytest.approx((wrong**2).mean(), rel=1e-5)
+    (run.folder / "data.h5").unlink()  # as of an earlier version
+    written = run.path(0, 1).stat().st_mtime_ns
+    assert inline(tmp_path, *line, *said).returncode == 0
+    assert (run.data.task, run.path(0, 1).stat().st_mtime_ns) == ("regression", written)
+    spec = ImpSpec(**{**json.loads(last.attributes["spec"]), "rounds": 1})
+    again, failures = launch.run(
+        spec, [0], processes=0, models_dir=tmp_path / "python", arrays=(x[:120], y[:120], x[120:], y[120:])
+    )
+    assert failures == {}
+    assert contents(again) == contents(run)
 
 
 def test_pruning_before_training_from_python(inline, tmp_path):

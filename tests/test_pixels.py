@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 
-from rounds_on_disk import write_round
+from rounds_on_disk import write_round, write_run
 from ticketlab.analysis import pixels
+from ticketlab.analysis.results import measure
+from ticketlab.analysis.runs import read_runs
 
 
 def test_a_map_counts_each_pixels_kept_weights():
@@ -72,3 +74,18 @@ def test_runs_without_images_have_empty_tables(tmp_path):
     assert list(pixels.pixel_table(maps)) == pixels.PIXEL_COLUMNS
     assert list(pixels.trend_table(maps)) == pixels.TREND_COLUMNS
     assert maps == {}
+
+
+def test_only_what_the_data_calls_an_image_has_maps(tmp_path):
+    folders = [write_run(tmp_path / name, 1, 2, dataset=name) for name in ("digits", "sixteen_features")]
+    results, _ = measure(read_runs(folders)[0])
+    assert set(results.tables["pixels"]["run"]) == {"digits"}
+    assert {name: len(maps) for name, maps in results.maps.items()} == {"digits": 2, "sixteen_features": 0}
+
+
+def test_the_shape_of_an_image_is_taken_where_it_is_known():
+    masks = {"first": np.ones((576, 2), bool)}
+    assert pixels.heat_map(masks).shape == (24, 24)
+    assert pixels.heat_map(masks, (12, 48)) is None
+    assert pixels.heat_map(masks, (24, 24, 1)).shape == (24, 24)
+    assert pixels.heat_map(masks, (576,)) is None

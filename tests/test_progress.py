@@ -40,6 +40,34 @@ def test_without_a_terminal_each_finished_round_is_a_line(capsys):
     assert capsys.readouterr().err == "seed 0: round_01.h5 cannot be read\n"
 
 
+def test_in_a_notebook_a_replicate_prints_now_and_then_and_at_its_end(monkeypatch):
+    clock = {"now": 0.0}
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock["now"])
+    out = io.StringIO()
+    with Display([0], 5, Console(file=out, width=60), pause=10) as display:
+        display.event(0, "begin", {"rounds": 5})
+        for round, clock["now"] in enumerate((1.0, 11.0, 12.0, 20.0, 21.5, 21.6)):
+            display.event(0, "round", {**ROUND, "round": round})
+        assert out.getvalue().count("\n") == 2
+        display.event(0, "done", {})
+        display.event(0, "done", {})
+    assert [int(line.split()[3]) for line in out.getvalue().splitlines()] == [1, 4, 5]
+
+
+def test_lines_move_on_a_terminal_alone_whatever_the_environment_says(monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as notebooks' kernels set it
+    monkeypatch.setattr(progress.sys, "stdout", out := io.StringIO())
+    with Display([0], 3, console := progress.screen()) as display:
+        display.event(0, "begin", {"rounds": 3})
+        display.event(0, *evaluation(3, 50))
+        display.event(0, "round", ROUND)
+        display.event(0, "done", {})
+    assert "\x1b" not in out.getvalue()
+    assert out.getvalue().count("\n") == 1
+    monkeypatch.setattr(out, "isatty", lambda: True, raising=False)
+    assert (console.is_terminal, progress.screen().is_terminal) == (False, True)
+
+
 def test_on_a_terminal_a_retried_replicate_has_one_row():
     console = Console(file=io.StringIO(), force_terminal=True, width=100)
     with Display([4], 3, console) as display:
@@ -66,10 +94,20 @@ def test_time_left_counts_only_what_was_computed_here(monkeypatch):
     assert clock.time_left() == "0:31 left"
 
 
-def table(folder):
+def table(folder, seeds=(0, 1)):
     out = io.StringIO()
-    Console(file=out, width=120).print(progress.summary(Run(folder), [0, 1]))
+    Console(file=out, width=120).print(progress.summary(Run(folder), list(seeds)))
     return [line.split() for line in out.getvalue().splitlines()]
+
+
+def test_the_closing_table_has_intervals_from_three_seeds_on(tmp_path):
+    run = write_run(tmp_path / "tickets", seeds=3)
+    rows = {line[0]: line for line in table(run, range(3)) if line}
+    # early stops 100, 200, 300 and accuracies .91, .911, .912: t(.975, 2) = 4.303 times sd / √3
+    assert rows["0"][3:10] == ["200", "±", "248", "0.9110", "±", "0.0025", "0.9000"]
+    assert " ".join(rows["mean"]).startswith("mean ± half of the 95 % interval over the seeds")
+    few = {line[0]: line for line in table(run) if line}
+    assert few["0"][2:] == ["2", "150", "0.9105", "0.9000"], "two seeds have a mean alone"
 
 
 def test_the_closing_table_says_iterations_where_rounds_have_them(tmp_path):

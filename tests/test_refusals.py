@@ -40,6 +40,21 @@ class Own(layers.Layer):
         return inputs * self.scale
 
 
+class Penalty(layers.Layer):
+    def call(self, inputs, training=False):
+        if training:
+            self.add_loss(keras.ops.mean(inputs))
+        return inputs
+
+
+class Failing(layers.Layer):
+    def call(self, inputs):
+        raise ValueError("never mind")
+
+    def compute_output_shape(self, shape):
+        return shape
+
+
 class Anyhow(keras.initializers.Initializer):
     def __call__(self, shape, dtype=None):
         return np.random.random(shape).astype(dtype)
@@ -71,6 +86,21 @@ def listed_output():
 def ends_in_an_operation():
     inputs = keras.Input((6,))
     return keras.Model(inputs, keras.ops.softmax(layers.Dense(3)(inputs)))
+
+
+def ends_in(*operations):
+    """Return a functional model that ends in these operations after its logits, and is a layer of another."""
+    inputs = keras.Input((6,))
+    x = layers.Dense(3, name="head")(inputs)
+    for operation in operations:
+        x = operation(x)
+    return keras.Sequential([keras.Input((6,)), keras.Model(inputs, x), layers.Identity()])
+
+
+def two_heads_of_probabilities():
+    inputs = keras.Input((6,))
+    left, right = layers.Dense(2, name="left")(inputs), layers.Dense(1, "sigmoid", name="right")(inputs)
+    return keras.Model(inputs, layers.Concatenate()([left, right]))
 
 
 def shared_with_an_inner_model():
@@ -143,6 +173,33 @@ REFUSED = {
         "layer head ends it with softmax",
     ),
     "softmax operation": (ends_in_an_operation, "ends it with softmax"),
+    "softmax, handed on": (
+        lambda: ends_in(layers.Softmax(name="end"), layers.Reshape((3, 1)), layers.Flatten(), layers.Identity()),
+        "layer end ends it with softmax",
+    ),
+    "softmax, arranged": (
+        lambda: ends_in(layers.Softmax(name="end"), lambda x: keras.ops.expand_dims(x, 1), lambda x: x[:, 0]),
+        "layer end ends it with softmax",
+    ),
+    "sigmoid, handed on": (
+        lambda: ends_in(layers.Activation("sigmoid", name="end"), layers.Activation("linear"), layers.Permute((1,))),
+        "layer end ends it with sigmoid",
+    ),
+    "heads": (two_heads_of_probabilities, "layer right ends it with sigmoid"),
+    "name": (lambda: stack(layers.Dense(4, name="left arm")), "as TensorFlow demands. Received: the layer left arm"),
+    "name inside": (
+        lambda: stack(keras.Sequential([layers.Dense(4, name="one")], name="été")),
+        "as TensorFlow demands. Received: the layer été",
+    ),
+    "name of all": (
+        lambda: keras.Sequential([keras.Input((6,)), layers.Dense(3)], name="_mine"),
+        "and begin with a letter or digit. Received: the model _mine",
+    ),
+    "added loss": (
+        lambda: stack(keras.Sequential([Penalty(name="penalty")], name="inner")),
+        "have no penalties, which training would leave out. Received: inner/penalty with add_loss",
+    ),
+    "failing": (lambda: stack(Failing()), "a sample of zeros without an error. Received: ValueError: "),
     "nothing to prune": (
         lambda: keras.Sequential([keras.Input((3,)), layers.LayerNormalization(name="norm")]),
         "have a Dense or Conv layer to prune. Received: only norm",
@@ -194,7 +251,25 @@ def test_networks_that_cannot_be_done_justice_are_refused_in_one_line(case):
     message = str(refused.value)
     assert words in message
     assert message.startswith("`network` must ")
-    assert "\n" not in message
+    assert message.isprintable()
+
+
+def test_names_that_tensorflow_takes_are_taken(tensorflow):
+    model = keras.Sequential([keras.Input((6,), name="left arm"), layers.Dense(3, name="_a-b.c>1")], name="mine")
+    refusals.refuse(model, (6,), 3)
+    assert tensorflow.function(lambda: model(np.zeros((1, 6), np.float32)))().shape == (1, 3)
+
+
+def test_log_probabilities_are_logits():
+    refusals.refuse(ends_in(keras.ops.log_softmax, layers.Flatten()), (6,), 3)
+
+
+def test_a_layer_of_ones_own_without_penalty_is_none():
+    class Silent(Penalty):
+        def call(self, inputs):
+            return inputs
+
+    refusals.refuse(stack(Silent()), (6,), 3)
 
 
 def test_regression_may_end_as_it_likes():

@@ -51,7 +51,7 @@ def test_a_run_writes_files_and_prints_a_table(reference):
     assert run.seeds() == [0, 1, 2]
     assert all(run.rounds(seed) == [0, 1, 2] for seed in (0, 1, 2))
     left = {path.name for path in run.folder.rglob("*") if path.is_file()} - {f"round_0{i}.h5" for i in range(3)}
-    assert left == {"spec.json", "network.json", ".lock"}
+    assert left == {"spec.json", "network.json", "data.h5", ".lock"}
 
 
 def test_replicates_differ(reference):
@@ -71,7 +71,7 @@ def test_the_number_of_processes_changes_no_bit(command, tmp_path, reference, pr
 def test_more_seeds_and_rounds_extend_a_run(command, tmp_path, reference):
     assert command(*TINY[:-1], "1", "--processes", "1", "--seeds", "1").returncode == 0
     run = only_run(tmp_path / "models")
-    before = {path: path.stat().st_mtime_ns for path in run.folder.rglob("*.h5")}
+    before = {path: path.stat().st_mtime_ns for path in run.folder.rglob("round_*.h5")}
     assert len(before) == 2
     again = command(*TINY, "--processes", "2", "--seeds", "0-2")
     assert again.returncode == 0

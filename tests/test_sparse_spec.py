@@ -101,10 +101,9 @@ def test_epsilon_11_of_the_reference_network_has_23226_parameters():
     shapes = {"dense_1/kernel": (784, 512), "dense_2/kernel": (512, 128), "dense_3/kernel": (128, 10)}
     counts = final_counts(SparseSpec(method="set", epsilon=11, dense_output=True), shapes)
     assert sum(counts.values()) + 512 + 128 + 10 == 23_226
-    with pytest.raises(
-        BadInput, match=r"`epsilon` must be at most 9.275 for dense_3/kernel \(128, 10\). Received: eps"
-    ):
-        final_counts(SparseSpec(method="set", epsilon=11), shapes)
+    assert final_counts(SparseSpec(method="set", epsilon=11), shapes) == counts, "11·138 connections are more than 1280"
+    with pytest.raises(BadInput, match=r"`epsilon` must be less than 309.7, where all layers are dense. Received: eps"):
+        final_counts(SparseSpec(method="set", epsilon=310), shapes)
 
 
 @pytest.mark.parametrize(

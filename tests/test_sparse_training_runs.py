@@ -39,6 +39,7 @@ def test_every_method_as_a_command(inline, tmp_path, method):
     changed = any((records[0].masks[path] != records[-1].masks[path]).any() for path in records[0].masks)
     assert changed == (method not in ("dense", "static"))
     assert [each.attributes["training_flops"] > 0 for each in records[:4]] == [False, True, True, True]
+    assert ("training_flops_paper" in last) == (method == "rigl")
     assert records[0].history["iteration"].tolist() == [0]
     assert records[2].history["iteration"].tolist() == [30, 40]
     nothing_left = inline(tmp_path, *flags_of(method), script=SCRIPT)
@@ -149,9 +150,9 @@ def test_inputs_may_be_standardised(inline, tmp_path, digits):
         losses[engine] = record.history["validation_loss"]
         first = only_run(tmp_path / engine).round(0, 0).weights["dense_1/kernel"]
         assert (record.weights["dense_1/kernel"][0] != first[0]).any(), "weights of the corner's pixel move"
-        export.save_keras(only_run(tmp_path / engine), record, record.weights, digits, tmp_path / "net.keras")
-        model, x = keras.saving.load_model(tmp_path / "net.keras"), digits.x_test * digits.scale
-        found = model.evaluate(x, digits.y_test, verbose=0, return_dict=True)
+        export.save_keras(only_run(tmp_path / engine), record, record.weights, tmp_path / "net.keras")
+        model = keras.saving.load_model(tmp_path / "net.keras")
+        found = model.evaluate(digits.x_test, digits.y_test, verbose=0, return_dict=True)
         assert found["accuracy"] == pytest.approx(record.attributes["test_accuracy"], abs=1e-6)
     np.testing.assert_allclose(losses["sparse"], losses["dense"], rtol=1e-3)
 
@@ -165,7 +166,7 @@ def test_inputs_may_be_standardised(inline, tmp_path, digits):
             ["--update-every", "0", "--update-until", "45"],
             "`update_until` must be more than an epoch, 45.77 iterations",
         ),
-        (["--epsilon", "400"], "`epsilon` must be at most"),
+        (["--epsilon", "400"], "`epsilon` must be less than"),
         (
             ["--update-every", "0", "--update-until", "46"],
             "`update_until` must be more than an epoch, 45.77 iterations",

@@ -138,6 +138,8 @@ def test_a_run_is_found_by_its_spec_and_refuses_another(tmp_path):
         Run(run.folder).begin(ImpSpec(prune_rate=0.5), "abc")
     with pytest.raises(BadInput, match="was computed on other data of the name `mnist`"):
         Run(run.folder).begin(spec, "abd")
+    with pytest.raises(BadInput, match="a version that divided uint8 tables by 255 as `--input-kind image` does"):
+        Run(run.folder).check(spec, "abd")
 
 
 def test_a_field_newer_than_the_run_has_its_default(tmp_path):

@@ -27,6 +27,19 @@ def test_every_column_of_a_network_checked_by_hand(tmp_path):
     assert table.loc["all"].filter(like="degree").isna().all()
 
 
+def test_inputs_that_never_vary_are_left_out(tmp_path):
+    first = np.array([[1, 1, 0], [1, 0, 0], [0, 0, 0], [1, 0, 0]], bool)
+    second = np.array([[1, 1], [0, 0], [1, 0]], bool)  # unit 1 has no way out
+    record = write_round(tmp_path, 3, 7, masks={"dense_1/kernel": first, "dense_2/kernel": second})
+    columns = ["varying_weights", "varying_kept", "varying_on_path"]
+    table = structure_table([record], np.array([[True, False], [True, False]])).set_index("layer")
+    assert table[columns].loc["dense_1/kernel"].tolist() == [6, 2, 2]
+    assert table[columns].loc["all"].tolist() == [12, 5, 4]
+    assert table.loc["all", ["varying_density", "varying_effective_density"]].tolist() == [5 / 12, 4 / 12]
+    for unknown in (None, np.zeros(9, bool)):
+        assert structure_table([record], unknown)[columns].isna().all(axis=None)
+
+
 def test_a_dense_round_has_no_variance_to_compare(tmp_path):
     table = structure_table([write_round(tmp_path, 0, 0, masks={"a": np.ones((4, 3), bool)})])
     assert table["in_degree_variance_ratio"].isna().all()

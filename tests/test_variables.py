@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from ticketlab import networks, refusals, variables
+from ticketlab import flops, networks, refusals, variables
 
 pytestmark = pytest.mark.usefixtures("tensorflow")
 
@@ -103,6 +103,52 @@ def test_what_is_no_plain_chain_is_not_chained(wire):
     refusals.refuse(model, (6,), 3)
 
 
+def grows(sizes):
+    images = keras.Input((*sizes, 2))
+    line = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3, strides=2, padding="same", name="image")(images))
+    return keras.Model(images, layers.Dense(3, name="head")(line))
+
+
+class Twice(keras.Sequential):
+    """Calls all layers but the last twice, which its wiring does not say."""
+
+    def call(self, inputs, training=None):
+        for layer in self.layers[:-1]:
+            inputs = layer(layer(inputs))
+        return self.layers[-1](inputs)
+
+
+@pytest.mark.parametrize(
+    ("model", "shape", "layer", "head"),
+    [
+        (lambda: keras.Sequential([keras.Input((6,)), layers.Dense(6), layers.Dense(3)]), (6,), (1, 6), (1, 3)),
+        (lambda: wired(used_twice), (6,), (2, 12), (1, 3)),
+        (lambda: wired(model_used_twice), (6,), (2, 12), (1, 3)),
+        (lambda: Twice([keras.Input((6,)), layers.Dense(6), layers.Dense(3)]), (6,), (2, 12), (1, 3)),
+        (lambda: grows((10, 14)), (10, 14, 2), (5 * 7, 5 * 7 * 4), (1, 3)),
+        (lambda: grows((None, None)), (10, 14, 2), (5 * 7, 5 * 7 * 4), (1, 3)),
+    ],
+)
+def test_each_call_of_a_layer_costs(model, shape, layer, head):
+    """By hand: (positions, outputs) of every call, added up; TensorFlow's profiler counts the same."""
+    model = model()
+    assert list(variables.costs(model, shape).values()) == [layer, head]
+    assert list(variables.costs(model, shape).values()) == [layer, head], "the layers are left as they were"
+
+
+def test_a_shared_layer_of_digits_by_hand():
+    inputs = keras.Input((8, 8))
+    shared, flat = layers.Dense(64, "relu"), layers.Flatten()(inputs)
+    model = keras.Model(inputs, layers.Dense(10)(shared(shared(flat))))
+    kept = {path: variables.carried(model)[path].value.numpy().size for path in variables.prunable(model)}
+    assert flops.inference(variables.costs(model, (8, 8)), kept) == 2 * (2 * 64 * 64 + 64) + 2 * 64 * 10 + 10 == 17_802
+
+
+def wired(wire):
+    inputs = keras.Input((6,))
+    return keras.Model(inputs, layers.Dense(3)(wire(inputs)))
+
+
 def test_a_functional_chain_with_operations_is_chained():
     inputs = keras.Input((6,))
     hidden = keras.ops.relu(layers.BatchNormalization()(layers.Dense(4)(inputs)))
@@ -138,6 +184,19 @@ def test_all_that_is_carried_is_drawn_by_its_own_initialiser():
     assert (first["norm/gamma"] == 0.5).all()
     assert (first["norm/moving_variance"] == 1).all()
     assert not first["norm/moving_mean"].any()
+
+
+def test_counting_costs_leaves_the_network_as_it_is():
+    """A call that someone put in place of a layer's own, too; and sizes that a network leaves open are the sample's."""
+    layer = layers.Conv1D(4, 3, name="line")
+    call = layer.call = lambda inputs: keras.ops.square(layers.Conv1D.call(layer, inputs))
+    stack = [keras.Input((None, 2)), layer, layers.GlobalAveragePooling1D(), layers.Dense(3, name="head")]
+    costs = variables.costs(keras.Sequential(stack), (8, 2))
+    assert {path: (cost.positions, cost.outputs) for path, cost in costs.items()} == {
+        "line/kernel": (6, 24),
+        "head/kernel": (1, 3),
+    }
+    assert layer.call is call
 
 
 def test_lenets_initial_weights_are_gaussian_glorot_and_pinned():

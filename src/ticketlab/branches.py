@@ -3,6 +3,7 @@
 Knows which rounds of which run a branch needs. What a control puts in a ticket's place stands in controls.py.
 """
 
+from collections.abc import Collection
 from pathlib import Path
 
 from ticketlab import pruning
@@ -139,10 +140,11 @@ def facts(spec: ImpSpec, bench: Workbench, dense: Record, round: int, masks: Arr
         fresh=lambda: variables.draw(bench.model, seed, f"fresh draw {round}"),
         criterion=spec.criterion,
         scope=spec.scope,
-        held=[path for path, rate in rates(spec, bench.shapes).items() if not rate],
+        held=[path for path, rate in rates(spec, bench.shapes, bench.outputs).items() if not rate],
     )
 
 
-def rates(spec: ImpSpec, shapes: Shapes) -> dict[str, float]:
-    """Assign each layer its prune rate."""
-    return pruning.layer_rates(shapes, spec.scope, spec.prune_rate, spec.output_prune_rate, spec.conv_prune_rate)
+def rates(spec: ImpSpec, shapes: Shapes, outputs: Collection[str] = ()) -> dict[str, float]:
+    """Assign each layer its prune rate; where no output layers are named, the last one is it."""
+    further = spec.output_prune_rate, spec.conv_prune_rate, outputs
+    return pruning.layer_rates(shapes, spec.scope, spec.prune_rate, *further)

@@ -18,7 +18,7 @@ from ticketlab.flags import Parser
 from ticketlab.options import value_type
 from ticketlab.overwriting import NOTHING, Overwritten
 from ticketlab.presets import PRESETS, compatible, fitting
-from ticketlab.progress import summary
+from ticketlab.progress import data_line, screen, summary
 from ticketlab.spec import Spec
 from ticketlab.workbench import Source
 
@@ -58,7 +58,7 @@ def main(
     try:
         folders: list[Path] = []
         for cell in cells:
-            if status := _run(spec_class, {**fixed, **cell}, usual, flags, Console(), folders):
+            if status := _run(spec_class, {**fixed, **cell}, usual, flags, screen(), folders):
                 return status
             if finish and not flags["dry_run"]:
                 finish(folders, flags["outputs_dir"])
@@ -89,8 +89,9 @@ def _run(
     seeds = flags["seeds"] or launch.usual_seeds(spec, models_dir, processes)
     if flags["dry_run"]:
         overwritten = Overwritten.of(branches.find(spec, models_dir), seeds) if flags["overwrite"] else NOTHING
-        launch.check(spec, seeds, models_dir, Source(data_dir), overwritten)
+        dataset = launch.check(spec, seeds, models_dir, Source(data_dir), overwritten)
         _print_plan(spec, seeds, flags)
+        print(f"{'data':20} {data_line(spec, dataset)}")
         return 0
     run, failures = launch.run(
         spec,

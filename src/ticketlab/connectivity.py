@@ -74,7 +74,10 @@ def first_masks(spec: SparseSpec, shapes: Shapes, seed: int) -> dict[str, np.nda
 def training_flops(
     spec: SparseSpec, costs: Mapping[str, Cost], shapes: Shapes, samples: int, start: int, stop: int
 ) -> float:
-    """Count the operations of the iterations from `start` to `stop`, by Evci et al. 2020 (see flops.py).
+    """Count the operations of the iterations from `start` to `stop` (see flops.py).
+
+    RigL needs the gradients of all weights at its updates alone. SNFS averages them in every iteration to the end, also
+    after the last update, where nothing asks for them any more.
 
     Args:
         spec: the experiment.
@@ -85,19 +88,33 @@ def training_flops(
         stop: of the iterations.
     """
     dense = flops.inference(costs, densities.layer_sizes(shapes))
-    changes = [0, *spec.updates(samples)] if spec.chosen.begins_dense else [0]
+    updates = spec.updates(samples)
+    changes = [0, *updates] if spec.chosen.begins_dense else [0]
     total, begins = 0.0, [start, *(each for each in changes if start < each < stop)]
     for begin, end in pairwise([*begins, stop]):
         update = max(each for each in changes if each <= begin)
         sparse = flops.inference(costs, counts_at(spec, shapes, update))
-        if spec.chosen.grow == "gradient":
-            per_sample = flops.rigl(sparse, dense, spec.update_every or samples / spec.batch_size)
-        elif spec.averages:
-            per_sample = flops.snfs(sparse, dense)
-        else:
-            per_sample = flops.plain(sparse)
-        total += per_sample * spec.batch_size * (end - begin)
+        by_gradient = spec.chosen.grow == "gradient"
+        needing = end - begin if spec.averages else by_gradient * sum(begin <= each < end for each in updates)
+        per_sample = needing * flops.all_gradients(sparse, dense) + (end - begin - needing) * flops.plain(sparse)
+        total += per_sample * spec.batch_size
     return total
+
+
+def paper_flops(
+    spec: SparseSpec, costs: Mapping[str, Cost], shapes: Shapes, samples: int, iterations: int
+) -> float | None:
+    """Count the operations of so many iterations as the paper's tables do; None where that is no other number.
+
+    Of RigL, the average of ΔT steps and an update holds throughout (Evci et al. 2020, arXiv 1911.11134, appendix H).
+    """
+    if spec.chosen.grow != "gradient":
+        return None
+    sparse, dense = (
+        flops.inference(costs, counts) for counts in (final_counts(spec, shapes), densities.layer_sizes(shapes))
+    )
+    per_sample = flops.rigl_paper(sparse, dense, spec.update_every or samples / spec.batch_size)
+    return per_sample * spec.batch_size * iterations
 
 
 class Rules:

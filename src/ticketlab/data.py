@@ -72,8 +72,14 @@ def find(name: str, data_dir: Path | None = None) -> Path | None:
     return next((path for path in candidates if os.path.exists(path)), None)
 
 
-def load(name: str, data_dir: Path | None = None) -> Dataset:
+def load(name: str, data_dir: Path | None = None, *, task: str | None = None, input_kind: str | None = None) -> Dataset:
     """Read a data set that `resolve` has found, and check it.
+
+    Args:
+        name: of the data set.
+        data_dir: the folder to search first.
+        task: as of `from_arrays`.
+        input_kind: as of `from_arrays`.
 
     Raises:
         BadInput: if the file cannot be read or its arrays do not make a data set.
@@ -85,7 +91,8 @@ def load(name: str, data_dir: Path | None = None) -> Dataset:
         if path is None:
             raise BadInput(f"data set `{name}` has gone: no {name}.npz in {folders(data_dir)}")
         arrays, scale, source = _read(path), None, str(path)
-    return from_arrays(name, *(arrays[array] for array in ARRAYS), scale=scale, source=source)
+    parts = (arrays[array] for array in ARRAYS)
+    return from_arrays(name, *parts, task=task, input_kind=input_kind, scale=scale, source=source)
 
 
 def _digits() -> dict[str, np.ndarray]:

@@ -4,7 +4,7 @@ Does not know where data sets come from (data.py).
 """
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -12,6 +12,38 @@ from ticketlab.errors import BadInput
 from ticketlab.streams import stream
 
 VALIDATION_SHARE = 5_000 / 60_000
+CHUNK = 4096  # samples looked at at once
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """What a run keeps of its data set, beside what it learnt from it; None where that is not known.
+
+    Attributes:
+        name: as in `--dataset`.
+        sha256: of all of its arrays, hexadecimal.
+        task: "classification" or "regression".
+        input_kind: "image" or "table".
+        constant: bool of the shape of one sample: which inputs are the same in all samples for training.
+        classes: the labels as they were stored, sorted, one for each output; of a regression, empty.
+        outputs: number of the network's outputs.
+        scale: what stored inputs are multiplied by for the network.
+        offset: what is added to that.
+        samples: number of those for training, those for validation left out.
+        test_samples: number of those for testing.
+    """
+
+    name: str
+    sha256: str | None
+    task: str
+    input_kind: str
+    constant: np.ndarray | None = None
+    classes: np.ndarray = field(default_factory=lambda: np.empty(0))
+    outputs: int | None = None
+    scale: float | None = None
+    offset: float | None = None
+    samples: int | None = None
+    test_samples: int | None = None
 
 
 @dataclass(frozen=True)
@@ -24,10 +56,12 @@ class Dataset:
         y_train: (samples,) int32 from 0 to classes − 1, or of a regression (samples, outputs) float32.
         x_test: (samples, ...), like x_train.
         y_test: like y_train.
-        scale: what the stored values are multiplied by for the network: 1/255 for uint8, 1/16 for digits, else 1.
+        scale: what the stored values are multiplied by for the network: 1/255 for images of uint8, 1/16 for digits,
+            else 1.
         classes: the labels as they were stored, sorted; of a regression, empty.
         digest: SHA-256 of all of this, hexadecimal.
         offset: what is added to that for the network.
+        input_kind: "image" or "table".
     """
 
     name: str
@@ -39,6 +73,7 @@ class Dataset:
     classes: np.ndarray
     digest: str
     offset: float = 0.0
+    input_kind: str = "image"
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -59,6 +94,30 @@ class Dataset:
     def outputs(self) -> int:
         """Number of the network's outputs: classes, or numbers to predict."""
         return self.classes.size or self.y_train.shape[1]
+
+    @property
+    def constant(self) -> np.ndarray:
+        """Which inputs are the same in all samples for training, those for validation left out; bool, of a sample."""
+        indices, _ = split(len(self.x_train))
+        first = self.x_train[indices[0]]
+        chunks = (self.x_train[indices[start : start + CHUNK]] for start in range(0, indices.size, CHUNK))
+        return np.logical_and.reduce([(chunk == first).all(axis=0) for chunk in chunks])
+
+    def facts(self) -> DataFacts:
+        """Return what a run keeps of it."""
+        return DataFacts(
+            self.name,
+            self.digest,
+            self.task,
+            self.input_kind,
+            self.constant,
+            self.classes,
+            self.outputs,
+            self.scale,
+            self.offset,
+            self.samples,
+            len(self.x_test),
+        )
 
 
 def split(samples: int) -> tuple[np.ndarray, np.ndarray]:
@@ -125,6 +184,8 @@ def from_arrays(
     x_test: np.ndarray,
     y_test: np.ndarray,
     *,
+    task: str | None = None,
+    input_kind: str | None = None,
     scale: float | None = None,
     source: str = "arrays",
 ) -> Dataset:
@@ -136,7 +197,9 @@ def from_arrays(
         y_train: (samples,) integer labels; or, for regression, (samples,) or (samples, outputs) numbers.
         x_test: like x_train.
         y_test: like y_train.
-        scale: what inputs are multiplied by; 1/255 for uint8 and 1 for others if left out.
+        task: "classification" or "regression"; if left out, the former where all targets are whole numbers.
+        input_kind: "image" or "table"; if left out, the latter where samples have one axis.
+        scale: what inputs are multiplied by; 1/255 for images of uint8 and 1 for others if left out.
         source: named by errors.
 
     Raises:
@@ -145,22 +208,25 @@ def from_arrays(
     >>> x, y = np.zeros((24, 5)), np.arange(24) % 3
     >>> from_arrays("mine", x, y, x, y).task, from_arrays("mine", x, y / 2, x, y / 2).task
     ('classification', 'regression')
+    >>> from_arrays("mine", x, y, x, y, task="regression").outputs
+    1
     """
     given = {"x_train": x_train, "x_test": x_test}
     x_train, x_test = (_inputs(np.asarray(x), f"{source}: `{name}`") for name, x in given.items())
     if x_train.shape[1:] != x_test.shape[1:] or x_train.dtype != x_test.dtype:
         wanted, received = (f"{x.shape[1:]} {x.dtype}" for x in (x_train, x_test))
         raise BadInput(f"{source}: samples of `x_test` must be like those of `x_train`, {wanted}. Received: {received}")
-    y_train, y_test, classes = _targets(np.asarray(y_train), np.asarray(y_test), source)
+    y_train, y_test, classes = _targets(np.asarray(y_train), np.asarray(y_test), task, source)
     for x, y, part in ((x_train, y_train, "train"), (x_test, y_test, "test")):
         if len(x) != len(y):
             raise BadInput(f"{source}: `y_{part}` must have one label per sample, {len(x)}. Received: {len(y)}")
+    input_kind = input_kind or ("table" if x_train.ndim == 2 else "image")
     if scale is None:
-        scale = 1 / 255 if x_train.dtype == np.uint8 else 1.0
+        scale = 1 / 255 if x_train.dtype == np.uint8 and input_kind == "image" else 1.0
     digest = hashlib.sha256(repr((scale, x_train.shape, x_train.dtype.str, x_test.shape)).encode())
     for array in (x_train, y_train, x_test, y_test, classes):
         digest.update(np.ascontiguousarray(array).data)
-    return Dataset(name, x_train, y_train, x_test, y_test, scale, classes, digest.hexdigest())
+    return Dataset(name, x_train, y_train, x_test, y_test, scale, classes, digest.hexdigest(), input_kind=input_kind)
 
 
 def _inputs(x: np.ndarray, name: str) -> np.ndarray:
@@ -177,20 +243,24 @@ def _inputs(x: np.ndarray, name: str) -> np.ndarray:
     return x
 
 
-def _targets(y_train: np.ndarray, y_test: np.ndarray, source: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _targets(
+    y_train: np.ndarray, y_test: np.ndarray, task: str | None, source: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the targets of a regression, or labels as indices into the sorted classes; and the classes.
 
-    Numbers that are not all whole are for regression.
+    Numbers that are not all whole are for regression, and all others where `task` says so.
     """
     given = {"y_train": y_train, "y_test": y_test}
     for name, y in given.items():
-        numbers = y.dtype.kind in "biuf" and bool(np.isfinite(y).all())
-        if not numbers or y.ndim not in (1, 2) or (y.ndim == 2 and y.shape[1] != 1 and _whole(y)):
+        numbers = y.dtype.kind in "biuf" and y.ndim in (1, 2) and y.size and bool(np.isfinite(y).all())
+        if not numbers or (task != "regression" and y.ndim == 2 and y.shape[1] != 1 and _whole(y)):
             raise BadInput(
                 f"{source}: `{name}` must be (samples,) integer labels, or for regression (samples, outputs) numbers "
-                f"that are not all whole. Received: {y.dtype} of shape {y.shape}"
+                f"that are not all whole unless `task` is regression. Received: {y.dtype} of shape {y.shape}"
             )
-    if not _whole(y_train):
+    if task == "classification" and not _whole(y_train):
+        raise BadInput(f"{source}: `y_train` must be whole numbers for a classification. Received: others, and {task=}")
+    if task == "regression" or not _whole(y_train):
         parts = [y.reshape(len(y), -1).astype(np.float32) for y in given.values()]
         if parts[0].shape[1] != parts[1].shape[1]:
             raise BadInput(f"{source}: `y_test` must be like `y_train`, {y_train.shape}. Received: {y_test.shape}")
@@ -203,7 +273,9 @@ def _targets(y_train: np.ndarray, y_test: np.ndarray, source: str) -> tuple[np.n
         raise BadInput(f"{source}: `y_train` must have at least 2 classes. Received: {classes.tolist()}")
     strange = np.setdiff1d(parts[1], classes)
     if strange.size:
-        raise BadInput(f"{source}: `y_test` must have the classes of `y_train`. Received: {strange[:5].tolist()}")
+        counts = "" if task else " (of numbers to predict, `task` must be regression)"
+        received = f"{strange[:5].tolist()}{counts}"
+        raise BadInput(f"{source}: `y_test` must have the classes of `y_train`. Received: {received}")
     return y_train.astype(np.int32), np.searchsorted(classes, parts[1]).astype(np.int32), classes
 
 

@@ -62,7 +62,8 @@ def erk(shapes: Shapes, density: float, dense: Collection[str] = ()) -> dict[str
 def er_of_epsilon(shapes: Shapes, epsilon: float, dense: Collection[str] = ()) -> dict[str, float]:
     """Spread as an Erdős–Rényi graph of so many connections a unit: density = ε·(n_in + n_out) / (n_in · n_out).
 
-    The parametrisation of Mocanu et al. 2018 (arXiv 1707.04780, equation 3), who take ε from 11 to 20.
+    The parametrisation of Mocanu et al. 2018 (arXiv 1707.04780, equation 3), who take ε from 11 to 20. A layer that has
+    fewer weights than ε asks for is dense, as in the authors' code; the others keep to ε.
 
     Args:
         shapes: {path: shape of the kernel}, the last two axes channels in and out.
@@ -70,17 +71,17 @@ def er_of_epsilon(shapes: Shapes, epsilon: float, dense: Collection[str] = ()) -
         dense: layers that are dense whatever ε says.
 
     Raises:
-        BadInput: where a layer has fewer weights than ε asks for.
+        BadInput: where it leaves no layer sparse.
 
-    >>> er_of_epsilon({"first": (8, 8), "last": (4, 2)}, 2, ["last"])
+    >>> er_of_epsilon({"first": (8, 8), "second": (8, 4), "last": (4, 2)}, 2, ["last"])
+    {'first': 0.5, 'second': 0.75, 'last': 1.0}
+    >>> er_of_epsilon({"first": (8, 8), "last": (4, 2)}, 2)
     {'first': 0.5, 'last': 1.0}
     """
-    spread = {path: 1.0 if path in dense else epsilon * _sum_over_product(shape[-2:]) for path, shape in shapes.items()}
-    for path, density in spread.items():
-        if density > 1:
-            most = 1 / _sum_over_product(shapes[path][-2:])
-            raise BadInput(f"`epsilon` must be at most {most:.4g} for {path} {shapes[path]}. Received: {epsilon=}")
-    return spread
+    ratios = {path: _sum_over_product(shape[-2:]) for path, shape in shapes.items() if path not in dense}
+    if ratios and epsilon >= (most := 1 / min(ratios.values())):
+        raise BadInput(f"`epsilon` must be less than {most:.4g}, where all layers are dense. Received: {epsilon=}")
+    return {path: min(1.0, epsilon * ratios[path]) if path in ratios else 1.0 for path in shapes}
 
 
 DISTRIBUTIONS: dict[str, Distribution] = {"uniform": uniform, "er": er, "erk": erk}

@@ -148,12 +148,8 @@ class Engine:
         x, y = self._batch(*self._train_data, tf.constant(samples))
 
         def outputs(kernels: "Mapping[str, tf.Tensor]", inputs: tf.Tensor, training: bool) -> tf.Tensor:
-            places = {id(variable): path for path, variable in self._variables.items()}
-            values = [
-                [tf.convert_to_tensor(kernels.get(places[id(each)], weights[places[id(each)]])) for each in group]
-                for group in (self.model.trainable_variables, self.model.non_trainable_variables)
-            ]
-            return self.model.stateless_call(*values, inputs, training=training)[0]
+            values = {path: tf.convert_to_tensor(kernels.get(path, value)) for path, value in weights.items()}
+            return variables.called(self.model, values, inputs, training=training)[0]
 
         def loss(kernels: "Mapping[str, tf.Tensor]") -> tf.Tensor:
             return tf.reduce_mean(self._losses(y, outputs(kernels, x, True)))
@@ -205,7 +201,9 @@ class Engine:
         x, y = self._batch(*self._train_data, chosen)
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean(self._losses(y, self.model(x, training=True)))
-        return loss, tape.gradient(loss, self._trained, unconnected_gradients="zero")
+        gradients = tape.gradient(loss, self._trained, unconnected_gradients="zero")
+        # those of a matrix whose rows are looked up, as by Embedding, come as rows alone
+        return loss, {path: tf.convert_to_tensor(gradient) for path, gradient in gradients.items()}
 
     def _optimizer_step(self, gradients: "Mapping[str, tf.Tensor]", rate: tf.Tensor) -> None:
         """Move the trained variables; their masks are the last operation."""

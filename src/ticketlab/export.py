@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ticketlab import masks, networks
-from ticketlab.dataset import Dataset, standardised
+from ticketlab import data, masks, networks
+from ticketlab.dataset import DataFacts, standardised
 from ticketlab.errors import BadInput, WriteFailed
 from ticketlab.masks import Arrays
 from ticketlab.storage import Record, Run, write_bytes, write_file
@@ -55,41 +55,47 @@ def trained(record: Record) -> dict[str, np.ndarray]:
     return record.weights
 
 
-def save_keras(run: Run, record: Record, weights: Arrays, dataset: Dataset, path: Path) -> None:
+def save_keras(run: Run, record: Record, weights: Arrays, path: Path, data_dir: Path | None = None) -> Path:
     """Write a network with these weights as a .keras file, which Keras loads without ticketlab.
 
-    The network takes inputs times `dataset.scale`, standardises them itself where training did, and gives logits or, of
-    a regression, the numbers themselves; it is compiled with the loss of training and with accuracy or R², so that
-    ``keras.saving.load_model(path).evaluate(x, y)`` works at once.
+    The network takes inputs as the data set stores them, scales them itself, and gives logits or, of a regression, the
+    numbers themselves; it is compiled with the loss of training and with accuracy or R², so that
+    ``keras.saving.load_model(path).evaluate(x, y)`` works at once. In a classification, y are the numbers of the
+    outputs, from 0 on: of stored labels, their places among the `classes` of the file beside.
 
     Args:
         run: whose network it is.
         record: of any round.
         weights: {path: array} of all that the network carries from round to round.
-        dataset: that the run was trained on.
         path: ends in .keras.
+        data_dir: where the data set is looked for first, which a run of an earlier version needs.
+
+    Returns:
+        The JSON file beside it, ``<path>.json``: what was exported, from which data, and the classes.
 
     Raises:
-        BadInput: if the network cannot be built again or the weights are not of it.
+        BadInput: if the network cannot be built again, if the weights are not of it, or if the data set that is found
+            is not the run's.
+        WriteFailed: if the disk refuses.
     """
     import keras
 
     from ticketlab import variables
 
     spec = json.loads(record.attributes["spec"])
-    model = _network(run, spec, dataset)
+    facts = run.data or _facts(run, spec, data_dir)
+    model = _network(run, spec, facts)
     places = variables.carried(model)
     wanted, received = ({key: tuple(each.shape) for key, each in group.items()} for group in (places, weights))
     if wanted != received:
-        raise BadInput(f"weights must be those of {spec['network']} on {dataset.name}, {wanted}. Received: {received}")
+        raise BadInput(f"weights must be those of {spec['network']} on {facts.name}, {wanted}. Received: {received}")
     for key, variable in places.items():
         variable.assign(weights[key])
-    if spec.get("inputs") == "standardised":
-        seen = standardised(dataset)
-        front = keras.layers.Rescaling(seen.scale / dataset.scale, seen.offset, name="standardised")
-        model = keras.Sequential([keras.Input(dataset.input_shape), front, model], name=model.name)
+    if (facts.scale, facts.offset) != (1, 0):
+        front = keras.layers.Rescaling(facts.scale, facts.offset, name="as_in_training")
+        model = keras.Sequential([keras.Input(facts.constant.shape), front, model], name=model.name)
     # an optimizer without state, since training from here begins afresh
-    if dataset.task == "regression":
+    if facts.task == "regression":
         loss, metric = "mean_squared_error", keras.metrics.R2Score("variance_weighted_average", name="r2")
     else:
         loss, metric = keras.losses.SparseCategoricalCrossentropy(from_logits=True), "accuracy"
@@ -98,15 +104,36 @@ def save_keras(run: Run, record: Record, weights: Arrays, dataset: Dataset, path
         model.save(path)
     except OSError as error:
         raise WriteFailed(f"cannot write {path}: {error.strerror}") from error
+    beside = path.with_name(f"{path.name}.json")
+    write_bytes(beside, json.dumps(_described(run, record, facts), indent=2).encode())
+    return beside
 
 
-def _network(run: Run, spec: Mapping[str, Any], dataset: Dataset) -> "keras.Model":
+def _described(run: Run, record: Record, facts: DataFacts) -> dict[str, Any]:
+    """Return what a reader of an exported network needs to know, in what JSON can write."""
+    names = ("seed", "round", "iteration", "density")
+    where = {name: record.attributes[name] for name in names if name in record.attributes}
+    known = ("name", "sha256", "task", "input_kind", "outputs", "scale", "offset")
+    of_data = {name: getattr(facts, name) for name in known}
+    return {"run": run.folder.resolve().name, **where, "data": of_data, "classes": facts.classes.tolist()}
+
+
+def _facts(run: Run, spec: Mapping[str, Any], data_dir: Path | None) -> DataFacts:
+    """Find the data set of a run that keeps no facts of it, as versions without them took it. Raises BadInput."""
+    name, _ = data.resolve(spec["dataset"], data_dir)
+    dataset = data.load(name, data_dir, task=spec.get("task"), input_kind=spec.get("input_kind") or "image")
+    if dataset.digest != run.description.get("data_sha256"):
+        raise BadInput(f"the data set `{name}` must be the one that {run.folder} was computed on. Received: another")
+    return (standardised(dataset) if spec.get("inputs") == "standardised" else dataset).facts()
+
+
+def _network(run: Run, spec: Mapping[str, Any], facts: DataFacts) -> "keras.Model":
     """Build a run's network: as the run keeps it, or by name where it was computed before runs kept them."""
     import keras
 
     if run.network is None:
         settings = {name: spec[name] for name in ("activation", "initialiser") if name in spec}
-        return networks.build(spec["network"], dataset.input_shape, dataset.outputs, **settings)
+        return networks.build(spec["network"], facts.constant.shape, facts.outputs, **settings)
     try:
         return keras.models.model_from_json(json.dumps(run.network["model"]))
     except (ValueError, TypeError) as error:
@@ -130,6 +157,8 @@ def slim_copy(run: Run, folder: Path) -> None:
     write_bytes(folder / "spec.json", json.dumps(run.description, indent=2).encode())
     if run.network is not None:
         write_bytes(folder / "network.json", json.dumps(run.network, indent=1).encode())
+    if (facts := run.folder / "data.h5").exists():
+        write_bytes(folder / "data.h5", facts.read_bytes())
     for record in run.records():
         copy = folder / record.path.relative_to(run.folder)
         copy.parent.mkdir(exist_ok=True)

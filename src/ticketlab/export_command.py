@@ -1,10 +1,9 @@
 """Export as a command: which run, which form, which round, where to; every problem in one line."""
 
-import json
 import sys
 from pathlib import Path
 
-from ticketlab import data, devices, export
+from ticketlab import devices, export
 from ticketlab.errors import BadInput, TicketlabError
 from ticketlab.flags import Parser
 from ticketlab.storage import Record, Run
@@ -29,11 +28,14 @@ def main(description: str, argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="replicate (default: 0; all of them for slim)")
     parser.add_argument("--round", type=int, default=0, help="round (default: 0, the dense one; all of them for slim)")
     parser.add_argument(
-        "--data-dir", type=Path, metavar="DIR", help="where <dataset>.npz, which .keras files need, is looked for first"
+        "--data-dir",
+        type=Path,
+        metavar="DIR",
+        help="where <dataset>.npz is looked for first; .keras files need it of runs that keep no data.h5",
     )
     flags = parser.parse_args(argv)
     try:
-        _export(Run(flags.run), flags.form, flags.seed, flags.round, flags.to, flags.data_dir)
+        written = _export(Run(flags.run), flags.form, flags.seed, flags.round, flags.to, flags.data_dir)
     except BadInput as error:
         parser.error(str(error))
     except TicketlabError as error:
@@ -42,25 +44,24 @@ def main(description: str, argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    print(flags.to)
+    print(*written, sep="\n")
     return 0
 
 
-def _export(run: Run, form: str, seed: int, round: int, to: Path, data_dir: Path | None) -> None:
+def _export(run: Run, form: str, seed: int, round: int, to: Path, data_dir: Path | None) -> list[Path]:
+    """Write what is asked for; return the files, or the folder."""
     if to.suffix != SUFFIXES[form] and form != "slim":
         raise BadInput(f"`to` must end in {SUFFIXES[form]} for {form}. Received: to={to}")
     if form == "slim":
         export.slim_copy(run, to)
-        return
+        return [to]
     record = _record(run, seed, round)
     if form == "masks":
         export.save_masks(record, to)
-        return
+        return [to]
     weights = export.ticket(run, record) if form == "ticket" else export.trained(record)
-    name, _ = data.resolve(json.loads(record.attributes["spec"])["dataset"], data_dir)
-    dataset = data.load(name, data_dir)
     devices.start(threads=1)
-    export.save_keras(run, record, weights, dataset, to)
+    return [to, export.save_keras(run, record, weights, to, data_dir)]
 
 
 def _record(run: Run, seed: int, round: int) -> Record:

@@ -1,8 +1,8 @@
 """What networks cost: floating-point operations of kept weights, as Evci et al. 2020 (arXiv 1911.11134) count them.
 
 A multiply-add counts 2. A unit's inputs are multiplied and added up with its bias, and its activation counts 1; other
-layers are left out. A training step costs three passes forward: one forward, two backward (their section 4 and
-appendix H). Pure functions of counts; does not know networks or files.
+layers are left out. A training step costs three passes forward: one forward, two backward, of which one gives the
+gradients of the weights (their section 4 and appendix H). Pure functions of counts; does not know networks or files.
 """
 
 from collections.abc import Mapping
@@ -13,8 +13,9 @@ class Cost(NamedTuple):
     """What a layer costs beside its kept weights.
 
     Attributes:
-        positions: how often each weight is used on a sample: 1 in a dense layer, the pixels of a convolution's output.
-        outputs: numbers that the layer gives on a sample.
+        positions: how often each weight is used on a sample: 1 in a dense layer, the pixels of a convolution's output;
+            of a layer that is called several times, in all calls together.
+        outputs: numbers that the layer gives on a sample, likewise.
     """
 
     positions: int
@@ -36,27 +37,29 @@ def inference(costs: Mapping[str, Cost], kept: Mapping[str, int]) -> int:
     return sum(2 * kept[path] * cost.positions + cost.outputs for path, cost in costs.items())
 
 
-def rigl(sparse: float, dense: float, every: float) -> float:
-    """Average the operations of a training step of RigL over ΔT steps and an update, per sample.
+def rigl_paper(sparse: float, dense: float, every: float) -> float:
+    """Average the operations of a training step of RigL over ΔT steps and an update, per sample, as the paper does.
 
-    (3·f_S·ΔT + 2·f_S + f_D) / (ΔT + 1): an update goes forward and back once through the sparse network, and needs the
-    gradients of all weights.
+    (3·f_S·ΔT + 2·f_S + f_D) / (ΔT + 1). In their algorithm 1 an update stands in the place of every ΔT-th step, and
+    there are none from T_end on: what a training really takes is a little less.
 
     Args:
         sparse: f_S, operations forward of the sparse network.
         dense: f_D, of the dense one.
         every: ΔT, iterations between updates.
 
-    >>> rigl(10, 100, 4)
+    >>> rigl_paper(10, 100, 4)
     48.0
     """
     return (3 * sparse * every + 2 * sparse + dense) / (every + 1)
 
 
-def snfs(sparse: float, dense: float) -> float:
-    """Count the operations of a training step of SNFS, which needs the gradients of all weights in every step.
+def all_gradients(sparse: float, dense: float) -> float:
+    """Count the operations of a step that needs the gradients of all weights: an update of RigL, any step of SNFS.
 
-    >>> snfs(10, 100)
+    Forward and back once through the sparse network, and once more for the gradients: 2·f_S + f_D.
+
+    >>> all_gradients(10, 100)
     120
     """
     return 2 * sparse + dense

@@ -14,7 +14,7 @@ from ticketlab.kinds import BeforeSpec, ImpSpec
 from ticketlab.options import refused
 from ticketlab.overwriting import NOTHING, Overwritten
 from ticketlab.own_network import located
-from ticketlab.progress import Display
+from ticketlab.progress import PAUSE, Display, data_line, screen
 from ticketlab.sparse_spec import SparseSpec
 from ticketlab.spec import Spec
 from ticketlab.storage import Run
@@ -94,7 +94,7 @@ def run(
             spec's `network` is then its name alone.
         arrays: x_train, y_train, x_test, y_test in place of the data set that the spec names, likewise.
         overwrite: delete what these seeds have computed before, as soon as nothing can be refused any more.
-        console: where progress goes, stdout if left out.
+        console: where progress goes, each round in a line; if left out, stdout, in a few lines.
 
     Returns:
         The run, and the replicates that failed, {seed: reason}.
@@ -104,9 +104,10 @@ def run(
         KeyboardInterrupt: after the workers are stopped; what is on disk is complete.
     """
     models_dir, seeds = Path(models_dir).absolute(), list(seeds)
+    said = {"task": spec.task, "input_kind": spec.input_kind}
     source = Source(
         Path(data_dir).absolute() if data_dir else None,
-        from_arrays(spec.dataset, *arrays) if arrays is not None else None,
+        from_arrays(spec.dataset, *arrays, **said) if arrays is not None else None,
         build,
     )
     run = branches.find(spec, models_dir)
@@ -114,6 +115,9 @@ def run(
     dataset = check(spec, seeds, models_dir, source, overwritten)
     if not (overwritten.everything(run) and (run.folder / "spec.json").exists()):  # else a worker begins it anew
         run.begin(spec, dataset.digest)
+        run.keep_data(dataset)
+    shown = {"console": console} if console else {"console": screen(), "pause": PAUSE}
+    shown["console"].print(data_line(spec, dataset), highlight=False, markup=False, soft_wrap=True)
     own = located(spec.network)
     if own:  # a worker's folder need not be this one
         spec = spec.changed(network=f"{own[0].absolute()}:{own[1]}")
@@ -123,6 +127,6 @@ def run(
         return run, {}
     arguments = (spec.to_json(), str(run.folder), source, overwritten)
     job = pool.Job(EXPERIMENTS[spec.kind].prepare, arguments, spec.threads)
-    with Display(seeds, getattr(spec, "rounds", None) or 0, console or Console(force_jupyter=False)) as display:
+    with Display(seeds, getattr(spec, "rounds", None) or 0, **shown) as display:
         failures = pool.run(job, seeds, processes, display.event)
     return run, failures

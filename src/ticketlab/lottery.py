@@ -4,7 +4,7 @@ Reads like the paper: `replicate` is its section 1. TensorFlow is imported insid
 checks flags never loads it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 
@@ -60,7 +60,7 @@ def replicate(spec: ImpSpec, bench: Workbench, run: Run, seed: int, report: Repo
         seed: of the replicate.
         report: called with the name of an event and its facts.
     """
-    rounds = number_of_rounds(spec, bench.shapes)
+    rounds = number_of_rounds(spec, bench.shapes, bench.outputs)
     report("begin", {"rounds": rounds})
     with run.claim(seed):
         previous = None
@@ -91,7 +91,7 @@ def ticket(spec: ImpSpec, bench: Workbench, run: Run, seed: int, previous: Recor
         previous.weights,
         criterion=spec.criterion,
         scope=spec.scope,
-        rates=branches.rates(spec, bench.shapes),
+        rates=branches.rates(spec, bench.shapes, bench.outputs),
         rng=stream(seed, "pruning", round),
     )
     if spec.begins_elsewhere:
@@ -122,12 +122,13 @@ def finished(spec: ImpSpec, dataset: Dataset, run: Run, seed: int) -> bool:
     return complete(spec, run, seed, range(number_of_rounds(spec, shapes) + 1))
 
 
-def number_of_rounds(spec: ImpSpec, shapes: Shapes) -> int:
+def number_of_rounds(spec: ImpSpec, shapes: Shapes, outputs: Collection[str] = ()) -> int:
     """Count the rounds after round 0 that a spec asks for, by number or by density. Raises BadInput."""
     if spec.target_density is None:
         return spec.rounds
     sizes = layer_sizes(shapes)
     try:
-        return schedules.rounds_to_density(sizes, branches.rates(spec, shapes), spec.scope, spec.target_density)
+        found = branches.rates(spec, shapes, outputs)
+        return schedules.rounds_to_density(sizes, found, spec.scope, spec.target_density)
     except ValueError as error:
         raise BadInput(str(error)) from error

@@ -1,258 +1,242 @@
-"""One function per kind of figure: a frame or an array and the caller's axes in, the same axes out.
+"""One function per kind of curve: a frame and the caller's axes in, the same axes out.
 
-Knows how things look: the colours of Okabe & Ito (2008), with a grey for their yellow, which colour-blind readers tell
-apart, and besides them markers and line styles, which survive a black-and-white printer; densities on a log axis that
-falls to the right, iterations of one training on a linear one (positions.py says which).
-Touches nothing but the axes it is given: no pyplot, no global settings. Does not know where the numbers come from.
+Knows how curves are drawn: densities on a log axis that falls to the right, iterations of one training on a linear one
+(positions.py says which); means with their bands, single seeds thin. Which colour belongs to which label, styles.py
+knows and the caller hands over. Touches nothing but the axes it is given: no pyplot, no global settings. Does not know
+where the numbers come from. Distributions: plot_distributions.py; matrices and maps: plot_matrices.py.
 """
 
-from itertools import cycle
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
+from matplotlib.transforms import Transform, offset_copy
 
 from ticketlab.plot_axes import (
     AROUND,
     ITERATIONS,
-    ROUND_STEPS,
     UNBOUNDED,
-    described,
     end_axis,
+    finished,
     keep_within,
     log_axis,
-    mark_below,
+    mark_beyond,
     round_axis,
 )
 from ticketlab.positions import position
+from ticketlab.styles import Style, Styles, in_order
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F", "#000000")
-MARKERS = "osD^vPX"  # not as many as colours, so that the two together tell 56 curves apart
-DASHES = ("--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)))
-ORDERED = "viridis"  # for rounds, which have an order; light in print but without its yellow end
 BAND_ALPHA, FEW = 0.16, 5  # bands of more than a few curves are half as strong
-LOG_MARGIN = 1.5  # from the outermost mean to the end of a log axis, as a ratio
-ANNOTATED = 12  # a matrix of more rows is too dense for numbers
-FEWEST_DECIMALS, MOST_DECIMALS = 2, 5  # of a matrix's numbers
+SINGLE = {"linewidth": 0.6, "alpha": 0.6, "zorder": 1}  # lines of single seeds
+LOG_MARGIN = 1.15  # from the outermost mean to the end of a log axis, as a ratio
+ZOOM = 2  # a log axis over iterations ends at so many times the highest of the curves' ends and minima
+BESIDE = 5  # points from one bar to the next
+MARKED = 8  # markers along a curve of many evaluations
 
 
 def over_rounds(
     curves: pd.DataFrame,
     axes: Axes,
     quantity: str,
-    least: float | None = None,
+    *,
+    styles: Styles | None = None,
+    sight: tuple[float, float] = UNBOUNDED,
     bounds: tuple[float, float] = UNBOUNDED,
+    level: float | None = None,
 ) -> Axes:
     """Draw curves over the rounds, with their intervals as bands: against density, of one training against iteration.
 
     Args:
-        curves: columns label, density, mean, half_width (NaN without interval), and, optionally, iteration, and
-            reference: whether the curve is one to compare with, as what chance alone gives, drawn broken and without
-            markers.
+        curves: columns label, density, mean, half_width (NaN without interval), and, optionally, iteration and
+            seed: of which alone a row is, which thin lines show; NaN in the means.
+            reference: whether the curve is one to compare with, as what chance gives, drawn broken, without markers.
+            apart: whether points are not to be joined, since rounds between them were not looked at.
+            bound: whether the mean is no more than a bound, which an open marker shows.
+            legend: its title, the same in all rows.
         axes: to draw on.
         quantity: what the vertical axis shows, and in which unit.
-        least: the least mean that needs to be seen; open triangles at the lower edge stand for what lies below.
+        styles: of the labels; in their order if left out.
+        sight: between which means need to be seen; open triangles at the edges stand for what lies beyond.
         bounds: between which values can lie, where bands and axis end.
+        level: where to draw a thin line, as at 0 or at chance.
     """
-    marked = zip(cycle(COLOURS), cycle(MARKERS), strict=False)
-    broken = zip(cycle(COLOURS[::-1]), cycle(DASHES), strict=False)
-    groups, place = curves.groupby("label", sort=False), position(curves)
-    for number, (label, curve) in enumerate(groups):
+    styles, place = styles or in_order(curves["label"]), position(curves)
+    means, count = _means(curves), curves["label"].nunique()
+    beside = _beside(axes, list(dict.fromkeys(means.loc[_flag(means, "apart"), "label"])))
+    if level is not None:
+        axes.axhline(level, color="black", linewidth=0.6, zorder=0.9)
+    for number, (label, curve) in enumerate(means.groupby("label", sort=False)):
         curve = curve.sort_values(place, kind="stable")  # a cut comes after the round that ends at its iteration
-        reference = "reference" in curve and curve["reference"].any()
-        colour, shape = next(broken if reference else marked)
-        style = {"linestyle": shape, "linewidth": 1.3} if reference else {"marker": shape, "markersize": 4}
-        before = 3 - number / len(groups)  # the first curve, the ticket, lies over the others
-        axes.plot(curve[place], curve["mean"], color=colour, label=label, zorder=before, **style)
-        _band(axes, curve[place], curve, colour, BAND_ALPHA if len(groups) <= FEW else BAND_ALPHA / 2, bounds)
-    end_axis(axes, curves, least)
-    keep_within(axes, curves["mean"], bounds)
-    mark_below(axes)
+        style, before = styles[label], 3 - number / count  # the first curve, the ticket, lies over the others
+        compared = _flag(curve, "reference")
+        _reference(axes, curve[compared], place, label, style, whole=compared.all())
+        curve = curve[~compared]
+        if len(curve):
+            dash = "none" if _flag(curve, "apart").any() else style.dash
+            looks = {"color": style.colour, "marker": style.marker, "markersize": 4, "linestyle": dash}
+            looks["transform"] = beside.get(label, axes.transData)
+            axes.update_datalim(curve[[place, "mean"]])  # which a transform of one's own leaves out
+            axes.plot(curve[place], curve["mean"], label=label, zorder=before, **looks)
+            least = curve[_flag(curve, "bound")]
+            if len(least):
+                opened = {**looks, "linestyle": "none", "markerfacecolor": "white"}
+                axes.plot(least[place], least["mean"], zorder=before, **opened)
+            alpha = BAND_ALPHA if count <= FEW else BAND_ALPHA / 2
+            _band(axes, curve[place], curve, style.colour, alpha, bounds, beside.get(label))
+    _draw_singles(axes, curves, place, styles)
+    axes.autoscale_view()
+    end_axis(axes, means, sight)
+    keep_within(axes, means["mean"], bounds)
+    mark_beyond(axes)
     round_axis(axes, curves)
-    return _finished(axes, quantity, curves["label"].nunique() > 1)
+    return finished(axes, quantity, count > 1, _title(curves))
 
 
-def validation_curves(curves: pd.DataFrame, axes: Axes, quantity: str) -> Axes:
-    """Draw what the evaluations saw during some rounds, on a log axis, since it all happens near the end.
+def over_iterations(curves: pd.DataFrame, axes: Axes, quantity: str, *, styles: Styles | None = None) -> Axes:
+    """Draw what evaluations saw during training on a log axis, which ends where the curves' ends can be told apart.
 
-    Args:
-        curves: columns density, iteration, mean, half_width, and early_stop, which is true where a triangle goes.
-        axes: to draw on.
-        quantity: what the vertical axis shows, and in which unit.
-    """
-    _draw_ordered(curves, axes, "iteration", "density")
-    _log_course(curves, axes)
-    return _finished(axes, quantity, legend=True, title="density")
-
-
-def course(curves: pd.DataFrame, axes: Axes, quantity: str) -> Axes:
-    """Draw what the evaluations saw during whole trainings, one curve each, on a log axis.
+    What is 0, which a log axis has not, lies at its lower edge.
 
     Args:
-        curves: columns label, iteration, mean, half_width, and early_stop, which is true where a triangle goes.
+        curves: columns label, iteration, mean, half_width, and early_stop, which is true where a triangle goes;
+            optionally seed and legend, as of `over_rounds`.
         axes: to draw on.
         quantity: what the vertical axis shows, and in which unit.
+        styles: of the labels; in their order if left out.
     """
-    groups = curves.groupby("label", sort=False)
-    styles = zip(cycle(COLOURS), cycle(("-", *DASHES)), strict=False)
-    for (label, curve), (colour, line) in zip(groups, styles, strict=False):
-        axes.plot(curve["iteration"], curve["mean"], color=colour, linestyle=line, linewidth=1.3, label=label)
-        _band(axes, curve["iteration"], curve, colour, BAND_ALPHA if len(groups) <= FEW else BAND_ALPHA / 2)
-    _log_course(curves, axes)
-    means = curves.loc[curves["mean"] > 0, "mean"]
-    if len(means):  # bands may reach down to 0, which a log axis has not
-        axes.set_ylim(means.min() / LOG_MARGIN, means.max() * LOG_MARGIN)
-    return _finished(axes, quantity, legend=len(groups) > 1)
+    styles, means = styles or in_order(curves["label"]), _means(curves)
+    low, high = _zoomed(means)
+    clipped = means.assign(mean=means["mean"].clip(lower=low))
+    for label, curve in clipped.groupby("label", sort=False):
+        style, every = styles[label], max(len(curve) // MARKED, 1)
+        looks = {"color": style.colour, "linestyle": style.dash, "marker": style.marker, "markersize": 3}
+        axes.plot(curve["iteration"], curve["mean"], label=label, linewidth=1.2, markevery=every, **looks)
+        _band(axes, curve["iteration"], curve, style.colour, BAND_ALPHA / 2, bounds=(low, np.inf))
+        stops = curve[curve["early_stop"]]
+        mark = {"marker": "v", "markersize": 6, "linestyle": "none", "markeredgecolor": "black", "zorder": 4}
+        axes.plot(stops["iteration"], stops["mean"], color=style.colour, markeredgewidth=0.6, **mark)
+    _draw_singles(axes, curves.assign(mean=curves["mean"].clip(lower=low)), "iteration", styles)
+    log_axis(axes, "y", low, high)
+    axes.set_xlabel(ITERATIONS)
+    return finished(axes, quantity, means["label"].nunique() > 1, _title(curves))
 
 
-def against_cost(points: pd.DataFrame, axes: Axes, quantity: str) -> Axes:
+def against_cost(
+    points: pd.DataFrame,
+    axes: Axes,
+    quantity: str,
+    *,
+    styles: Styles | None = None,
+    bounds: tuple[float, float] = UNBOUNDED,
+) -> Axes:
     """Draw accuracies against what they cost, on a log axis, with their intervals as bars.
 
     Args:
         points: columns label, cost, mean, half_width, and passed: whether a training only came by there on its way to
-            its end, which thin lines show, as far as they lie near the ends.
-        axes: to draw on.
+            its end, which thin lines show, as far as they lie near the ends; optionally seed, as of `over_rounds`.
+        axes: to draw on; its vertical axis is the caller's to name.
         quantity: what the horizontal axis shows, and in which unit.
+        styles: of the labels; in their order if left out.
+        bounds: between which values can lie, where bars and axis end.
     """
-    groups, ends = points.groupby("label", sort=False), points[~points["passed"]]
-    for (label, curve), colour, marker in zip(groups, cycle(COLOURS), cycle(MARKERS), strict=False):
-        curve = curve[~curve["passed"]]
-        bars = {"capsize": 2, "elinewidth": 0.8, "linestyle": "none", "marker": marker, "markersize": 4}
-        axes.errorbar(curve["cost"], curve["mean"], curve["half_width"], color=colour, label=label, **bars)
-    end_axis(axes, ends, None)
+    styles, means = styles or in_order(points["label"]), _means(points)
+    ends = means[~means["passed"]]
+    for label, curve in ends.groupby("label", sort=False):
+        style = styles[label]
+        low, high = (curve["mean"] - curve["half_width"], curve["mean"] + curve["half_width"])
+        bars = [curve["mean"] - low.clip(*bounds), high.clip(*bounds) - curve["mean"]]
+        looks = {"color": style.colour, "marker": style.marker, "markersize": 4}
+        axes.errorbar(
+            curve["cost"], curve["mean"], bars, label=label, capsize=2, elinewidth=0.8, linestyle="none", **looks
+        )
+    for label, single in _singles(points[~points["passed"]], "cost"):
+        axes.plot(single["cost"], single["mean"], color=styles[label].colour, marker="_", linestyle="none", **SINGLE)
+    end_axis(axes, ends)
     low, high = axes.get_ylim()
-    low -= (high - low) * (len(ends) < len(points))  # half the height is enough for the ends
-    axes.set_ylim(low, high)
-    for (_, curve), colour in zip(groups, cycle(COLOURS), strict=False):
-        axes.plot(curve["cost"], curve["mean"], color=colour, linewidth=0.6, alpha=0.7, zorder=1)
-    seen = points.loc[points["mean"] >= low, "cost"]
-    axes.set_xlim(seen.min() / AROUND, seen.max() * AROUND)
-    axes.set_xscale("log")
-    log_axis(axes.xaxis)
+    low -= (high - low) * (len(ends) < len(means))  # half the height is enough for the ends
+    axes.set_ylim(max(low, bounds[0]), min(high, bounds[1]))
+    for label, curve in means.groupby("label", sort=False):
+        axes.plot(curve["cost"], curve["mean"], color=styles[label].colour, linewidth=0.6, alpha=0.7, zorder=1)
+    seen = means.loc[means["mean"] >= low, "cost"]
+    log_axis(axes, "x", seen.min() / AROUND, seen.max() * AROUND)
     axes.set_xlabel(quantity)
-    return _finished(axes, "test accuracy, end (%)", points["label"].nunique() > 1)
+    return finished(axes, axes.get_ylabel(), points["label"].nunique() > 1)
 
 
-def similarity_matrix(pairs: pd.DataFrame, axes: Axes, quantity: str) -> Axes:
-    """Draw the similarities of every two masks as colours, and as numbers where there is room.
-
-    Args:
-        pairs: columns a, b (names of masks) and similarity, each pair once; what is not compared stays grey.
-        axes: to draw on.
-        quantity: what the colours show.
-    """
-    names = list(dict.fromkeys([*pairs["a"], *pairs["b"]]))
-    matrix = pd.DataFrame(np.nan, names, names)
-    for a, b, value in pairs[["a", "b", "similarity"]].itertuples(index=False):
-        matrix.loc[a, b] = matrix.loc[b, a] = value
-    image = axes.imshow(np.ma.masked_invalid(matrix), cmap="cividis")
-    axes.set_facecolor("lightgrey")
-    axes.set_xticks(range(len(names)), names, rotation=90)
-    axes.set_yticks(range(len(names)), names)
-    axes.figure.colorbar(image, ax=axes, label=quantity, shrink=0.8)
-    digits = _decimals(pairs["similarity"].dropna())
-    if len(names) <= ANNOTATED:
-        for (row, column), value in np.ndenumerate(matrix):
-            if np.isfinite(value):
-                colour = "black" if image.norm(value) > 0.5 else "white"
-                axes.text(column, row, f"{value:.{digits}f}", ha="center", va="center", color=colour, fontsize=5)
-    return axes
-
-
-def degree_distribution(counts: pd.DataFrame, axes: Axes, quantity: str, counted: str = "units") -> Axes:
-    """Draw how many units have how many kept weights, beside what random masks have in expectation.
-
-    Bars stand around their whole numbers, that of 9 from 8.5 to 9.5.
-
-    Args:
-        counts: columns left, right (degrees from left to below right), units, units_chance.
-        axes: to draw on.
-        quantity: the degree that the horizontal axis shows.
-        counted: what has these degrees.
-    """
-    edges = np.array([*counts["left"], counts["right"].iloc[-1]]) - 0.5
-    axes.stairs(counts["units"], edges, fill=True, color=COLOURS[5], label="masks")
-    axes.stairs(counts["units_chance"], edges, color=COLOURS[1], linewidth=1.3, label="random masks, expected")
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(MaxNLocator("auto", steps=ROUND_STEPS, integer=True))
-    axes.set_xlabel(quantity)
-    return _finished(axes, counted, legend=True)
-
-
-def pixel_map(connections: np.ndarray, axes: Axes, greatest: float) -> Axes:
-    """Draw kept weights per input pixel as an image.
-
-    Args:
-        connections: (side, side).
-        axes: to draw on.
-        greatest: what the brightest colour stands for, so that several maps can be compared.
-    """
-    axes.imshow(connections, cmap="cividis", vmin=0, vmax=greatest)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    return axes
-
-
-def trend_curves(curves: pd.DataFrame, axes: Axes, quantity: str) -> Axes:
+def trend_curves(curves: pd.DataFrame, axes: Axes, quantity: str, *, styles: Styles | None = None) -> Axes:
     """Draw means over centred squares of growing side, one curve per round, with their intervals as bands.
 
     Args:
-        curves: columns density, side, mean, half_width, and, of one training, iteration.
+        curves: columns label, side, mean, half_width; optionally seed and legend, as of `over_rounds`.
         axes: to draw on.
-        quantity: what the vertical axis shows, and in which unit.
+        quantity: what the vertical axis shows, relative to the whole map.
+        styles: of the labels; in their order if left out.
     """
-    place = position(curves)
-    _draw_ordered(curves, axes, "side", place)
+    styles = styles or in_order(curves["label"])
+    axes.axhline(1, color="black", linewidth=0.6, zorder=0.9)
+    for label, curve in _means(curves).groupby("label", sort=False):
+        style = styles[label]
+        looks = {"color": style.colour, "linestyle": style.dash, "marker": style.marker, "markersize": 3}
+        axes.plot(curve["side"], curve["mean"], label=label, linewidth=1.2, **looks)
+        _band(axes, curve["side"], curve, style.colour, bounds=(0, np.inf))
+    _draw_singles(axes, curves, "side", styles)
     axes.set_xlabel("side of the centred square (pixels)")
-    return _finished(axes, quantity, legend=True, title=place)
+    return finished(axes, quantity, legend=True, title=_title(curves))
 
 
-def weight_histogram(counts: pd.DataFrame, axes: Axes, quantity: str) -> Axes:
-    """Draw distributions of weights.
-
-    Args:
-        counts: columns label, left, right, share_per_unit; bins of one width, empty ones left out.
-        axes: to draw on.
-        quantity: what the horizontal axis shows.
-    """
-    styles = zip(cycle(COLOURS), cycle(("-", *DASHES)), strict=False)
-    for (label, part), (colour, line) in zip(counts.groupby("label", sort=False), styles, strict=False):
-        width = (part["right"] - part["left"]).iloc[0]
-        bins = np.round(part["left"] / width).astype(int)
-        heights = np.zeros(np.ptp(bins) + 1)
-        heights[bins - bins.min()] = part["share_per_unit"]
-        edges = (np.arange(heights.size + 1) + bins.min()) * width
-        axes.stairs(heights, edges, color=colour, linestyle=line, linewidth=1.2, label=label)
-    axes.set_xlabel(quantity)
-    return _finished(axes, "probability density", legend=True)
+def _flag(curve: pd.DataFrame, name: str) -> pd.Series:
+    """Return a column of yes or no; no, where it is missing."""
+    return curve[name].eq(True) if name in curve else pd.Series(False, curve.index)
 
 
-def _decimals(values: pd.Series) -> int:
-    """Choose the decimals that tell values apart: two significant digits of their range, of equal values of these."""
-    span = (np.ptp(values) or np.abs(values).max()) if len(values) else 0
-    return int(np.clip(1 - np.floor(np.log10(span)), FEWEST_DECIMALS, MOST_DECIMALS)) if span else FEWEST_DECIMALS
+def _beside(axes: Axes, labels: Sequence[str]) -> dict[str, Transform]:
+    """Set points that stand apart beside each other, so that their bars can be seen."""
+    middle = (len(labels) - 1) / 2
+    return {
+        label: offset_copy(axes.transData, axes.figure, x=BESIDE * (number - middle), units="points")
+        for number, label in enumerate(labels)
+    }
 
 
-def _draw_ordered(curves: pd.DataFrame, axes: Axes, horizontal: str, place: str) -> None:
-    """Draw a curve with its interval per round, which stands at a density or an iteration, from dark to light."""
-    groups = curves.groupby(place, sort=False)
-    colours = colormaps[ORDERED](np.linspace(0, 0.88, len(groups)))
-    for (value, curve), colour, line in zip(groups, colours, cycle(("-", *DASHES)), strict=False):
-        style = {"color": colour, "linestyle": line, "linewidth": 1.2}
-        axes.plot(curve[horizontal], curve["mean"], label=described(place, value), **style)
-        _band(axes, curve[horizontal], curve, colour)
+def _means(curves: pd.DataFrame) -> pd.DataFrame:
+    return curves[curves["seed"].isna()] if "seed" in curves else curves
 
 
-def _log_course(curves: pd.DataFrame, axes: Axes) -> None:
-    """Lay out axes for what evaluations saw, and mark early stops."""
-    stops = curves[curves["early_stop"]]
-    axes.plot(stops["iteration"], stops["mean"], "v", color="black", markersize=5, zorder=3)
-    axes.set_yscale("log")
-    log_axis(axes.yaxis)
-    axes.set_xlabel(ITERATIONS)
+def _singles(curves: pd.DataFrame, place: str) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Give the rows of single seeds, label by label and seed by seed."""
+    rows = curves[curves["seed"].notna()] if "seed" in curves else curves[:0].assign(seed=0)
+    for (label, _), single in rows.groupby(["label", "seed"], sort=False):
+        yield label, single.sort_values(place, kind="stable")
+
+
+def _draw_singles(axes: Axes, curves: pd.DataFrame, place: str, styles: Styles) -> None:
+    for label, single in _singles(curves, place):
+        apart = _flag(single, "apart").any() or len(single) == 1
+        mark = {"marker": "_", "linestyle": "none"} if apart else {"linestyle": "-"}
+        axes.plot(single[place], single["mean"], color=styles[label].colour, **mark, **SINGLE)
+
+
+def _reference(axes: Axes, curve: pd.DataFrame, place: str, label: str, style: Style, *, whole: bool) -> None:
+    """Draw what a curve is compared with: under its own label, or, beside a curve of that label, in its colour."""
+    if len(curve):
+        looks = {"color": style.colour, "linewidth": 1.1, "linestyle": style.dash if whole else "--", "zorder": 1.5}
+        looks |= {"label": label} if whole else {"alpha": 0.7}
+        if whole and curve["mean"].nunique() == 1:
+            axes.axhline(curve["mean"].iloc[0], **looks)
+        else:
+            axes.plot(curve[place], curve["mean"], **looks)
+
+
+def _zoomed(means: pd.DataFrame) -> tuple[float, float]:
+    """Choose the ends of a log axis: from the least positive mean to above the ends and minima of all curves."""
+    positive = means[means["mean"] > 0]
+    if positive.empty:
+        return 0.1, 1
+    curves = positive.sort_values("iteration", kind="stable").groupby("label", sort=False)["mean"]
+    low, high = positive["mean"].min(), ZOOM * max(curves.last().max(), curves.min().max())
+    return low / LOG_MARGIN, min(high, positive["mean"].max()) * LOG_MARGIN
 
 
 def _band(
@@ -262,19 +246,17 @@ def _band(
     colour: Any,
     alpha: float = BAND_ALPHA,
     bounds: tuple[float, float] = UNBOUNDED,
+    bars: Transform | None = None,
 ) -> None:
+    """Draw intervals as a band, or as bars where a transform for them is given."""
     low, high = ((curve["mean"] + side * curve["half_width"]).clip(*bounds) for side in (-1, 1))
-    if len(curve) > 1:
+    if len(curve) > 1 and not bars:
         axes.fill_between(positions, low, high, color=colour, alpha=alpha, linewidth=0)
     else:  # a band of no width would not be seen
-        axes.vlines(positions, low, high, color=colour, linewidth=1)
+        for ends in (low, high):
+            axes.update_datalim(np.column_stack([positions, ends])[ends.notna()])
+        axes.vlines(positions, low, high, color=colour, linewidth=1, transform=bars or axes.transData)
 
 
-def _finished(axes: Axes, quantity: str, legend: bool, title: str | None = None) -> Axes:
-    axes.set_ylabel(quantity)
-    axes.grid(alpha=0.25, linewidth=0.5)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    if legend:
-        axes.legend(title=title, frameon=False)
-    return axes
+def _title(curves: pd.DataFrame) -> str | None:
+    return curves["legend"].iloc[0] if "legend" in curves else None

@@ -1,6 +1,7 @@
 """What the person at the terminal sees: one live line per replicate, or plain lines, and the closing table.
 
 Progress and results go to stdout, problems to stderr. Knows words and columns; computes nothing but means.
+Plain lines are for logs, of every round, and for notebooks, which keep what is printed, of fewer.
 """
 
 import sys
@@ -14,9 +15,22 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
+from ticketlab.data import DOWNLOADS
+from ticketlab.dataset import Dataset
+from ticketlab.means import mean_interval
+from ticketlab.spec import Spec
 from ticketlab.storage import Run
 
 PROBLEMS = ("damaged", "retry", "failed")
+PAUSE = 10.0  # seconds between a replicate's lines in a notebook
+
+
+def screen() -> Console:
+    """Return the console of stdout, on which lines move only if it is a terminal.
+
+    What rich goes by besides says nothing of that: notebooks' kernels set FORCE_COLOR, and so do some shells.
+    """
+    return Console(force_jupyter=False, force_terminal=sys.stdout.isatty())
 
 
 class Display:
@@ -26,12 +40,16 @@ class Display:
         seeds: of all replicates.
         rounds: after round 0, as far as known before a replicate begins.
         console: where progress goes; lines move only if it is a terminal. Problems go to stderr, above them.
+        pause: seconds between two plain lines of a replicate; the line of its last round comes in any case.
     """
 
-    def __init__(self, seeds: list[int], rounds: int, console: Console) -> None:
-        self._console = console
+    def __init__(self, seeds: list[int], rounds: int, console: Console, pause: float = 0) -> None:
+        self._console, self._pause = console, pause
+        self._printed: dict[int, float] = {}
+        self._held: dict[int, str] = {}
         self._clock = _Clock(seeds, rounds)
         self._rows: dict[int, TaskID] = {}
+        self._noted: set[str] = set()
         columns = (TextColumn("{task.fields[name]:>8}"), BarColumn(bar_width=24), TextColumn("{task.description}"))
         shared = console.is_terminal and sys.stderr.isatty()
         self._live = Progress(
@@ -50,8 +68,12 @@ class Display:
         """Take note of one event of a replicate."""
         if name in PROBLEMS:
             print(f"seed {seed}: {facts['message']}", file=sys.stderr, flush=True)
+        if name == "note" and facts["message"] not in self._noted:  # the same for all replicates
+            self._noted.add(facts["message"])
+            print(facts["message"], file=sys.stderr, flush=True)
         if name == "begin":
             self._clock.begin(seed, facts["rounds"])
+            self._printed[seed] = time.monotonic()
             self._remove(seed)  # of a first try
             self._rows[seed] = self._live.add_task("", name=f"seed {seed}", total=facts["rounds"] + 1)
         elif name == "evaluation":
@@ -60,11 +82,19 @@ class Display:
         elif name == "round":
             self._clock.reached(seed, _position(facts) + 1, computed=facts["new"])
             if facts["new"] and not self._console.is_terminal:
-                self._console.print(f"seed {seed:>2}  {round_line(facts)}", highlight=False, soft_wrap=True)
+                self._held[seed] = f"seed {seed:>2}  {round_line(facts)}"
+                if time.monotonic() - self._printed[seed] >= self._pause:
+                    self._print(seed)
         elif name in ("done", "failed"):
+            self._print(seed)
             self._clock.finish(seed)
             self._remove(seed)
         self._live.update(self._total, completed=self._clock.share(), description=self._clock.time_left())
+
+    def _print(self, seed: int) -> None:
+        if seed in self._held:
+            self._console.print(self._held.pop(seed), highlight=False, soft_wrap=True)
+            self._printed[seed] = time.monotonic()
 
     def _remove(self, seed: int) -> None:
         if seed in self._rows:
@@ -110,6 +140,28 @@ class _Clock:
         return f"{_duration(left * (time.monotonic() - self._started) / self._computed)} left"
 
 
+def data_line(spec: Spec, dataset: Dataset) -> str:
+    """Say in one line what a data set is taken for, and which flag says otherwise where that was guessed."""
+    own = dataset.name not in ("digits", *DOWNLOADS)
+    image, shape = dataset.input_kind == "image", "×".join(map(str, dataset.input_shape))
+    flat = len(dataset.input_shape) == 1
+    inputs = f"images of {shape}{' pixels, flat' * flat}" if image else f"a table of {shape} numbers each"
+    if spec.inputs == "standardised":
+        inputs += ", standardised"
+    else:
+        inputs += ", taken as they are" if dataset.scale == 1 else f", divided by {1 / dataset.scale:g}"
+    if own and spec.input_kind is None:
+        inputs += f" (guessed; --input-kind {'table' if image else 'image'} otherwise)"
+    if dataset.task == "regression":
+        targets = f"{dataset.outputs} number{'s' * (dataset.outputs > 1)} to predict"
+    else:
+        targets = f"{dataset.outputs} classes"
+        if own and spec.task is None:
+            targets += " (guessed from whole-number targets; --task regression otherwise)"
+    samples = f"{len(dataset.x_train):,} samples and {len(dataset.x_test):,} for testing"
+    return f"{dataset.name}: {samples}, {inputs}; {targets}"
+
+
 def round_line(facts: dict[str, Any]) -> str:
     """Say in one line what a finished round gave."""
     return (
@@ -119,12 +171,12 @@ def round_line(facts: dict[str, Any]) -> str:
 
 
 def summary(run: Run, seeds: list[int], last: int | None = None) -> Table:
-    """Tabulate the finished rounds of these seeds up to a last one: mean ± standard deviation over the seeds."""
+    """Tabulate the finished rounds of these seeds up to a last one: means over the seeds with 95 % intervals."""
     table = Table(
         box=SIMPLE_HEAD,
         pad_edge=False,
         collapse_padding=True,  # for 80 columns
-        caption="mean ± standard deviation over the seeds",
+        caption=CAPTION,
         caption_justify="left",
     )
     finished = {seed: [each for each in run.rounds(seed) if last is None or each <= last] for seed in seeds}
@@ -146,6 +198,7 @@ def summary(run: Run, seeds: list[int], last: int | None = None) -> Table:
     return table
 
 
+CAPTION = "mean ± half of the 95 % interval over the seeds (Student t; from three seeds on)"
 _TABLE = {
     "early-stop\niteration": ("early_stop_iteration", 0),
     "test accuracy\nthere": ("early_stop_test_accuracy", 4),
@@ -154,8 +207,8 @@ _TABLE = {
 
 
 def _mean(values: np.ndarray, digits: int) -> str:
-    deviation = f" ± {values.std(ddof=1):.{digits}f}" if values.size > 1 else ""
-    return f"{values.mean():.{digits}f}{deviation}"
+    mean, half_width = mean_interval(values)
+    return f"{mean:.{digits}f}" + (f" ± {half_width:.{digits}f}" if np.isfinite(half_width) else "")
 
 
 def _position(facts: dict[str, Any]) -> int:

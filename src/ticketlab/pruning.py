@@ -7,7 +7,7 @@ where each round starts from other weights, the round's own. The criteria are th
 (lottery.py), nor scores that need a gradient (saliency.py).
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 import numpy as np
 
@@ -82,19 +82,21 @@ def layer_rates(
     prune_rate: float,
     output_prune_rate: float | None = None,
     conv_prune_rate: float | None = None,
+    outputs: Collection[str] = (),
 ) -> dict[str, float]:
     """Assign each layer its rate.
 
-    In the scope "layer" convolutions have the rate `conv_prune_rate` where it is given, and the last layer (the output)
-    prunes at half of `prune_rate` unless told otherwise (Frankle & Carbin 2019, figure 2); in the scope "global" there
-    is one rate, `prune_rate`, but for layers whose own rate is 0: these are held out.
+    In the scope "layer" convolutions have the rate `conv_prune_rate` where it is given, and output layers prune at half
+    of `prune_rate` unless told otherwise (Frankle & Carbin 2019, figure 2); in the scope "global" there is one rate,
+    `prune_rate`, but for layers whose own rate is 0: these are held out.
 
     Args:
         shapes: {path: shape of the kernel}, in the network's order; a kernel of more than two axes is a convolution's.
         scope: a name of `SCOPES`.
         prune_rate: share of the kept weights that goes in a round.
-        output_prune_rate: the same for the last layer.
+        output_prune_rate: the same for output layers.
         conv_prune_rate: the same for convolutions.
+        outputs: paths of the output layers; the last one alone if left out.
 
     >>> shapes = {"conv/kernel": (3, 3, 1, 64), "dense_1/kernel": (784, 300), "dense_2/kernel": (300, 10)}
     >>> layer_rates(shapes, "layer", 0.2, conv_prune_rate=0.15)
@@ -108,8 +110,7 @@ def layer_rates(
     rates = dict.fromkeys(shapes, prune_rate)
     if conv_prune_rate is not None:
         rates |= {path: conv_prune_rate for path, shape in shapes.items() if len(shape) > 2}
-    rates[list(shapes)[-1]] = of_output
-    return rates
+    return rates | dict.fromkeys(outputs or list(shapes)[-1:], of_output)
 
 
 def prune_count(rate: float, kept: int) -> int:

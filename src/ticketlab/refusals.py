@@ -4,13 +4,21 @@ The engine trains the kernels, biases and normalisation of a Keras network, and 
 a network has beyond that (seeds, frozen layers, penalties) would be lost without a word, hence it is refused.
 """
 
+import re
+import textwrap
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ticketlab import variables
+from ticketlab import graph, variables
 from ticketlab.errors import BadInput
 
 if TYPE_CHECKING:
     import keras
+
+# layers and operations of Keras that give the numbers that they take
+HAND_ON = (
+    *("InputLayer", "Identity", "Reshape", "Flatten", "Permute", "Concatenate", "Stack"),
+    *("Squeeze", "ExpandDims", "Transpose", "Swapaxes", "Moveaxis", "Ravel", "GetItem", "Cast"),
+)
 
 
 def refuse(model: Any, input_shape: tuple[int, ...], outputs: int, *, regression: bool = False) -> None:
@@ -24,12 +32,13 @@ def refuse(model: Any, input_shape: tuple[int, ...], outputs: int, *, regression
     """
     _refuse_form(model)
     _refuse_shapes(model, input_shape, outputs)
-    end = _last(model)
-    if not regression and (kind := _squashes(end)):
-        _unfit("end in logits, without softmax or sigmoid", f"layer {end.name} ends it with {kind}")
+    if not regression:
+        _refuse_probabilities(model)
+    _refuse_names(model)
     for place, layer in variables.leaves(model):
         _refuse_layer(place, layer)
     _refuse_what_is_in_no_layer(model)
+    _refuse_losses(model, input_shape)
     if not variables.prunable(model):
         _unfit("have a Dense or Conv layer to prune", f"only {', '.join(layer.name for layer in model.layers)}")
 
@@ -124,18 +133,73 @@ def _refuse_what_is_in_no_layer(model: "keras.Model") -> None:
             _unfit("have its variables in its layers", f"{variable.path}")
 
 
-def _last(model: "keras.Model") -> Any:
-    """Return the operation that gives the output, which stands last in the order of computation."""
-    from keras import Model, Sequential
+def _refuse_probabilities(model: "keras.Model") -> None:
+    """Go back from the output, through all that only hands numbers on, to what computes them."""
+    from keras import Model
 
-    end = (model.layers if isinstance(model, Sequential) else model.operations)[-1]
-    return _last(end) if isinstance(end, Model) else end
+    calls = graph.calls(model)
+    waiting = [len(calls) - 1]
+    while waiting:
+        call = calls[waiting.pop()]
+        end = call.operation
+        if isinstance(end, Model):  # of a class of its own; its last layer it is, as far as can be told
+            end = list(variables.leaves(end))[-1][1]
+        if kind := _squashes(end):
+            _unfit("end in logits, without softmax or sigmoid", f"layer {end.name} ends it with {kind}")
+        if _hands_on(end):
+            waiting.extend(call.sources)
 
 
 def _squashes(end: Any) -> str | None:
     """Name the function by which an operation makes probabilities of logits, as layer, activation or keras.ops."""
     words = type(end).__name__, getattr(getattr(end, "activation", None), "__name__", "")
     return next((word.lower() for word in words if word.lower() in ("softmax", "sigmoid")), None)
+
+
+def _hands_on(operation: Any) -> bool:
+    """Tell whether an operation gives the numbers that it takes, however arranged."""
+    from keras import activations
+
+    kind = type(operation).__name__
+    nothing = kind == "Activation" and operation.activation is activations.linear
+    return _is_of_keras(operation) and (kind in HAND_ON or nothing)
+
+
+def _refuse_names(model: "keras.Model") -> None:
+    """Refuse names of which TensorFlow cannot make a scope when it compiles a call."""
+    from keras import layers
+
+    called = [layer for layer in model._flatten_layers() if not isinstance(layer, layers.InputLayer)]
+    for layer in called:
+        begins = r"[A-Za-z0-9.]" if layer is model else ""
+        if not re.fullmatch(rf"{begins}[A-Za-z0-9_.>-]*", layer.name):
+            kind = "model" if layer is model else "layer"
+            wish = "have names of the letters A to Z, digits and . _ - >, as TensorFlow demands"
+            _unfit(f"{wish}, and begin with a letter or digit" if begins else wish, f"the {kind} {layer.name}")
+
+
+def _refuse_losses(model: "keras.Model", input_shape: tuple[int, ...]) -> None:
+    """Refuse what adds to the loss; among Keras's own layers, only those do that were refused before."""
+    import keras
+    import numpy as np
+
+    if all(map(_is_of_keras, model._flatten_layers())):
+        return
+    try:
+        with keras.StatelessScope(collect_losses=True):
+            model(np.zeros((1, *input_shape), np.float32), training=True)
+            added = bool(model.losses)
+            places = [place for place, layer in variables.leaves(model) if layer.losses]
+    except Exception as error:  # whatever a class of one's own does
+        plain = re.sub(r"\x1b\[\d*m", "", str(error))  # Keras prints some of it bold
+        reason = textwrap.shorten(f"{type(error).__name__}: {plain}", 300)
+        _unfit("compute a sample of zeros without an error", reason)
+    if added:
+        _unfit("have no penalties, which training would leave out", f"{(places or [model.name])[0]} with add_loss")
+
+
+def _is_of_keras(operation: Any) -> bool:
+    return type(operation).__module__.startswith("keras.")
 
 
 def _unfit(wish: str, received: str) -> NoReturn:

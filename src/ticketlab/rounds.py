@@ -113,6 +113,7 @@ def carry_on(
     """
     from ticketlab.training import train
 
+    bench.tell(begin.masks, report)
     return train(
         bench.engine,
         begin,
@@ -140,7 +141,6 @@ def write_round(
 ) -> Record:
     """Test what a round came to and write its file; with further attributes and groups."""
     from ticketlab.training import as_columns
-    from ticketlab.variables import chained
 
     engine = bench.engine(done.masks)
     engine.load(done.weights, done.masks)
@@ -154,7 +154,7 @@ def write_round(
         "seed": seed,
         "round": round,
         "density": masks.density(done.masks),
-        "chain": chained(bench.model),
+        "chain": bench.chained,
         "task": engine.task,
         "engine": bench.choose(done.masks),
         "seconds": done.seconds,
@@ -209,11 +209,8 @@ def independent_rounds(
 
 def find_round(spec: Spec, run: Run, seed: int, round: int, report: Report) -> Record | None:
     """Return a complete round of this spec if it is on disk; set a damaged one aside and report it."""
-    path = run.path(seed, round)
-    record = _readable(path, report)
-    if record is None:
-        return None
-    _belongs(record, spec, seed, round)
+    if record := _readable(run.path(seed, round), report):
+        _belongs(record, spec, seed, round)
     return record
 
 

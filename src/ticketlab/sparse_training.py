@@ -104,7 +104,12 @@ def write(
     from ticketlab import variables
 
     samples = bench.train_indices.size
-    operations = connectivity.training_flops(spec, bench.costs, bench.shapes, samples, *stretch)
-    found = {"iteration": state.iteration, "training_flops": operations}
+    known, (begin, end) = (spec, bench.costs, bench.shapes, samples), stretch
+    paper = connectivity.paper_flops(*known, end - begin)
+    found = {
+        "iteration": state.iteration,
+        "training_flops": connectivity.training_flops(*known, begin, end),
+        **({} if paper is None else {"training_flops_paper": paper}),
+    }
     rewind = {"rewind": variables.draw(bench.model, seed, "initialisation")} if round == 0 else {}
     return write_round(spec, bench, run, seed, round, state, found, rewind)

@@ -36,6 +36,8 @@ OPTIMIZERS = ("adam", "sgd")
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "gelu")
 INITIALISERS = ("glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "lecun_normal", "lecun_uniform")
 INPUTS = ("unit", "standardised")
+TASKS = ("classification", "regression")
+INPUT_KINDS = ("image", "table")
 ENGINES = ("auto", "dense", "sparse")
 
 
@@ -62,10 +64,22 @@ class Spec:
         "rates and optimizer are as published for it where they are not given",
         valid=NETWORK,
     )
+    task: str | None = option(
+        None,
+        "data and network",
+        "what is learnt (default: classification where all targets are whole numbers, else regression)",
+        choices=TASKS,
+    )
+    input_kind: str | None = option(
+        None,
+        "data and network",
+        "what samples are (default: table where they have one axis, else image)",
+        choices=INPUT_KINDS,
+    )
     inputs: str = option(
         "unit",
         "data and network",
-        "what networks see: unit, in [0, 1] where they are stored as uint8, else as they are; standardised, less their "
+        "what networks see: unit, images of uint8 in [0, 1], else as they are stored; standardised, less their "
         "mean and divided by their deviation, over all inputs of the training samples together",
         choices=INPUTS,
     )

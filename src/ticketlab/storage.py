@@ -1,148 +1,31 @@
-"""Runs on disk: one immutable HDF5 file per round, written once and atomically, found by name, read lazily.
+"""Runs on disk: one folder per run, in it one immutable HDF5 file per round, found by name.
 
-A file under its final name is complete. Knows names, layout and integrity; does not know what the numbers mean.
-The layout stands in docs/design.md, section 4.
+Knows names and what belongs together; does not know how a file is written (hdf5.py), nor what the numbers mean. The
+layout stands in docs/design.md, section 4.
 """
 
 import contextlib
-import errno
-import io
-import itertools
 import json
 import os
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import h5py
-import numpy as np
-
-from ticketlab.errors import BadInput, TicketlabError, WriteFailed
+from ticketlab.architecture import difference
+from ticketlab.dataset import DataFacts, Dataset
+from ticketlab.errors import BadInput, WriteFailed
+from ticketlab.hdf5 import Damaged, Record, set_aside, write_bytes, write_file
 from ticketlab.locks import held
 from ticketlab.spec import Spec
 
-FORMAT = 1
-GZIP_LEVEL = 2
 ELSEWHERE = "move it away, or choose another --models-dir"
-
-Groups = Mapping[str, Mapping[str, np.ndarray]]
-
-
-class Damaged(TicketlabError):
-    """A file that cannot be read back."""
-
-
-def write_file(path: Path, attributes: Mapping[str, Any], groups: Groups, gzip_level: int = GZIP_LEVEL) -> None:
-    """Write one HDF5 file atomically: it exists whole under its name, or not at all.
-
-    The file is made in memory and written as bytes, so that a full disk is an ordinary error and not one inside HDF5.
-
-    Args:
-        path: the final name; its folder exists.
-        attributes: of the file, numbers and strings.
-        groups: {group: {dataset path: array}}; arrays are compressed and checksummed.
-        gzip_level: from 1 to 9; with 9 a mask takes two thirds of the space and 300 times as long.
-
-    Raises:
-        WriteFailed: if the disk refuses.
-    """
-    # HDF5's newer layout has checksums on names and attributes too.
-    with h5py.File(image := io.BytesIO(), "w", libver=("v110", "v110")) as file:
-        file.attrs.update({name: _stored(value) for name, value in {"format": FORMAT, **attributes}.items()})
-        for group, arrays in groups.items():
-            file.create_group(group).attrs["order"] = _stored(json.dumps(list(arrays)))
-            for name, array in arrays.items():
-                filters = {"compression": "gzip", "compression_opts": gzip_level, "shuffle": True, "fletcher32": True}
-                chunks = np.shape(array) if np.size(array) else True  # arrays are always read whole
-                file[group].create_dataset(
-                    name, data=array, **({"chunks": chunks, **filters} if np.ndim(array) else {})
-                )
-    write_bytes(path, image.getbuffer())
-
-
-def write_bytes(path: Path, content: bytes | memoryview) -> None:
-    """Write a file atomically: a temporary name in the same folder, flush, fsync, rename. Raises WriteFailed."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise WriteFailed(f"cannot write {path}: {error.strerror}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-class Record:
-    """One HDF5 file, read lazily: attributes now, arrays when they are asked for, with their checksums.
-
-    Args:
-        path: of the file.
-
-    Raises:
-        Damaged: here and in every method, if the file cannot be read.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = Path(path)
-        with self._open() as file:
-            self.attributes = {name: _plain(value) for name, value in file.attrs.items()}
-        if self.attributes.get("format") != FORMAT:
-            raise Damaged(f"{path} must be a file of format {FORMAT}. Received: {self.attributes.get('format')}")
-
-    def arrays(self, group: str) -> dict[str, np.ndarray]:
-        """Read all arrays of a group, {dataset path: array}, in the order in which they were written."""
-        with self._open() as file:
-            if group not in file:
-                return {}
-            order = json.loads(_plain(file[group].attrs["order"]))
-            return {name: file[group][name][()] for name in order}
-
-    def verify(self) -> None:
-        """Read everything once, so that every checksum is compared."""
-        with self._open() as file:
-            groups = list(file)
-        for group in groups:
-            self.arrays(group)
-
-    @property
-    def masks(self) -> dict[str, np.ndarray]:
-        """The masks under which the round trained, {path: bool array}."""
-        return self.arrays("masks")
-
-    @property
-    def weights(self) -> dict[str, np.ndarray]:
-        """The trainable variables at the end of training, {path: float32 array}, zero where masked."""
-        return self.arrays("weights")
-
-    @property
-    def rewind(self) -> dict[str, np.ndarray]:
-        """The state that rounds rewind to, {path: float32 array}; empty but in round 0."""
-        return self.arrays("rewind")
-
-    @property
-    def history(self) -> dict[str, np.ndarray]:
-        """The evaluations, {name: array of one value per evaluation}."""
-        return self.arrays("history")
-
-    @contextlib.contextmanager
-    def _open(self) -> Iterator[h5py.File]:
-        try:
-            with h5py.File(self.path, "r") as file:
-                yield file
-        except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
-            number = getattr(error, "errno", None)
-            if number and number != errno.EISDIR:  # the system refused; the content may be sound
-                raise TicketlabError(f"cannot open {self.path}: {os.strerror(number)}") from error
-            raise Damaged(f"{self.path} cannot be read: {' '.join(str(error).split())}") from error
 
 
 class Run:
-    """A run's folder: ``spec.json`` and ``seed_<s>/round_<rr>.h5``.
+    """A run's folder: ``spec.json``, ``network.json``, ``data.h5`` and ``seed_<s>/round_<rr>.h5``.
 
     >>> Run("models/example").seeds()  # doctest: +SKIP
     [0, 1, 2, 3, 4]
@@ -201,7 +84,10 @@ class Run:
         if differing:
             raise BadInput(f"{self.folder} belongs to another spec ({differing}): {ELSEWHERE}")
         if self.description.get("data_sha256") != data_digest:
-            raise BadInput(f"{self.folder} was computed on other data of the name `{spec.dataset}`: {ELSEWHERE}")
+            reason = f"on other data of the name `{spec.dataset}`"
+            if spec.input_kind is None and not self._data_path.exists():
+                reason += ", or by a version that divided uint8 tables by 255 as `--input-kind image` does"
+            raise BadInput(f"{self.folder} was computed {reason}: {ELSEWHERE}")
 
     @property
     def network(self) -> dict[str, Any] | None:
@@ -212,16 +98,43 @@ class Run:
         except (OSError, ValueError) as error:
             raise BadInput(f"{path} must be readable JSON. Received: {error}") from error
 
-    def keep_network(self, network: Mapping[str, Any]) -> None:
-        """Keep the network's architecture as network.json, or make sure that it is the one that the run began with.
+    @property
+    def data(self) -> DataFacts | None:
+        """What the run keeps of its data set; None for a run of an earlier version. Raises Damaged."""
+        if not self._data_path.exists():
+            return None
+        record = Record(self._data_path)
+        facts = {each.name for each in fields(DataFacts)} & set(record.attributes)
+        return DataFacts(**{name: record.attributes[name] for name in facts}, **record.arrays("arrays"))
 
-        What `json` can write stands under "model", and under "keras" the version that described it so, since another
-        version may describe the same network otherwise. Raises BadInput if it is another network.
+    def keep_data(self, dataset: Dataset) -> None:
+        """Keep the facts of the data set as data.h5, unless they are there; a damaged file is set aside.
+
+        Raises:
+            WriteFailed: if the disk refuses.
         """
-        if self.network is None:
-            write_bytes(self.folder / "network.json", json.dumps(network, indent=1).encode())
-        elif self.network["keras"] == network["keras"] and self.network["model"] != network["model"]:
-            raise BadInput(f"{self.folder} was computed with another network of that name: {ELSEWHERE}")
+        try:
+            if self.data is not None:
+                return
+        except Damaged:
+            set_aside(self._data_path)
+        facts = dict(vars(dataset.facts()))
+        arrays = {name: facts.pop(name) for name in ("constant", "classes")}
+        write_file(self._data_path, facts, {"arrays": arrays})
+
+    def check_network(self, network: Mapping[str, Any]) -> None:
+        """Make sure that the network, as `architecture.difference` takes it, is the run's own. Raises BadInput."""
+        if self.network and (other := difference(self.network, network)):
+            raise BadInput(f"{self.folder} was computed with another network of that name ({other}): {ELSEWHERE}")
+
+    def keep_network(self, network: Mapping[str, Any]) -> None:
+        """Keep the network as network.json: as it was when the run began, and what was not kept of it then."""
+        if (kept := {**network, **(self.network or {})}) != self.network:
+            write_bytes(self.folder / "network.json", json.dumps(kept, indent=1).encode())
+
+    @property
+    def _data_path(self) -> Path:
+        return self.folder / "data.h5"
 
     def seeds(self) -> list[int]:
         """List the seeds that have a folder."""
@@ -261,29 +174,11 @@ class Run:
             yield
 
 
-def set_aside(path: Path) -> Path:
-    """Rename a damaged file to the first free ``<name>.damaged-<i>`` and return that name."""
-    names = (path.with_name(f"{path.name}.damaged-{number}") for number in itertools.count(1))
-    return path.rename(next(name for name in names if not name.exists()))
-
-
 def _numbers(folder: Path, pattern: str) -> list[int]:
     if not folder.is_dir():
         return []
     matches = (re.fullmatch(pattern, each.name) for each in folder.iterdir())
     return sorted(int(match[1]) for match in matches if match)
-
-
-def _stored(value: Any) -> Any:
-    """Give texts a fixed length: those of variable length would lie in a part of the file that has no checksums."""
-    if not isinstance(value, str):
-        return value
-    return np.array(value.encode(), h5py.string_dtype("utf-8", max(1, len(value.encode()))))
-
-
-def _plain(value: Any) -> Any:
-    value = value.item() if isinstance(value, np.generic) else value
-    return value.decode() if isinstance(value, bytes) else value
 
 
 def differences(stored: Mapping[str, Any], spec: Spec) -> str:

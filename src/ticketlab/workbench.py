@@ -5,6 +5,7 @@ TensorFlow is imported by `prepare`, and numba by the sparse engine.
 """
 
 import json
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from ticketlab.training import Trainer
 
 Build = Callable[[tuple[int, ...], int], "keras.Model"]
+Report = Callable[[str, dict[str, Any]], None]
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Source:
 
     def data(self, spec: Spec) -> Dataset:
         """Return the data set, from memory or from its file, as networks see it. Raises BadInput."""
-        dataset = self.dataset or data.load(spec.dataset, self.data_dir)
+        dataset = self.dataset or data.load(spec.dataset, self.data_dir, task=spec.task, input_kind=spec.input_kind)
         return standardised(dataset) if spec.inputs == "standardised" else dataset
 
     def chain_shapes(self, spec: Spec, dataset: Dataset) -> Shapes | None:
@@ -81,9 +83,11 @@ class Workbench:
         shapes: of the prunable kernels by path.
         train_indices: of the samples for training.
         costs: of the prunable layers by path.
+        outputs: the paths of the output layers' kernels.
+        chained: whether each prunable layer is fed by exactly the one before.
 
     Raises:
-        BadInput: if the spec asks for an engine that is not for the network.
+        BadInput: if the spec asks for an engine that is not for the network, or that computes something else.
     """
 
     def __init__(self, spec: Spec, model: "keras.Model", dataset: Dataset) -> None:
@@ -91,17 +95,31 @@ class Workbench:
         carried, self.paths = variables.carried(model), variables.prunable(model)
         self.shapes = {path: tuple(carried[path].shape) for path in self.paths}
         self.train_indices, _ = split(len(dataset.x_train))
-        self.costs = variables.costs(model)
+        self.costs = variables.costs(model, dataset.input_shape)
+        self.outputs, self.chained = variables.output_kernels(model), variables.chained(model)
         self._chain = dense_chain(model)
         if spec.engine == "sparse" and self._chain is None:
             refuse_sparse(spec.network)
+        if spec.engine == "sparse" and not self.agreed:
+            raise BadInput(f"`engine` must be auto or dense: {self._disagreement()}. Received: engine=sparse")
 
     def choose(self, masks: Arrays) -> str:
         """Name the engine that trains under these masks, "dense" or "sparse": a matter of spec, network and density."""
         if self.spec.engine != "auto":
             return self.spec.engine
-        sparse = self._chain and not self.spec.averages
-        return "sparse" if sparse and density(masks) < self.spec.break_even_density else "dense"
+        return "sparse" if self._would_be_sparse(masks) and self.agreed else "dense"
+
+    def tell(self, masks: Arrays, report: Report) -> None:
+        """Report where the dense engine trains under these masks though the layers would let the sparse one do it."""
+        if self.spec.engine == "auto" and self._would_be_sparse(masks) and not self.agreed:
+            report("note", {"message": f"the dense engine trains every round: {self._disagreement()}"})
+
+    @cached_property
+    def agreed(self) -> bool:
+        """Whether the sparse engine gives what the network gives; tried once in a process, with the same result."""
+        from ticketlab import probe
+
+        return probe.agrees(self.sparse, self.model, self.dataset)
 
     def engine(self, masks: Arrays) -> "Trainer":
         """Return the engine that trains under these masks."""
@@ -120,6 +138,27 @@ class Workbench:
         from ticketlab.sparse.engine import SparseEngine
 
         return SparseEngine(self._chain, self.dataset, self.spec)
+
+    def _would_be_sparse(self, masks: Arrays) -> bool:
+        chain = bool(self._chain) and not self.spec.averages
+        return chain and density(masks) < self.spec.break_even_density
+
+    def _disagreement(self) -> str:
+        return f"{self.spec.network} gives other outputs than its dense layers alone would"
+
+
+def described(model: "keras.Model", dataset: Dataset) -> dict[str, Any]:
+    """Describe a network as network.json keeps it. Raises BadInput where Keras cannot."""
+    import keras
+
+    from ticketlab import probe
+
+    try:
+        text = model.to_json()
+    except Exception as error:  # whatever a class of one's own does
+        reason = textwrap.shorten(f"{type(error).__name__}: {error}", 300)
+        raise BadInput(f"`network` must be one that Keras can describe as JSON. Received: {reason}") from error
+    return {"keras": keras.__version__, "model": json.loads(text), **probe.fingerprint(model, dataset)}
 
 
 def prepare(
@@ -146,8 +185,6 @@ def prepare(
         BadInput: if data or network are not those that the run began with, or if the network does not fit.
         TicketlabError: if another process is computing what is to be computed again.
     """
-    import keras
-
     dataset, anew = source.data(spec), overwritten.everything(run)
     if not anew:
         run.check(spec, dataset.digest)
@@ -159,14 +196,18 @@ def prepare(
             spec.network, dataset.input_shape, dataset.outputs, spec.activation, spec.initialiser, regression=regression
         )
     bench = Workbench(spec, model, dataset)
-    network = {"keras": keras.__version__, "model": json.loads(model.to_json())}
+    network = described(model, dataset)
     agree(bench.shapes)
     kept = [trunk] if trunk and trunk.network else []  # a run of an earlier version says none
-    for each in kept if anew else [*kept, run]:
+    kept = kept if anew else [*kept, run]
+    for each in kept:
+        each.check_network(network)
+    for each in kept:
         each.keep_network(network)
     overwritten.delete(run)
     if anew:
         run.begin(spec, dataset.digest, anew=True)
+        run.keep_data(dataset)
         run.keep_network(network)
     return bench
 

@@ -3,26 +3,29 @@
 import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, zip_longest
 from pathlib import Path
+from textwrap import fill
 from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ticketlab.plot_axes import UNBOUNDED
-from ticketlab.positions import PLACES
+from ticketlab.analysis import seen
+from ticketlab.plot_axes import UNBOUNDED, beyond, share_scales
 from ticketlab.storage import write_bytes
+from ticketlab.styles import Styles, chosen
 
 PANEL = (3.4, 2.6)  # inches, width and height
+TITLE = 42  # characters of a line of a title
+TRIANGLES = {
+    "below": "Triangles at the lower edge: the curve of that colour lies below the axis.",
+    "above": "Triangles at the upper edge: the curve of that colour lies above the axis.",
+}
 LEGEND_INCHES = 0.17  # height of a row
 ENTRY_INCHES = 0.5, 0.062  # width of an entry: without its text, and of a character
-BAND = "Bands: 95 % interval of the mean over seeds (Student t)."
-ENDS = "Of sparse training, the end alone is shown."  # beside other runs
-COUNT, PERCENT, SHARE = (0, np.inf), (0, 100), (0, 1)  # bounds; of means of what is no less than 0, as well
 SETTINGS = {"font.size": 8, "axes.titlesize": 8, "svg.hashsalt": "ticketlab", "savefig.dpi": 200}
 
 
@@ -33,13 +36,22 @@ class Panel(NamedTuple):
         quantity: the label of the axis whose meaning changes from panel to panel.
         numbers: what is plotted.
         title: above the panel.
-        bounds: between which values can lie, of curves over rounds.
+        bounds: between which values can lie.
+        level: where a thin line runs through curves over rounds.
+        sight: between which means of curves over rounds need to be seen.
     """
 
     quantity: str
     numbers: pd.DataFrame
     title: str = ""
     bounds: tuple[float, float] = UNBOUNDED
+    level: float | None = None
+    sight: tuple[float, float] = UNBOUNDED
+
+    def options(self) -> dict[str, Any]:
+        """Return what a plot is told beyond numbers and quantity, where this panel has it."""
+        fields = {"bounds": UNBOUNDED, "level": None, "sight": UNBOUNDED}
+        return {name: getattr(self, name) for name, usual in fields.items() if getattr(self, name) != usual}
 
 
 @dataclass(frozen=True)
@@ -52,6 +64,7 @@ class Chart:
         numbers: all that is plotted.
         figure: the picture.
         moving: the same as a GIF, where there is one.
+        alt: one sentence that says what is seen, in numbers, to those who do not see it.
     """
 
     name: str
@@ -59,6 +72,7 @@ class Chart:
     numbers: pd.DataFrame
     figure: Figure
     moving: bytes | None = None
+    alt: str = ""
 
     def save(self, folder: Path) -> list[Path]:
         """Write picture and numbers as PNG, SVG, CSV and perhaps GIF, each whole or not at all, and return the paths.
@@ -86,50 +100,52 @@ def chart(
     name: str,
     caption: str,
     plot: Callable[..., Axes],
-    panels: Sequence[Panel],
+    panels: Sequence[Panel | None],
     *,
     columns: int = 3,
     moving: bytes | None = None,
+    styles: Styles | None = None,
+    see: Callable[[Panel], str] = seen.curves,
+    share_rows: bool = False,
 ) -> Chart:
     """Draw panels in a grid, with one legend for all of them, or one each where they show different things.
 
     Args:
         name: of the files.
-        caption: what a reader sees.
-        plot: a function of plots.py that takes numbers, axes and quantity, and bounds where a panel has them.
-        panels: at least one.
+        caption: what a reader is told.
+        plot: a function of plots.py that takes numbers, axes and quantity, what panels tell it, and styles of labels.
+        panels: at least one; None leaves a place in the grid free.
         columns: of the grid, at most.
         moving: the same as a GIF.
+        styles: of the labels, those of the report; if left out, the labels' order in this figure decides.
+        see: what the alternative text says of a panel.
+        share_rows: whether the panels of a row have one vertical scale.
     """
     columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
+    filled = [panel for panel in panels if panel]
+    labels = [label for panel in filled if "label" in panel.numbers for label in panel.numbers["label"]]
+    styles = chosen([labels], styles)
     with rc_context(SETTINGS):
         figure = Figure(layout="constrained")
-        grid = figure.subplots(rows, columns, squeeze=False).ravel()
-        for axes, panel in zip(grid, panels, strict=False):
-            bounds = {} if panel.bounds == UNBOUNDED else {"bounds": panel.bounds}
-            plot(panel.numbers, axes, panel.quantity, **bounds).set_title(panel.title, loc="left")
-        for axes in grid[len(panels) :]:
-            axes.remove()
+        grid = figure.subplots(rows, columns, squeeze=False)
+        for axes, panel in zip_longest(grid.ravel(), panels):
+            if panel is None:
+                axes.remove()
+                continue
+            options = panel.options() | ({"styles": styles} if "label" in panel.numbers else {})
+            plot(panel.numbers, axes, panel.quantity, **options)
+            axes.set_title(fill(panel.title, TITLE), loc="left")
+        if share_rows:
+            share_scales(grid)
         legend_rows = _place_legends(figure, PANEL[0] * columns)
         figure.set_size_inches(PANEL[0] * columns, PANEL[1] * rows + LEGEND_INCHES * legend_rows)
-    titles = [panel.title or panel.quantity for panel in panels]
-    numbers = pd.concat([panel.numbers for panel in panels], keys=titles, names=["panel"]).reset_index(level="panel")
-    return Chart(name, caption, numbers, figure, moving)
-
-
-def curves(means: pd.DataFrame, metric: str, labels: Any, factor: float = 1) -> pd.DataFrame:
-    """Lay out a metric for `plots.over_rounds`.
-
-    Args:
-        means: as `tables.mean_table` makes it, with a column density, and iteration where there is one.
-        metric: a column; the half-width of its interval stands under ``<metric>_interval``.
-        labels: of the curves, one for all rows or one per row.
-        factor: 100 for percent.
-    """
-    values = {"mean": means[metric] * factor, "half_width": means[f"{metric}_interval"] * factor}
-    places = {name: means[name] for name in PLACES if name in means}
-    return pd.DataFrame({"label": labels, **places, **values})
+    titles = [panel.title or panel.quantity for panel in filled]
+    numbers = pd.concat([panel.numbers for panel in filled], keys=titles, names=["panel"]).reset_index(level="panel")
+    if "seed" in numbers and numbers["seed"].isna().all():
+        numbers = numbers.drop(columns="seed")
+    caption = " ".join([caption, *(TRIANGLES[side] for side in beyond(figure))])
+    return Chart(name, caption, numbers, figure, moving, seen.sentence(map(see, filled)))
 
 
 def with_numbers(panels: Iterable[Panel]) -> list[Panel]:
@@ -155,7 +171,7 @@ def _place_legends(figure: Figure, width: float) -> int:
         return max(map(len, found))
     entries: dict[str, Any] = {}
     for axes, each in zip(legends, found, strict=True):
-        entries |= each
+        entries |= {name: handle for name, handle in each.items() if name not in entries}
         axes.get_legend().remove()
     if len(entries) < 2:
         return 0

@@ -8,57 +8,71 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 
 from ticketlab import plots
+from ticketlab.analysis import seen
 from ticketlab.analysis.animation import animation
-from ticketlab.analysis.chart import BAND, COUNT, ENDS, PERCENT, SETTINGS, Chart, Panel, chart, curves, with_numbers
+from ticketlab.analysis.chart import SETTINGS, Chart, Panel, chart, with_numbers
+from ticketlab.analysis.curves import COUNT, ENDS, curves, over_seeds, with_singles
 from ticketlab.analysis.results import Results
 from ticketlab.analysis.runs import FinishedRun
+from ticketlab.analysis.styling import report_styles, round_labels
 from ticketlab.analysis.tables import mean_table
-from ticketlab.positions import PLACES
+from ticketlab.plot_matrices import pixel_map
+from ticketlab.positions import position
 
-GREATEST = 2.5  # of a heat map's colours, in means of the map
 FEWEST_FRAMES = 3
-CENTRE = "centred square of half the side (14×14 of 28×28, a quarter of the pixels)"
+RELATIVE = "kept weights per pixel / mean"
+CENTRE = "centred square of half the side (14×14 of 28×28)"
+ALL_USED = "Every pixel has a connection, in all rounds."
 
 
 def pixel_charts(results: Results) -> Iterator[Chart]:
     """Draw where in the image the first layer's connections lie; nothing where the input is no square image."""
-    for run in results.runs:
-        if results.maps[run.name]:
-            yield _map_chart(results, run)
-            yield _trend_chart(results, run.name)
-    if len(results.tables["pixels"]):
-        means = results.together(mean_table(results.placed(results.tables["pixels"]), ["run", "round"]))
-        labels = means["run"].map(results.labels)
-        notes = f"{ENDS} {BAND}" if results.mixed else BAND
-        panels = [
-            Panel("connections in the centre (%)", curves(means, "centre_share", labels, 100), bounds=PERCENT),
-            Panel("pixels without connection", curves(means, "unused_pixels", labels), bounds=COUNT),
-        ]
-        caption = f"Share of the input's connections that go to the {CENTRE}, and pixels that have none. {notes}"
-        yield chart("centre", caption, plots.over_rounds, panels)
+    seeing = [run for run in results.runs if results.maps[run.name] and run.data.input_kind == "image"]
+    for run in seeing:
+        yield _map_chart(results, run)
+        yield from _trend_chart(results, run)
+    if seeing:
+        yield from _centre_chart(results, seeing)
+
+
+def _centre_chart(results: Results, runs: Sequence[FinishedRun]) -> Iterator[Chart]:
+    pixels = results.placed(results.tables["pixels"])
+    pixels = pixels[pixels["run"].isin([run.name for run in runs])]
+    keys = ["run", "round"]
+    rows = results.together(with_singles(mean_table(pixels, keys), pixels, keys))
+    labels = rows["run"].map(results.labels)
+    panels = [Panel("centre–margin scalar", curves(rows, "centre_margin", labels), level=0)]
+    unused = Panel("pixels without connection", curves(rows, "unused_pixels", labels), bounds=COUNT)
+    panels += [unused] if unused.numbers["mean"].any() else []
+    if panels := with_numbers(panels):
         caption = (
             f"Centre–margin scalar: connections per pixel inside the {CENTRE} minus those outside, divided by those in "
-            f"the whole image; 0 if they are spread evenly. {notes}"
+            "the whole image; 0, the thin line, if they are spread evenly."
         )
-        panels = with_numbers([Panel("centre–margin scalar", curves(means, "centre_margin", labels))])
-        yield chart("centre_margin", caption, plots.over_rounds, panels)
+        caption += " Right: pixels that have none." if len(panels) > 1 else f" {ALL_USED}"
+        caption = f"{caption} {ENDS}" if results.mixed else caption
+        text = f"{caption} {over_seeds(panel.numbers for panel in panels)}"
+        yield chart("centre_margin", text, plots.over_rounds, panels, styles=report_styles(results))
 
 
 def _map_chart(results: Results, run: FinishedRun) -> Chart:
     name = results.file_name("pixel_maps", run.name)
+    seeds = len({seed for seed, _ in results.maps[run.name]})
     caption = (
-        "Kept weights per input pixel, divided by their mean over all pixels, mean over seeds; colours end at "
-        f"{GREATEST} times the mean."
+        "Kept weights per input pixel, divided by their mean over all pixels, which is what chance gives each: white "
+        f"at 1, blue below, red above; colours end at 2. {f'Mean over {seeds} seeds.' if seeds > 1 else 'One seed.'}"
     )
     rounds = sorted({round for _, round in results.maps[run.name]})
     moving = None
     if run.one_training and len(rounds) >= FEWEST_FRAMES:
         moving = animation(_draw_map, _maps(results, run.name, rounds))
         caption += f" {name}.gif, beside this figure, shows all rounds of the training, one after the other."
-    drawn = chart(name, caption, _draw_map, _maps(results, run.name, results.shown[run.name]), moving=moving)
+    panels = _maps(results, run.name, results.shown[run.name])
+    columns = 2 if len(panels) in (2, 4) else 3
+    drawn = chart(name, caption, _draw_map, panels, columns=columns, moving=moving, see=seen.pixels)
     image = drawn.figure.axes[0].images[0]
     with rc_context(SETTINGS):
-        drawn.figure.colorbar(image, ax=drawn.figure.axes, label="kept weights per pixel / mean", shrink=0.6)
+        drawn.figure.colorbar(image, ax=drawn.figure.axes, label=RELATIVE, shrink=0.6, extend="max")
     return drawn
 
 
@@ -75,17 +89,22 @@ def _maps(results: Results, run: str, rounds: Sequence[int]) -> list[Panel]:
 
 def _draw_map(numbers: pd.DataFrame, axes: Axes, quantity: str) -> Axes:
     connections = numbers.pivot(index="row", columns="column", values="connections").to_numpy()
-    return plots.pixel_map(connections / connections.mean(), axes, GREATEST)
+    return pixel_map(connections / connections.mean(), axes, 1)
 
 
-def _trend_chart(results: Results, run: str) -> Chart:
+def _trend_chart(results: Results, run: FinishedRun) -> Iterator[Chart]:
     trends = results.placed(results.tables["pixel_trend"])
-    trends = trends[(trends["run"] == run) & trends["round"].isin(results.shown[run])].drop(columns="run")
+    trends = trends[(trends["run"] == run.name) & trends["round"].isin(results.shown[run.name])].drop(columns="run")
     whole = trends.groupby(["seed", "round"])["connections_per_pixel"].transform("last")
-    means = mean_table(trends.assign(relative=trends["connections_per_pixel"] / whole), ["round", "side"])
-    places = ["round", *(name for name in PLACES if name in means)]
-    columns = [*places, "side", "connections_per_pixel", "mean", "half_width"]
-    numbers = means.rename(columns={"relative": "mean", "relative_interval": "half_width"})[columns]
-    caption = f"Kept weights per pixel inside centred squares, divided by the mean over the whole image. {BAND}"
-    panel = Panel("kept weights per pixel / mean", numbers)
-    return chart(results.file_name("pixel_trend", run), caption, plots.trend_curves, [panel])
+    trends = trends.assign(relative=trends["connections_per_pixel"] / whole)
+    keys = ["round", "side"]
+    rows = with_singles(mean_table(trends, keys), trends, keys)
+    labels = rows["round"].map(round_labels(results, run.name))
+    numbers = curves(rows, "relative", labels).assign(legend=position(rows))
+    if panels := with_numbers([Panel(RELATIVE, numbers)]):
+        caption = (
+            "Kept weights per pixel inside centred squares, divided by the mean over the whole image; thin line: 1, as "
+            f"many everywhere. {over_seeds([numbers])}"
+        )
+        name = results.file_name("pixel_trend", run.name)
+        yield chart(name, caption, plots.trend_curves, panels, styles=report_styles(results))

@@ -1,4 +1,4 @@
-"""Figures of similarity: masks of different seeds against chance, every two masks of a round, run against run."""
+"""Figures of similarity: masks of different seeds above chance, every two masks of a round, run against run."""
 
 from collections.abc import Iterator
 
@@ -6,26 +6,33 @@ import numpy as np
 import pandas as pd
 
 from ticketlab import plots
-from ticketlab.analysis.chart import SHARE, Chart, Panel, chart
+from ticketlab.analysis import seen
+from ticketlab.analysis.chart import Chart, Panel, chart, with_numbers
+from ticketlab.analysis.curves import over_seeds
 from ticketlab.analysis.results import Results
+from ticketlab.analysis.styling import numbered, report_styles
 from ticketlab.analysis.tables import chosen_rounds
+from ticketlab.plot_matrices import similarity_matrix
 from ticketlab.positions import PLACES, position, said
+from ticketlab.styles import in_order
 
-LIKENESS = {
-    "jaccard": "seeds compared",
-    "matched_jaccard": "seeds compared, units matched",
-    "jaccard_chance_by_layer": "chance: layers' densities",
-    "jaccard_chance_by_input": "chance: inputs' degrees",
-    "matched_jaccard_chance_counts": "chance, units matched: layers' densities",
-    "matched_jaccard_chance_degrees": "chance, units matched: inputs' degrees",
-}
+LAYERS, INPUTS, UNITS = "layer densities", "and weights from each input", "and weights to each unit"
+LEGEND = "above random masks with the same"
 EXCESS = {
-    "jaccard_excess_by_layer": "above layers' densities",
-    "matched_jaccard_excess_counts": "units matched, above layers' densities",
-    "jaccard_excess_by_input": "above inputs' degrees",
-    "matched_jaccard_excess_degrees": "units matched, above inputs' degrees",
+    "masks as they stand": {
+        "jaccard_excess_by_layer": LAYERS,
+        "jaccard_excess_by_input": INPUTS,
+        "jaccard_excess_by_degrees": UNITS,
+    },
+    "hidden units matched": {
+        "matched_jaccard_excess_counts": LAYERS,
+        "matched_jaccard_excess_inputs": INPUTS,
+        "matched_jaccard_excess_degrees": UNITS,
+    },
 }
+STYLES = in_order([LAYERS, INPUTS, UNITS])
 MATRIX_DENSITY = 0.21
+FEWEST_SEEDS = 4  # of a matrix; fewer are said in a sentence
 SEEDS = "equal seeds", "different seeds"
 ABOVE_CHANCE = "Jaccard similarity above chance"
 
@@ -35,8 +42,7 @@ def similarity_charts(results: Results) -> Iterator[Chart]:
     seeds = results.placed(results.tables["seeds_similarity"])
     seeds = seeds[(seeds["layer"] == "all") & (seeds["density"] < 1)]
     for run in results.runs:
-        if len(own := seeds[seeds["run"] == run.name]):
-            yield _seeds_chart(results.file_name("similarity", run.name), own)
+        yield from _seeds_chart(results.file_name("similarity", run.name), seeds[seeds["run"] == run.name])
     pairs = results.tables["similarity"]
     alike = (pairs["round_a"] == pairs["round_b"]) | (pairs["run_a"] != pairs["run_b"])
     densities = pairs[["density_a", "density_b"]]
@@ -46,29 +52,51 @@ def similarity_charts(results: Results) -> Iterator[Chart]:
     during_training = pairs["iteration"].notna() if "iteration" in pairs else pairs["round"] < 0
     for one_training, each in pairs.groupby(during_training):
         ending = "-sparse_training" if one_training and results.mixed else ""
-        yield _matrix_chart(f"similarity_matrix{ending}", results, each)
+        if each[["seed_a", "seed_b"]].stack().nunique() >= FEWEST_SEEDS:
+            yield _matrix_chart(f"similarity_matrix{ending}", results, each)
         between = each[each["run"] != each["run_b"]]
         if len(between):
             yield _runs_chart(f"similarity_between_runs{ending}", results, between)
 
 
-def _seeds_chart(name: str, seeds: pd.DataFrame) -> Chart:
-    columns = ["label", *(name for name in PLACES if name in seeds), "mean", "half_width", "reference"]
-    tables = []
-    for names in (LIKENESS, EXCESS):
-        chosen = seeds.set_index("measure").loc[[measure for measure in names if measure in set(seeds["measure"])]]
-        chosen = chosen.rename(columns={"interval": "half_width"}).reset_index()
-        tables.append(
-            chosen.assign(label=chosen["measure"].map(names), reference=chosen["measure"].str.contains("chance"))
-        )
-    panels = [Panel("Jaccard similarity", tables[0][columns], bounds=SHARE), Panel(ABOVE_CHANCE, tables[1][columns])]
+def _seeds_chart(name: str, seeds: pd.DataFrame) -> Iterator[Chart]:
+    panels, rounds = [], seeds["round"].nunique()
+    for title, measures in EXCESS.items():
+        rows = seeds[seeds["measure"].isin(list(measures))].rename(columns={"interval": "half_width"})
+        rows = rows.sort_values("measure", key=lambda names: names.map(list(measures).index), kind="stable")
+        some = rows.groupby("measure")["round"].transform("nunique") < rounds
+        rows = rows.assign(label=rows["measure"].map(measures), apart=some, seed=np.nan, legend=LEGEND)
+        if "seeds" not in rows:  # n seeds make n·(n − 1) / 2 pairs
+            rows = rows.assign(seeds=(1 + np.sqrt(1 + 8 * rows["pairs"])) / 2)
+        columns = [
+            "label",
+            *(name for name in PLACES if name in rows),
+            "seed",
+            "seeds",
+            "mean",
+            "half_width",
+            "apart",
+            "legend",
+        ]
+        panels.append(Panel(ABOVE_CHANCE, rows[columns], title, level=0))
+    panels = with_numbers(panels)
+    if not panels:
+        return
+    count = int(max(panel.numbers["seeds"].max() for panel in panels))
+    compared = f"all pairs of {count} seeds" if count > 2 else "two seeds"
     caption = (
-        "Masks of different seeds at equal round, all layers together. Left: their Jaccard similarity as stored and "
-        "after matching hidden units, and that of random masks with the same density of each layer, or with the same "
-        "number of kept weights leaving each input unit. Right: what exceeds chance; 0 is chance. "
-        "Bands: 95 % intervals, jackknife over seeds."
+        "How much more alike masks of different seeds are than random ones, at equal round, all layers together: mean "
+        f"Jaccard similarity of {compared}, less that of random masks with the same density of each "
+        "layer, with as many weights leaving each of its inputs besides, and with as many reaching each of its units, "
+        "too; 0, the thin line, is chance."
     )
-    return chart(name, caption, plots.over_rounds, panels)
+    if len(panels) > 1:
+        caption += " Right: after the hidden units of one mask have been put in the order that fits the other best."
+    if any(panel.numbers["apart"].any() for panel in panels):
+        caption += " Points without lines: some rounds only."
+    if any(panel.numbers["half_width"].notna().any() for panel in panels):
+        caption += " Bands and bars: 95 % interval over seeds."
+    yield chart(name, caption, plots.over_rounds, panels, styles=STYLES, share_rows=True)
 
 
 def _matrix_chart(name: str, results: Results, pairs: pd.DataFrame) -> Chart:
@@ -83,10 +111,10 @@ def _matrix_chart(name: str, results: Results, pairs: pd.DataFrame) -> Chart:
     numbers = pairs.assign(**names)[["a", "b", "density", "similarity"]]
     caption = (
         f"Every two masks of {said(pairs) if shared == 'iteration' else f'round {round} ({said(pairs)})'}, all layers "
-        "together: Jaccard similarity above that of random masks with the same density of each layer; grey: not "
-        f"compared. {legend}"
+        "together: Jaccard similarity above that of random masks with the same density of each layer. Colours begin at "
+        f"0, or at the least value below; grey: not compared. {legend}"
     )
-    drawn = chart(name, caption, plots.similarity_matrix, [Panel(ABOVE_CHANCE, numbers)])
+    drawn = chart(name, caption, similarity_matrix, [Panel(ABOVE_CHANCE, numbers)], see=seen.matrix)
     masks = min(len({*numbers["a"], *numbers["b"]}), 20)
     drawn.figure.set_size_inches(1.6 + 0.4 * masks, 1.2 + 0.4 * masks)
     return drawn
@@ -99,14 +127,19 @@ def _runs_chart(name: str, results: Results, pairs: pd.DataFrame) -> Chart:
     pairs = pairs.assign(label=pairs["run"].map(short) + " × " + pairs["run_b"].map(short))
     panels = []
     for title, rows in pairs.groupby(np.where(pairs["seed_a"] == pairs["seed_b"], *SEEDS), sort=False):
-        means = rows.groupby(["label", shared], sort=False)[columns].mean()
-        numbers = means.reset_index().rename(columns={"similarity": "mean"}).assign(half_width=np.nan)
-        panels.append(Panel(ABOVE_CHANCE, numbers, title))
+        groups = rows.groupby(["label", shared], sort=False)
+        means = groups[columns].mean().assign(seeds=groups["seed_a"].nunique())
+        numbers = means.reset_index().rename(columns={"similarity": "mean"}).assign(half_width=np.nan, seed=np.nan)
+        panels.append(Panel(ABOVE_CHANCE, numbers, title, level=0))
     caption = (
         f"Masks of one run and of another at equal {shared}, all layers together: mean Jaccard similarity above that "
-        f"of random masks with the same density of each layer, between equal and between different seeds. {legend}"
+        f"of random masks with the same density of each layer, between equal and between different seeds; 0 is chance. "
+        f"{legend}"
     )
-    return chart(name, caption, plots.over_rounds, panels)
+    text = f"{caption} {over_seeds(panel.numbers for panel in panels)}"
+    labels = pairs["label"].drop_duplicates()
+    styles = report_styles(results) | numbered(labels)
+    return chart(name, text, plots.over_rounds, panels, styles=styles, share_rows=True)
 
 
 def _shared(pairs: pd.DataFrame) -> str:

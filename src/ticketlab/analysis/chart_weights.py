@@ -3,11 +3,17 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
-from ticketlab import plots
-from ticketlab.analysis.chart import BAND, COUNT, PERCENT, Chart, Panel, chart, curves, with_numbers
+from ticketlab import plot_distributions, plots
+from ticketlab.analysis import seen
+from ticketlab.analysis.chart import Chart, Panel, chart, with_numbers
+from ticketlab.analysis.curves import COUNT, PERCENT, curves, over_seeds, with_singles
+from ticketlab.analysis.layers import MOST_CURVES, MOST_PANELS, ends_and_middle, layer_words, left_out
 from ticketlab.analysis.results import Results
+from ticketlab.analysis.runs import FinishedRun
+from ticketlab.analysis.styling import numbered, report_styles
 from ticketlab.analysis.tables import chosen_rounds, mean_table
 
 HISTOGRAM_DENSITIES = (1, 0.51, 0.21)
@@ -42,8 +48,8 @@ ROUNDS = Wording(
     "Mean magnitude of the weights that a round's mask keeps and of those pruned before it. Initial: what rounds "
     "rewind to; final: the end of the last training that a weight took part in.",
     "Left: kept weights that end with another sign than they began with. Right: of the n weights that the next "
-    "round prunes, the share among the n smallest initial magnitudes of those kept; by chance it would be the "
-    "pruned fraction.",
+    "round prunes, the share among the n smallest initial magnitudes of those kept; broken line in a layer's colour: "
+    "chance, which is the pruned fraction.",
     "Distribution of the weights of all layers and seeds, each curve of area 1: initial and final values of the "
     "kept weights and of those pruned before.",
 )
@@ -60,7 +66,7 @@ ONE_TRAINING = Wording(
     "the first mask's, at their beginning.",
     "Of the weights kept in every round since the first mask. Left: those whose sign is another than at their "
     "beginning. Right: of the n among them that the next round lacks, the share among the n smallest initial "
-    "magnitudes; by chance it would be the fraction that is dropped.",
+    "magnitudes; broken line in a layer's colour: chance, which is the fraction that is dropped.",
     "Distribution of the weights of all layers and seeds, each curve of area 1: of all that are kept and of those kept "
     "in every round since the first mask at their beginning; of those that are not kept any more, at the end of the "
     "last round that kept them, and, of the first mask's, at their beginning.",
@@ -74,36 +80,53 @@ def weight_charts(results: Results) -> Iterator[Chart]:
         weights = table[table["run"] == run.name].drop(columns="run")
         wording = ONE_TRAINING if run.one_training else ROUNDS
         if weights[["initial_kept_magnitude", "final_kept_magnitude"]].notna().any(axis=None):
-            means = mean_table(weights, ["round", "layer"])
-            yield _magnitude_chart(results.file_name("weight_magnitudes", run.name), means, wording)
-            name = results.file_name("sign_changes", run.name)
-            yield from _sign_chart(name, means[means["layer"] != "all"], wording)
-            yield _histogram_chart(results, run.name, wording)
+            keys = ["round", "layer"]
+            rows = with_singles(mean_table(weights, keys), weights, keys)
+            yield from _magnitude_chart(results, run, rows, wording)
+            yield from _sign_chart(results, run, rows[rows["layer"] != "all"], wording)
+            yield _histogram_chart(results, run, wording)
 
 
-def _magnitude_chart(name: str, means: pd.DataFrame, wording: Wording) -> Chart:
-    panels = []
-    for layer, rows in means.groupby("layer", sort=False):
-        parts = [curves(rows, f"{moment}_{part}_magnitude", label) for (moment, part), label in wording.parts.items()]
-        panels.append(Panel("mean magnitude", pd.concat(parts), layer, COUNT))
-    return chart(name, f"{wording.magnitudes} {BAND}", plots.over_rounds, with_numbers(panels), columns=2)
+def _magnitude_chart(results: Results, run: FinishedRun, rows: pd.DataFrame, wording: Wording) -> Iterator[Chart]:
+    names, panels = layer_words(run), []
+    layers = [path for path in names if path != "all"]
+    for layer in [*ends_and_middle(layers, MOST_PANELS), "all"]:
+        own = rows[rows["layer"] == layer]
+        parts = [curves(own, f"{moment}_{part}_magnitude", label) for (moment, part), label in wording.parts.items()]
+        panels.append(Panel("mean magnitude", pd.concat(parts, ignore_index=True), names[layer], COUNT))
+    if panels := with_numbers(panels):
+        caption = f"{wording.magnitudes}{left_out(layers, MOST_PANELS)}"
+        text = f"{caption} {over_seeds(panel.numbers for panel in panels)}"
+        name = results.file_name("weight_magnitudes", run.name)
+        styles = numbered(wording.parts.values())
+        yield chart(name, text, plots.over_rounds, panels, columns=2, styles=styles)
 
 
-def _sign_chart(name: str, means: pd.DataFrame, wording: Wording) -> Iterator[Chart]:
+def _sign_chart(results: Results, run: FinishedRun, rows: pd.DataFrame, wording: Wording) -> Iterator[Chart]:
     """Draw what initial weights foretell; nothing of rounds without them, as of a branch's alone."""
+    names = layer_words(run)
+    layers = [path for path in names if path != "all"]
+    rows = rows[rows["layer"].isin(ends_and_middle(layers, MOST_CURVES))]
+    labels = rows["layer"].map(names)
+    foretold = curves(rows, "small_initially", labels, 100)
+    chance = curves(rows, "prune_fraction", labels, 100)
+    chance = chance[chance["seed"].isna() & foretold["mean"].notna()]
+    foretold = pd.concat([foretold.assign(reference=False), chance.assign(reference=True, half_width=np.nan)])
     panels = [
-        Panel("sign changes (% of kept)", curves(means, "sign_changes", means["layer"], 100), bounds=PERCENT),
-        Panel(wording.next, curves(means, "small_initially", means["layer"], 100), bounds=PERCENT),
+        Panel("sign changes (% of kept)", curves(rows, "sign_changes", labels, 100), bounds=PERCENT),
+        Panel(wording.next, foretold, bounds=PERCENT),
     ]
     if panels := with_numbers(panels):
-        yield chart(name, f"{wording.signs} {BAND}", plots.over_rounds, panels)
+        text = f"{wording.signs}{left_out(layers, MOST_CURVES)} {over_seeds(panel.numbers for panel in panels)}"
+        name = results.file_name("sign_changes", run.name)
+        yield chart(name, text, plots.over_rounds, panels, styles=report_styles(results))
 
 
-def _histogram_chart(results: Results, run: str, wording: Wording) -> Chart:
-    histograms = results.of("histograms", run)
+def _histogram_chart(results: Results, run: FinishedRun, wording: Wording) -> Chart:
+    histograms = results.of("histograms", run.name)
     order = list(wording.parts.values())
     panels = []
-    for round in chosen_rounds(results.of("rounds", run), HISTOGRAM_DENSITIES):
+    for round in chosen_rounds(results.of("rounds", run.name), HISTOGRAM_DENSITIES):
         rows = histograms[(histograms["round"] == round) & (histograms["layer"] == "all")]
         keys = pd.Series(zip(rows["moment"], rows["part"], strict=True), rows.index)
         share = (
@@ -112,5 +135,8 @@ def _histogram_chart(results: Results, run: str, wording: Wording) -> Chart:
         numbers = rows.assign(label=keys.map(wording.parts), share_per_unit=share)
         numbers = numbers.sort_values("label", key=lambda labels: labels.map(order.index), kind="stable")
         columns = ["label", "left", "right", "count", "share_per_unit"]
-        panels.append(Panel("weight", numbers[columns], results.said(run, round)))
-    return chart(results.file_name("weight_histograms", run), wording.histograms, plots.weight_histogram, panels)
+        panels.append(Panel("weight", numbers[columns], results.said(run.name, round)))
+    name, styles = results.file_name("weight_histograms", run.name), numbered(order)
+    return chart(
+        name, wording.histograms, plot_distributions.weight_histogram, panels, styles=styles, see=seen.distributions
+    )

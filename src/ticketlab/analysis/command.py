@@ -10,7 +10,9 @@ import pandas as pd
 
 from ticketlab.analysis.chart import Chart
 from ticketlab.analysis.chart_efficiency import efficiency_charts
+from ticketlab.analysis.chart_exploration import exploration_charts
 from ticketlab.analysis.chart_masks import structure_charts
+from ticketlab.analysis.chart_paired import paired_charts
 from ticketlab.analysis.chart_pixels import pixel_charts
 from ticketlab.analysis.chart_similarity import similarity_charts
 from ticketlab.analysis.chart_training import training_charts
@@ -29,6 +31,8 @@ CHARTS: Sequence[Callable[[Results], Iterator[Chart]]] = (
     pixel_charts,
     weight_charts,
     efficiency_charts,
+    paired_charts,
+    exploration_charts,
 )
 NAME_LENGTH = 200  # bytes that a folder's name may safely have
 

@@ -17,7 +17,7 @@ from ticketlab.storage import Record
 
 EFFICIENCY_COLUMNS = [
     *("run", "seed", "round", "inference_flops", "training_flops", "total_training_flops"),
-    *("inference_ratio", "total_training_ratio"),
+    *("inference_ratio", "total_training_ratio", "total_training_ratio_paper"),
 ]
 CHAINS = ("imp", "sparse_training")  # kinds whose rounds rest on those before them
 
@@ -32,6 +32,7 @@ def efficiency_table(runs: Sequence[FinishedRun]) -> tuple[pd.DataFrame, list[st
             over the rounds so far, NaN where one of them is missing; of other kinds and branches, the round's own.
         inference_ratio, total_training_ratio: the same / that of the dense network's inference, and / that of training
             the dense network once, for all iterations of the spec.
+        total_training_ratio_paper: that ratio as the method's paper counts it, where a file says so (flops.rigl_paper).
 
     Returns:
         The table, and a line on each run that is left out.
@@ -47,17 +48,18 @@ def efficiency_table(runs: Sequence[FinishedRun]) -> tuple[pd.DataFrame, list[st
         except BadInput as error:
             problems.append(f"{run.name}: operations (FLOPs) left out: {error}")
             continue
-        totals = rows["training_flops"]
+        totals = rows[["training_flops", "training_flops_paper"]]
         if run.description.get("kind") in CHAINS and not run.branch:
-            totals = rows.groupby("seed")["training_flops"].cumsum()
+            totals = rows.groupby("seed")[list(totals)].cumsum()
             totals = totals.where(rows.groupby("seed").cumcount() == rows["round"])
         once = flops.plain(dense) * run.description["spec"]["iterations"] * run.description["spec"]["batch_size"]
         tables.append(
             rows.assign(
                 run=run.name,
-                total_training_flops=totals,
+                total_training_flops=totals["training_flops"],
                 inference_ratio=rows["inference_flops"] / dense,
-                total_training_ratio=totals / once,
+                total_training_ratio=totals["training_flops"] / once,
+                total_training_ratio_paper=totals["training_flops_paper"] / once,
             )[EFFICIENCY_COLUMNS]
         )
     filled = [table for table in tables if len(table)] or tables
@@ -68,7 +70,8 @@ def _counted(run: FinishedRun, record: Record) -> dict[str, float]:
     """Return what a round cost: as its file says, else by its masks. Raises BadInput."""
     names = ("seed", "round", "inference_flops", "training_flops")
     if all(name in record.attributes for name in names):
-        return {name: record.attributes[name] for name in names}
+        paper = record.attributes.get("training_flops_paper", record.attributes["training_flops"])
+        return {name: record.attributes[name] for name in names} | {"training_flops_paper": paper}
     masks, spec = record.masks, run.description["spec"]
     if missing := [name for name in ("iterations", "batch_size") if name not in spec]:
         raise BadInput(f"the spec says nothing of {' and '.join(missing)}")
@@ -78,7 +81,7 @@ def _counted(run: FinishedRun, record: Record) -> dict[str, float]:
     iterations = record.history["iteration"].max(initial=start) - start
     training = flops.plain(inference) * spec["batch_size"] * iterations
     found = (record.attributes["seed"], record.attributes["round"], inference, training)
-    return dict(zip(names, found, strict=True))
+    return dict(zip(names, found, strict=True)) | {"training_flops_paper": training}
 
 
 def _dense_inference(record: Record) -> float:

@@ -7,25 +7,35 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 from ticketlab.analysis.chart import Chart, Panel, chart
-from ticketlab.analysis.pixels import centre_margin, heat_map
+from ticketlab.analysis.curves import curves, over_seeds, with_singles
+from ticketlab.analysis.pixels import centre_margin, heat_map, shape_of
+from ticketlab.analysis.runs import facts_by_name
 from ticketlab.analysis.tables import mean_table
 from ticketlab.errors import BadInput, WriteFailed
 from ticketlab.methods import METHODS
-from ticketlab.plots import COLOURS, MARKERS
+from ticketlab.plot_axes import finished, written
 from ticketlab.storage import Run, write_bytes
+from ticketlab.styles import Styles
 
 SCALAR = "centre_margin"
 MEASURES = (SCALAR, "test_accuracy")
 QUANTITY = "centre–margin scalar"
 CAPTION = (
     "Where connectivity goes: (mean number of kept weights of a pixel inside the centred half of the image's side − "
-    "mean outside) / overall mean, at the end of training; 0 where it began, above 0 more in the centre. Bars: 95 % "
-    "interval of the mean over seeds (Student t)."
+    "mean outside) / overall mean, at the end of training; 0, the thin line, where it began, above 0 more in the "
+    "centre."
 )
+WORDS = {
+    ("inputs", "unit"): "inputs from 0 to 1",
+    ("inputs", "standardised"): "inputs standardised",
+    ("drop", "sign"): "drops the smallest of each sign",
+    ("drop", "magnitude"): "drops the smallest magnitudes",
+}
 
 
 def measure(runs: Sequence[Run], factors: Sequence[str]) -> pd.DataFrame:
@@ -44,11 +54,12 @@ def measure(runs: Sequence[Run], factors: Sequence[str]) -> pd.DataFrame:
     """
     rows, seeds = [], sorted(set.intersection(*map(_finished, runs)))
     for run in runs:
+        facts = run.data or facts_by_name(run.description)
         levels = {name: run.description["spec"][name] for name in factors}
         for seed in seeds:
             first, last = (run.round(seed, run.rounds(seed)[place]) for place in (0, -1))
-            maps = [heat_map(record.masks) for record in (first, last)]
-            if maps[0] is None:
+            maps = [heat_map(record.masks, shape_of(facts)) for record in (first, last)]
+            if maps[0] is None or facts.input_kind != "image":
                 raise BadInput(f"`network` must begin with a dense layer on square images. Received: {run.folder}")
             before, after = map(centre_margin, maps)
             accuracy = last.attributes["test_accuracy"]
@@ -62,33 +73,50 @@ def cells(table: pd.DataFrame, factors: Sequence[str]) -> pd.DataFrame:
 
 
 def effects(table: pd.DataFrame, factors: Sequence[str]) -> pd.DataFrame:
-    """Average over all other factors, level by level, with intervals over seeds.
+    """Tell what each level of a factor changes against the first one, at each combination of the other factors.
+
+    Differences are taken seed by seed, so that factors may interact as they will, and what seeds have in common is out
+    of the way.
+
+    Returns:
+        One row per factor × level but the first × combination of the others: factor, level, against, the other factors'
+        levels (of its own nothing), seeds, and of each measure the mean difference and, under ``…_interval``, the
+        half-width of its 95 % interval (Student's t).
 
     >>> table = pd.DataFrame({"decay": [0, 0, 1, 1], "drop": list("abab"), "seed": 0, "centre_margin": [1, 2, 3, 6],
     ...     "test_accuracy": 1.0})
-    >>> effects(table, ["decay", "drop"])[["factor", "level", "centre_margin"]].values.tolist()
-    [['decay', 0, 1.5], ['decay', 1, 4.5], ['drop', 'a', 2.0], ['drop', 'b', 4.0]]
+    >>> effects(table, ["decay", "drop"])[["factor", "level", "decay", "drop", "centre_margin"]].values.tolist()
+    [['decay', 1, nan, 'a', 2.0], ['decay', 1, nan, 'b', 4.0],
+     ['drop', 'b', 0.0, nan, 1.0], ['drop', 'b', 1.0, nan, 3.0]]
     """
-    parts = []
+    parts, keys = [], ["factor", "level", "against", *factors]
     for factor in factors:
-        seeds = table.groupby([factor, "seed"], sort=False)[list(MEASURES)].mean().reset_index()
-        parts.append(mean_table(seeds, [factor]).rename(columns={factor: "level"}).assign(factor=factor))
+        others = [name for name in factors if name != factor]
+        first, *levels = dict.fromkeys(table[factor])
+        cell = {level: rows.set_index([*others, "seed"])[list(MEASURES)] for level, rows in table.groupby(factor)}
+        for level in levels:
+            change = (cell[level] - cell[first]).dropna().reset_index()
+            change = change.assign(factor=factor, level=level, against=first)
+            parts.append(mean_table(change, ["factor", "level", "against", *others]))
     found = pd.concat(parts, ignore_index=True)
-    return found[["factor", *found.columns.drop("factor")]]
+    return found[[*keys, *found.columns.drop(keys)]]
 
 
 def figure(table: pd.DataFrame, factors: Sequence[str]) -> Chart:
-    """Draw the cells: the first factor as colours, the second along the axis, the others as panels."""
+    """Draw the cells: the first factor as colours, the second along the axis, the last as rows of one scale each."""
     colour, along, *others = factors
-    means = cells(table, factors)
-    labels = colour + " " + means[colour].astype(str)
-    numbers = means.assign(label=labels, level=means[along].map("{:g}".format), axis=along.replace("_", " "))
-    numbers = numbers.rename(columns={SCALAR: "mean", f"{SCALAR}_interval": "half_width"})
+    rows = with_singles(cells(table, factors), table, list(factors))
+    numbers = curves(rows.assign(density=np.nan), SCALAR, rows[colour].map(lambda level: _word(colour, level)))
+    numbers = numbers.drop(columns="density").assign(level=rows[along].map("{:g}".format), axis=along.replace("_", " "))
+    levels = (
+        rows[others].drop_duplicates().sort_values(others[-1], key=lambda names: names.map(_order(rows[others[-1]])))
+    )
     panels = [
-        Panel(QUANTITY, rows[["label", "axis", "level", "mean", "half_width"]], _title(others, levels))
-        for levels, rows in numbers.groupby(others, sort=False)
+        Panel(QUANTITY, numbers[(rows[others] == each).all(axis=1)], _title(others, each)) for each in levels.to_numpy()
     ]
-    return chart("factorial", CAPTION, _draw, panels, columns=2)
+    text = f"{CAPTION} {over_seeds([numbers], 'bars')}"
+    columns = len(levels) // levels[others[-1]].nunique()
+    return chart("factorial", text, _draw, panels, columns=columns, share_rows=True, see=_seen)
 
 
 def write(runs: Sequence[Run], factors: Sequence[str], folder: Path) -> Iterator[Path]:
@@ -105,11 +133,30 @@ def write(runs: Sequence[Run], factors: Sequence[str], folder: Path) -> Iterator
 
 
 def _title(factors: Sequence[str], levels: Sequence[Any]) -> str:
-    """Name the levels of a panel, methods by the papers' words."""
-    named = {factor: f"{factor} {level}" for factor, level in zip(factors, levels, strict=True)}
-    if "method" in named:
-        named["method"] = METHODS[levels[factors.index("method")]].words
-    return ", ".join(named.values())
+    """Name the levels of a panel in words, the last factor's first."""
+    return ", ".join(_word(*each) for each in reversed(list(zip(factors, levels, strict=True))))
+
+
+def _word(factor: str, level: Any) -> str:
+    """Say a level in words, methods in the papers'.
+
+    >>> _word("method", "rigl"), _word("drop", "sign"), _word("weight_decay", 0.1)
+    ('RigL', 'drops the smallest of each sign', 'weight decay 0.1')
+    """
+    if factor == "method":
+        return METHODS[level].words
+    return WORDS.get((factor, level), f"{factor.replace('_', ' ')} {level}")
+
+
+def _order(levels: pd.Series) -> dict[Any, int]:
+    return {level: number for number, level in enumerate(dict.fromkeys(levels))}
+
+
+def _seen(panel: Panel) -> str:
+    """Tell the means of a panel, label by label."""
+    means = panel.numbers[panel.numbers["seed"].isna()]
+    told = [f"{label} {', '.join(written(mean, 2) for mean in rows['mean'])}" for label, rows in means.groupby("label")]
+    return f"{panel.title}: {'; '.join(told)}"
 
 
 def _finished(run: Run) -> set[int]:
@@ -119,20 +166,21 @@ def _finished(run: Run) -> set[int]:
     return {seed for seed, last in ends.items() if run.round(seed, last).attributes["iteration"] == iterations}
 
 
-def _draw(numbers: pd.DataFrame, axes: Axes, quantity: str) -> Axes:
-    """Draw means with their intervals over levels, side by side for each label."""
-    levels = list(dict.fromkeys(numbers["level"]))
-    curves = list(numbers.groupby("label", sort=False))
-    for number, (label, curve) in enumerate(curves):
-        places = [levels.index(level) + 0.2 * (number - (len(curves) - 1) / 2) for level in curve["level"]]
-        style = {"color": COLOURS[number], "marker": MARKERS[number], "markersize": 4, "capsize": 2, "label": label}
-        axes.errorbar(places, curve["mean"], curve["half_width"], linestyle="none", **style)
+def _draw(numbers: pd.DataFrame, axes: Axes, quantity: str, *, styles: Styles) -> Axes:
+    """Draw means with their intervals over levels, side by side for each label; single seeds as short lines."""
+    levels, labels = list(dict.fromkeys(numbers["level"])), list(dict.fromkeys(numbers["label"]))
+    means = numbers["seed"].isna()
+    for number, label in enumerate(labels):
+        style, own = styles[label], numbers["label"] == label
+        beside = 0.2 * (number - (len(labels) - 1) / 2)
+        curve, singles = numbers[own & means], numbers[own & ~means]
+        places = [levels.index(level) + beside for level in curve["level"]]
+        looks = {"color": style.colour, "marker": style.marker, "markersize": 4, "capsize": 2, "label": label}
+        axes.errorbar(places, curve["mean"], curve["half_width"], linestyle="none", **looks)
+        places = [levels.index(level) + beside for level in singles["level"]]
+        axes.plot(places, singles["mean"], color=style.colour, marker="_", linestyle="none", alpha=0.6)
     axes.axhline(0, color="black", linewidth=0.6)
     axes.set_xticks(range(len(levels)), levels)
     axes.set_xlim(-0.5, len(levels) - 0.5)
     axes.set_xlabel(numbers["axis"].iloc[0])
-    axes.set_ylabel(quantity)
-    axes.grid(axis="y", alpha=0.25, linewidth=0.5)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
-    return axes
+    return finished(axes, quantity, legend=True)

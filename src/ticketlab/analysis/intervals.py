@@ -1,61 +1,74 @@
-"""Means over seeds with their uncertainty. Knows Student's t; does not know what the numbers mean."""
+"""Means over pairs of seeds with their uncertainty, and how means are written. Does not know what the numbers mean."""
 
 from collections.abc import Iterable
 
 import numpy as np
 from scipy.special import stdtrit
 
+from ticketlab.means import FEWEST, mean_interval
 
-def mean_interval(values: Iterable[float]) -> tuple[float, float]:
-    """Return the mean and the half-width of its 95 % interval (Student's t, independent values).
-
-    Args:
-        values: one per seed. A single value has no interval (NaN), no value no mean; a NaN among them makes both NaN.
-
-    >>> mean, half_width = mean_interval([1.0, 2.0, 3.0])
-    >>> mean, round(half_width, 3)
-    (2.0, 2.484)
-    >>> mean_interval([5.0])
-    (5.0, nan)
-    """
-    values = np.fromiter(values, float)
-    if values.size == 0:
-        return float("nan"), float("nan")
-    if values.size == 1:
-        return float(values[0]), float("nan")
-    standard_error = values.std(ddof=1) / np.sqrt(values.size)
-    return float(values.mean()), float(stdtrit(values.size - 1, 0.975) * standard_error)
+ANY = (-np.inf, np.inf)
 
 
-def jackknife_interval(first: np.ndarray, second: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean over pairs of seeds and the half-width of its 95 % interval (delete-one-seed jackknife).
+def pairs_interval(first: np.ndarray, second: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean over all pairs of some seeds and the half-width of its 95 % interval.
 
-    Pairs that share a seed are not independent, so seeds are what is left out, one at a time (Efron & Stein 1981);
-    Student's t with seeds − 1 degrees of freedom. Fewer than three seeds have no interval (NaN).
+    Pairs that share a seed are not independent. A pair's value is taken for the sum of what its two seeds add and of
+    what is its own; the variances of both parts come from the analysis of variance of a diallel cross (Griffing 1956,
+    doi 10.1071/BI9560463, method 4), and the mean's is 4/n of the seeds' + 2/(n(n − 1)) of the pairs'. Student's t with
+    n − 1 degrees of freedom. In simulations it covers 93 to 99 %, most where seeds add nothing. Of three seeds, which
+    do not tell the parts apart, the variance is that of the jackknife (Efron & Stein 1981), which covers 95 to 99 %.
+    Fewer seeds have no interval (NaN).
 
     Args:
         first: the pairs' first seeds, shape (pairs,).
-        second: their second seeds.
+        second: their second seeds; each two seeds are one pair.
         values: of each pair, shape (pairs, ...).
 
-    >>> mean, half_width = jackknife_interval(np.array([0, 0, 1]), np.array([1, 2, 2]), np.array([1.0, 2.0, 3.0]))
+    >>> mean, half_width = pairs_interval(np.array([0, 0, 1]), np.array([1, 2, 2]), np.array([1.0, 2.0, 3.0]))
     >>> float(mean), round(float(half_width), 3)
     (2.0, 4.968)
     """
     seeds = np.union1d(first, second)
-    mean = values.mean(axis=0)
-    if seeds.size < 3:
+    n, mean = seeds.size, values.mean(axis=0)
+    if n < FEWEST:
         return mean, np.full_like(mean, np.nan)
-    without = np.array([values[(first != seed) & (second != seed)].mean(axis=0) for seed in seeds])
-    variance = (seeds.size - 1) * without.var(axis=0)
-    return mean, stdtrit(seeds.size - 1, 0.975) * np.sqrt(variance)
+    its = np.array([(first == seed) | (second == seed) for seed in seeds])
+    added = np.array([values[chosen].mean(axis=0) - mean for chosen in its]) * (n - 1) / (n - 2)
+    left = values - mean - np.tensordot(its.T.astype(float), added, axes=1)  # nothing, of three seeds
+    freedom = n * (n - 3) / 2
+    of_seeds, of_pairs = (n - 2) * (added**2).sum(axis=0) / (n - 1), (left**2).sum(axis=0) / max(freedom, 1)
+    pooled = ((n - 1) * of_seeds + freedom * of_pairs) / (n - 1 + freedom)
+    of_pairs = np.where(of_seeds > of_pairs, of_pairs, pooled)
+    variance = 4 / n * np.maximum(of_seeds - of_pairs, 0) / (n - 2) + 2 / (n * (n - 1)) * of_pairs
+    return mean, stdtrit(n - 1, 0.975) * np.sqrt(variance)
 
 
-def quoted(mean: float, half_width: float, digits: int) -> str:
-    """Write a mean with its interval, where there is one.
+def quoted(mean: float, half_width: float, digits: int, bounds: tuple[float, float] = ANY) -> str:
+    """Write a mean with its interval, where there is one; its ends, where it would leave what the quantity can be.
 
-    >>> quoted(2220, 604.47, 0), quoted(0.5, float("nan"), 2)
-    ('2,220 ± 604', '0.50')
+    >>> quoted(2220, 604.47, 0), quoted(0.5, float("nan"), 2), quoted(99.5, 0.75, 1, (0, 100))
+    ('2,220 ± 604', '0.50', '99.5 (98.8 to 100.0)')
     """
-    text = f"{round(mean, digits) + 0.0:,.{digits}f}".replace("-", "−")  # and no negative zero
-    return text + ("" if np.isnan(half_width) else f" ± {half_width:,.{digits}f}")
+    text, low, high = _written(mean, digits), mean - half_width, mean + half_width
+    if np.isnan(half_width):
+        return text
+    if low < bounds[0] or high > bounds[1]:
+        return f"{text} ({_written(max(low, bounds[0]), digits)} to {_written(min(high, bounds[1]), digits)})"
+    return f"{text} ± {half_width:,.{digits}f}"
+
+
+def quoted_seeds(values: Iterable[float], digits: int, bounds: tuple[float, float] = ANY) -> str:
+    """Write the mean over seeds with its interval, or, of fewer seeds than have one, each seed's value.
+
+    >>> quoted_seeds([97.9, 98.1], 1), quoted_seeds([1.0, 2.0, 3.0], 1), quoted_seeds([1.0, 2.0, 3.0], 1, (0, 5))
+    ('97.9, 98.1', '2.0 ± 2.5', '2.0 (0.0 to 4.5)')
+    """
+    values = list(values)
+    if len(values) < FEWEST:
+        return ", ".join(_written(value, digits) for value in values)
+    return quoted(*mean_interval(values), digits, bounds)
+
+
+def _written(value: float, digits: int) -> str:
+    return f"{round(value, digits) + 0.0:,.{digits}f}".replace("-", "−")  # and no negative zero

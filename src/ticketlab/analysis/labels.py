@@ -14,6 +14,7 @@ from ticketlab.sparse_spec import OPTIONS, SparseSpec
 
 NAMED = ("method", "density", "epsilon")  # of sparse training, in words
 SPARSE_TRAINING = SparseSpec.kind
+KINDS = {"imp": "IMP", "before_training": "pruning before training"}
 LONGEST = 48  # characters of a label that may name every difference; longer ones name as few as tell runs apart
 
 
@@ -26,7 +27,7 @@ def labels(runs: Sequence[FinishedRun]) -> dict[str, str]:
         {name: label} of the runs and of their branches; a single run and its branches are called as in `family`.
 
     >>> labels([FinishedRun("a", {"spec": {"x": 1, "y": 2}}, []), FinishedRun("b", {"spec": {"x": 1, "y": 3}}, [])])
-    {'a': 'y=2', 'b': 'y=3'}
+    {'a': 'y 2', 'b': 'y 3'}
     """
     own = trunks(runs)
     if len(own) == 1:
@@ -38,12 +39,12 @@ def labels(runs: Sequence[FinishedRun]) -> dict[str, str]:
 
 
 def family(run: FinishedRun) -> dict[str, str]:
-    """Name a run and its branches among each other; a run without branches by its folder or method of sparse training.
+    """Name a run and its branches among each other; a run by its method, if it has one, else as what it is.
 
     Returns:
         {name: label}, the run first
     """
-    own = run.description["spec"].get("method", TICKET) if run.branches else run.name
+    own = words(run.branch) if run.branch else run.description["spec"].get("method", TICKET)
     own = _sparse_training(run.description) or own
     return {run.name: own} | {each.name: words(each.branch) for each in run.branches}
 
@@ -117,7 +118,8 @@ def _said(name: str, value: Any) -> str:
     if name == "branch":
         return words(value) if value else ""
     if name == "kind":
-        return value or ""
+        return KINDS.get(value, value) or ""
+    field = name.replace("_", " ")
     if value is None or value is False:
-        return f"no {name}"
-    return name if value is True else f"{name}={value}"
+        return f"no {field}"
+    return field if value is True else f"{field} {value}"

@@ -6,19 +6,21 @@ Shortcuts do not show in masks, so residual networks must not be matched. Matchi
 figure stands beside the same figure of random masks.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from math import prod
 
 import numpy as np
 import pandas as pd
 
+from ticketlab.analysis.nulls import NULLS
 from ticketlab.analysis.packed import PackedMasks, require_same_network
 from ticketlab.analysis.similarity import jaccard, table
 from ticketlab.errors import BadInput
-from ticketlab.masks import Arrays, random_masks
+from ticketlab.masks import Arrays
 from ticketlab.streams import stream
 
 Orders = dict[str, np.ndarray]
+Pairs = Sequence[tuple[int, int]]
 
 
 def match_units(a: Arrays, b: Arrays) -> Orders:
@@ -76,83 +78,84 @@ def reorder_units(masks: Arrays, orders: Orders) -> dict[str, np.ndarray]:
     return reordered
 
 
-def same_out_degrees(like: Arrays, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Draw masks uniformly among those in which every input unit keeps as many weights as in `like`.
-
-    In a convolution each channel at each position of the kernel counts as an input unit. The kept counts of output
-    units are free.
-
-    >>> masks = {"a": np.array([[True, True, False], [False, False, False]])}
-    >>> same_out_degrees(masks, np.random.default_rng(0))["a"].sum(axis=1)
-    array([2, 0])
-    """
-    return {path: rng.permuted(mask, axis=-1) for path, mask in like.items()}
-
-
-NULLS: dict[str, Callable[[Arrays, np.random.Generator], dict[str, np.ndarray]]] = {
-    "counts": random_masks,
-    "degrees": same_out_degrees,
-}
-
-
 def compare_matched(
     packed: PackedMasks, first: np.ndarray, second: np.ndarray, *, null: str = "counts", draws: int = 20
 ) -> pd.DataFrame:
     """Tabulate the Jaccard similarity of the given pairs after matching, against random masks matched alike.
 
-    The random masks of a draw replace both masks of a pair. Those of the null "counts" have the pair's kept counts in
-    each layer; pairs of equal counts share their draws, and so the error of their expectation. Those of the null
-    "degrees" keep besides how many weights leave each input unit (as the columns ``…_by_input`` of `similarity.compare`
-    do), so that what exceeds them is not owed to border pixels that no mask uses; every pair has draws of its own,
-    which take 25 ms each for LeNet-300-100. In both, how many weights reach a unit is left to chance.
+    The random masks of a draw replace both masks of a pair. What they keep of the layers says the null:
+
+        counts: the numbers of kept weights. Pairs of equal counts share their draws, and so their expectation's error.
+        inputs: how many weights leave each input unit (as the columns ``…_by_input`` of `similarity.compare` do), so
+            that what exceeds them is not owed to border pixels that no mask uses.
+        degrees: besides, how many reach each unit, so that it is not owed either to heavy units that matching pairs
+            with heavy ones. What exceeds these is which unit is connected with which.
+
+    Of the last two, each mask has draws of its own, which all of its pairs share: their error is one of the mask, as
+    what its seed adds is.
 
     Args:
         packed: the masks.
         first: indices of the pairs' first masks, "a".
         second: indices of their second masks, "b", whose units are put in order.
-        null: a name of `NULLS`.
+        null: a name of `nulls.NULLS`.
         draws: random pairs for each expectation, at least 2.
 
     Returns:
-        One row per pair and layer, laid out as by `similarity.compare`: labels, layer, densities, null, jaccard (before
-        matching), matched_jaccard, matched_jaccard_chance and matched_jaccard_chance_sd (mean and standard deviation
-        over the draws), matched_jaccard_excess, and matched_z (excess / sd; NaN where the draws are all alike).
+        One row per pair and layer, laid out as by `similarity.compare`: labels, layer, densities, null, draws, jaccard,
+        jaccard_chance and jaccard_excess (before matching), matched_jaccard, matched_jaccard_chance and
+        matched_jaccard_chance_sd (mean and standard deviation over the draws), matched_jaccard_excess, and matched_z
+        (excess / sd; NaN where the draws are all alike).
 
     Raises:
         BadInput: if the layers do not chain.
     """
-    before, after, mean, deviation = np.empty((4, len(first), 1 + len(packed.shapes)))
-    kept = packed.kept
-    known: dict[tuple[int, ...], tuple[np.ndarray, np.ndarray]] = {}
-    for pair, (i, j) in enumerate(zip(first.tolist(), second.tolist(), strict=True)):
-        a, b = packed.masks(i), packed.masks(j)
-        before[pair], after[pair] = _jaccards(a, b), _matched_jaccards(a, b)
-        key = (*kept[i], *kept[j]) if null == "counts" else (i, j)
-        if key not in known:
-            known[key] = _chance(a, b, null, draws)
-        mean[pair], deviation[pair] = known[key]
+    pairs = list(zip(first.tolist(), second.tolist(), strict=True))
+    found = np.array([_before_and_after(packed.masks(i), packed.masks(j)) for i, j in pairs])
+    found = found.reshape(len(pairs), 2, 1 + len(packed.shapes))
+    draw = _shared_draws if null == "counts" else _own_draws
+    drawn = np.array([draw(packed, pairs, null, number) for number in range(draws)]).reshape(draws, *found.shape)
+    (before, after), (chance_before, chance) = (each.swapaxes(0, 1) for each in (found, drawn.mean(axis=0)))
+    deviation = drawn[:, :, 1].std(axis=0, ddof=1)
     values = {
         "null": np.full(before.shape, null),
+        "draws": np.full(before.shape, draws),
         "jaccard": before,
+        "jaccard_chance": chance_before,
+        "jaccard_excess": before - chance_before,
         "matched_jaccard": after,
-        "matched_jaccard_chance": mean,
+        "matched_jaccard_chance": chance,
         "matched_jaccard_chance_sd": deviation,
-        "matched_jaccard_excess": after - mean,
-        "matched_z": (after - mean) / np.where(deviation > 0, deviation, np.nan),
+        "matched_jaccard_excess": after - chance,
+        "matched_z": (after - chance) / np.where(deviation > 0, deviation, np.nan),
     }
     return table(packed, first, second, values)
 
 
-def _chance(a: Arrays, b: Arrays, null: str, draws: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and standard deviation of random pairs' matched Jaccard similarities, each of shape (1 + layers,)."""
-    draw_masks = NULLS[null]
-    streams = (stream(draw, "matching", null) for draw in range(draws))
-    similarities = [_matched_jaccards(draw_masks(a, rng), draw_masks(b, rng)) for rng in streams]
-    return np.mean(similarities, axis=0), np.std(similarities, axis=0, ddof=1)
+def _shared_draws(packed: PackedMasks, pairs: Pairs, null: str, number: int) -> list[np.ndarray]:
+    """Draw a pair of masks for all pairs of equal counts; similarities as `_before_and_after` gives them."""
+    kept = packed.kept
+    known: dict[tuple[int, ...], np.ndarray] = {}
+    for i, j in pairs:
+        key = (*kept[i], *kept[j])
+        if key not in known:
+            rng = stream(number, "matching", null)
+            known[key] = _before_and_after(*(NULLS[null](packed.masks(each), rng) for each in (i, j)))
+    return [known[(*kept[i], *kept[j])] for i, j in pairs]
 
 
-def _matched_jaccards(a: Arrays, b: Arrays) -> np.ndarray:
-    return _jaccards(a, reorder_units(b, match_units(a, b)))
+def _own_draws(packed: PackedMasks, pairs: Pairs, null: str, number: int) -> list[np.ndarray]:
+    """Draw a mask for each that some pair has; similarities as `_before_and_after` gives them."""
+    drawn = {
+        each: NULLS[null](packed.masks(each), stream(number, "matching", null, *packed.labels[each]))
+        for each in sorted({index for pair in pairs for index in pair})
+    }
+    return [_before_and_after(drawn[i], drawn[j]) for i, j in pairs]
+
+
+def _before_and_after(a: Arrays, b: Arrays) -> np.ndarray:
+    """Return Jaccard similarities as they stand and after matching, shape (2, 1 + layers), the overall one first."""
+    return np.stack([_jaccards(a, b), _jaccards(a, reorder_units(b, match_units(a, b)))])
 
 
 def _jaccards(a: Arrays, b: Arrays) -> np.ndarray:

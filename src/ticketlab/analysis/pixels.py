@@ -1,15 +1,17 @@
 """Where a network looks: kept weights per input pixel as a map, its trend curve and its centre–margin scalar.
 
-The diagnostics of SET's topology (Mocanu et al. 2018, arXiv 1707.04780), for the input layer of any run. Masks do not
-say what the inputs are: a first dense layer with n² or 3n² inputs, n at least 4, is taken to see a square image.
+The diagnostics of SET's topology (Mocanu et al. 2018, arXiv 1707.04780), for the input layer of runs on square images.
+Masks do not say what the inputs are: whoever asks knows that they are images. Where their shape is not known, n² or 3n²
+inputs of a first dense layer, n at least 4, are taken for a square.
 """
 
 from collections.abc import Iterable, Mapping
-from math import isqrt
+from math import isqrt, prod
 
 import numpy as np
 import pandas as pd
 
+from ticketlab.dataset import DataFacts
 from ticketlab.masks import Arrays
 from ticketlab.storage import Record
 
@@ -17,11 +19,12 @@ PIXEL_COLUMNS = ["seed", "round", "connections", "pixels", "unused_pixels", "cen
 TREND_COLUMNS = ["seed", "round", "side", "connections_per_pixel"]
 
 
-def heat_map(masks: Arrays) -> np.ndarray | None:
+def heat_map(masks: Arrays, shape: tuple[int, ...] | None = None) -> np.ndarray | None:
     """Count the kept weights of each input pixel, its colour channels together.
 
     Args:
-        masks: {path: bool array} in the network's order.
+        masks: {path: bool array} in the network's order, of a network whose inputs are images.
+        shape: of an image; None where that is not known.
 
     Returns:
         int array (side, side), or None where the first layer is a convolution or its inputs make no square image.
@@ -31,11 +34,16 @@ def heat_map(masks: Arrays) -> np.ndarray | None:
     """
     first = next(iter(masks.values()))
     inputs = first.shape[0]
-    for channels in (1, 3):
-        side = isqrt(inputs // channels)
-        if first.ndim == 2 and side >= 4 and channels * side**2 == inputs:
+    shapes = [shape] if shape else [(isqrt(inputs // channels),) * 2 + (channels,) for channels in (1, 3)]
+    for side, *others in shapes:
+        if first.ndim == 2 and side >= 4 and others[:1] == [side] and side * prod(others) == inputs:
             return np.count_nonzero(first.reshape(side, side, -1), axis=2)
     return None
+
+
+def shape_of(facts: DataFacts) -> tuple[int, ...] | None:
+    """Return the shape of a sample; None where it is not known."""
+    return None if facts.constant is None else facts.constant.shape
 
 
 def trend_curve(heat_map: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -80,13 +88,13 @@ def centre_share(heat_map: np.ndarray) -> float:
     return float(_half(heat_map).sum() / everything) if everything else float("nan")
 
 
-def heat_maps(records: Iterable[Record]) -> dict[tuple[int, int], np.ndarray]:
-    """Read the maps of many rounds, {(seed, round): map}; rounds whose input is no square image have none.
+def heat_maps(records: Iterable[Record], shape: tuple[int, ...] | None = None) -> dict[tuple[int, int], np.ndarray]:
+    """Read the maps of many rounds on images, {(seed, round): map}; rounds whose input is no square have none.
 
     Raises:
         Damaged: if a file cannot be read.
     """
-    maps = {(each.attributes["seed"], each.attributes["round"]): heat_map(each.masks) for each in records}
+    maps = {(each.attributes["seed"], each.attributes["round"]): heat_map(each.masks, shape) for each in records}
     return {key: counts for key, counts in maps.items() if counts is not None}
 
 

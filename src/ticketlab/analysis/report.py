@@ -1,175 +1,167 @@
-"""report.html: one self-contained file with the spec, the quoted numbers, the tables and the figures of some runs."""
+"""report.html: one self-contained page with the quoted numbers, tables and figures of some runs, and their origin.
 
-import base64
-from collections.abc import Iterable, Sequence
+Knows what stands on the page and in which order; how it looks stands in the template beside this module.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
+from importlib.resources import files
 from pathlib import Path
 from string import Template
 
 import pandas as pd
 
+from ticketlab.analysis import report_tables
 from ticketlab.analysis.chart import Chart
 from ticketlab.analysis.highlights import highlights
-from ticketlab.analysis.intervals import quoted
-from ticketlab.analysis.labels import family
+from ticketlab.analysis.markup import Part, folded, joined, links, moving, picture, table
+from ticketlab.analysis.provenance import experiment, finished, provenance, ranges
 from ticketlab.analysis.results import Results
 from ticketlab.analysis.runs import FinishedRun, trunks
-from ticketlab.analysis.tables import mean_table
-from ticketlab.analysis.words import UNTRAINED
-from ticketlab.positions import position
 
-PAGE = Template("""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>$title</title>
-<style>
-body { font: 15px/1.5 Georgia, serif; max-width: 1120px; margin: 2em auto; padding: 0 1em; color: #111; }
-h1, h2, h3, table, figcaption { font-family: Helvetica, Arial, sans-serif; }
-h1 { font-size: 22px; overflow-wrap: anywhere; } h2 { font-size: 17px; margin-top: 2em; } h3 { font-size: 14px; }
-table { border-collapse: collapse; font-size: 11px; margin: 1em 0; }
-th, td { padding: 2px 6px; text-align: right; white-space: nowrap; }
-th { border-bottom: 1px solid #111; vertical-align: bottom; white-space: normal; }
-tr:last-child td { border-bottom: 1px solid #111; }
-th:first-child, td:first-child { text-align: left; }
-figure { margin: 2em 0; break-inside: avoid; } figure img { max-width: 100%; display: block; margin: 0 auto; }
-figcaption { font-size: 12px; color: #333; margin-top: .6em; } .wide { overflow-x: auto; } .notes { color: #a00; }
-</style>
-</head>
-<body>
-<h1>$title</h1>
-$notes
-<h2>In numbers</h2>
-$highlights
-<h2>Spec</h2>
-$spec
-<h2>Rounds</h2>
-<p>Means over seeds ± half of the 95 % interval (Student t; excess: jackknife over seeds).</p>
-$rounds
-$controls
-<h2>Figures</h2>
-$figures
-</body>
-</html>
-""")
-COLUMNS = {
-    "early_stop_iteration": ("early-stop iteration", 1, 0),
-    "early_stop_test_accuracy": ("test accuracy at early stop (%)", 100, 2),
-    "test_accuracy": ("test accuracy at end (%)", 100, 2),
-    "untrained_test_accuracy": ("untrained test accuracy (%)", 100, 1),
-    "dead": ("dead units", 1, 1),
-    "unused_inputs": ("unused inputs", 1, 1),
-    "effective_density": ("effective density", 1, 3),
-    "centre_share": ("inputs' connections in centre (%)", 100, 1),
-    "centre_margin": ("centre–margin scalar", 1, 2),
-    "inference_ratio": ("inference FLOPs / dense", 1, 3),
-    "total_training_ratio": ("training FLOPs so far / one dense training", 1, 3),
-}
-CONTROLS = {
-    "early_stop_test_accuracy": "Test accuracy at early stop (%)",
-    "early_stop_iteration": "Early-stop iteration",
-}
-EXCESS = {
-    "jaccard_excess_by_layer": "excess Jaccard between seeds",
-    "matched_jaccard_excess_counts": "the same, units matched",
-}
+TITLED = 3  # runs that a title names
+MEANING = (
+    "± is half of a 95 % interval over seeds everywhere on this page, by Student's t; for similarities between seeds, "
+    "whose pairs are not independent, from the variances over seeds and pairs. Below three seeds there is none."
+)
+SAMPLING = (
+    " All seeds have the same test samples, so that no ± holds the error of their choice: for an accuracy a on n "
+    "samples, about √(a(1 − a) / n)."
+)
+PAIRED = "Differences seed by seed, their mean ± half of its 95 % interval."
+NOTE = " *: an early stop at or near the last iteration is among them, so that the difference is no more than a bound."
+COLUMNS = "Their columns are explained in outputs/README.md of ticketlab."
 
 
 def report(results: Results, charts: Iterable[Chart], images: Path, problems: Sequence[str]) -> str:
-    """Write the page.
+    """Write the page, which is to lie in the folder that holds the tables and, in a folder of their own, the images.
 
     Args:
         results: of the runs.
         charts: in their order.
-        images: folder in which the charts' SVG files lie, which become part of the page.
+        images: folder in which the charts' files lie; SVG and GIF become part of the page, and all are linked.
         problems: lines on what was left out.
     """
-    runs = [run.name for run in results.runs]
-    headings = {run: f"<h3>{escape(results.labels[run])}</h3>" if len(runs) > 1 else "" for run in runs}
-    return PAGE.substitute(
-        title=escape(" and ".join(runs)),
+    names = [run.name for run in results.runs]
+    title = " and ".join(names) if len(names) <= TITLED else f"{names[0]} and {len(names) - 1} other runs"
+    parts = [
+        *_numbers(results),
+        *_rounds(results),
+        *_controls(results),
+        *_figures(results, charts, images),
+        *_origin(results),
+    ]
+    contents, main = joined(parts)
+    page = Template((files("ticketlab.analysis") / "report.html").read_text(encoding="utf-8"))
+    return page.substitute(
+        title=escape(title),
+        lead="".join(f"<p>{escape(_lead(results, run))}</p>" for run in results.runs),
         notes="".join(f'<p class="notes">{escape(line)}</p>' for line in problems),
-        highlights="".join(
-            headings[run] + "".join(f"<p>{escape(line)}</p>" for line in highlights(results, run)) for run in runs
-        ),
-        spec=_table(_specs(results)),
-        rounds="".join(headings[run] + _table(_rounds(results, run)) for run in runs),
-        controls=_controls(results),
-        figures="".join(_figure(number, chart, images) for number, chart in enumerate(charts, 1)),
+        contents=contents,
+        main=main,
     )
 
 
-def _specs(results: Results) -> pd.DataFrame:
-    """Lay the runs' specs beside each other."""
-    specs = {run.name: {"kind": run.description.get("kind")} | run.description["spec"] for run in results.runs}
-    table = pd.DataFrame(specs, dtype=object)
-    return table.rename_axis("field").reset_index()
+def _lead(results: Results, run: FinishedRun) -> str:
+    """Say what a run is, and when it was computed."""
+    spec, times = run.description["spec"], finished(run.records)
+    seeds = {record.attributes["seed"] for record in run.records}
+    label = f"{results.labels[run.name]}: " if len(results.runs) > 1 else ""
+    parts = [experiment(run), spec.get("dataset"), spec.get("network"), f"seeds {ranges(sorted(seeds))}"]
+    parts += [f"finished on {times[-1]:%d %B %Y}"] if times else []
+    return f"{label}{', '.join(filter(None, parts))}."
 
 
-def _rounds(results: Results, run: str) -> pd.DataFrame:
-    """Tabulate a run's rounds as a reader wants them."""
-    keys = ["seed", "round"]
-    structure = results.of("structure", run)
-    structure = structure[structure["layer"] == "all"]
-    table = results.of("rounds", run)
-    table = table.merge(structure[[*keys, "dead", "unused_inputs", "effective_density"]], on=keys)
-    table = table.merge(results.of("pixels", run)[[*keys, "centre_share", "centre_margin"]], on=keys, how="left")
-    costs = results.of("efficiency", run)[[*keys, "inference_ratio", "total_training_ratio"]]
-    table = table.merge(costs, on=keys, how="left")
-    means = mean_table(table, ["round"])
-    shown = means[["round", "seeds"]].assign(density=means["density"].map("{:.3f}".format))
-    if position(means) == "iteration":
-        shown.insert(1, "iteration", means["iteration"].map("{:,.0f}".format))
-    for name, (heading, factor, digits) in COLUMNS.items():
-        if name in means and means[name].notna().any():
-            pairs = zip(means[name] * factor, means[f"{name}_interval"] * factor, strict=True)
-            shown[heading] = [quoted(*pair, digits) for pair in pairs]
-    seeds = results.of("seeds_similarity", run)
-    seeds = seeds[(seeds["layer"] == "all") & (seeds["density"] < 1)]
-    for measure, heading in EXCESS.items():
-        rows = seeds[seeds["measure"] == measure].set_index("round")
-        texts = {round: quoted(row["mean"], row["interval"], 4) for round, row in rows.iterrows()}
-        if texts:
-            shown[heading] = shown["round"].map(texts).fillna("")
-    return shown
+def _numbers(results: Results) -> Iterator[Part]:
+    """Quote the numbers of each run, and set all runs beside each other."""
+    unknown = any(not run.data.test_samples and not run.regression for run in results.runs)  # else it is a finding
+    meaning = MEANING + SAMPLING * unknown
+    note = f'<p class="aside">{escape(meaning)}</p>'
+    several = len(results.runs) > 1
+    quoted = {run.name: _quoted(results, run.name) for run in results.runs}
+    yield Part(2, "In numbers", note if several else "".join(quoted.values()) + note)
+    for run, content in quoted.items() if several else ():
+        yield Part(3, results.labels[run], content)
+    if len(rows := report_tables.summary(results)):
+        yield Part(2, "Runs beside each other" if len(rows) > 1 else "The run's end", table(rows, "runs"))
 
 
-def _controls(results: Results) -> str:
-    """Set each run's rounds beside those of its branches, metric by metric; nothing where no run has branches."""
-    parts = []
+def _quoted(results: Results, run: str) -> str:
+    rows = pd.DataFrame(highlights(results, run), columns=["subject", "finding"])
+    return table(rows, f"findings of {run}", text=True)
+
+
+def _rounds(results: Results) -> Iterator[Part]:
+    yield Part(2, "Rounds", "<p>Means over seeds.</p>")
+    for run in results.runs:
+        for title, rows in report_tables.rounds(results, run):
+            yield _titled(results, title, run, rows, len(results.runs) > 1)
+
+
+def _controls(results: Results) -> Iterator[Part]:
+    """Set each run's rounds beside those of its branches, metric by metric, and take differences seed by seed."""
     own = trunks(results.runs)
-    for run in own:
-        heading = f" of {escape(results.labels[run.name])}" if len(own) > 1 else ""
-        for metric, words in CONTROLS.items() if run.branches else ():
-            parts.append(f"<h3>{words}{heading}</h3>{_table(_beside(results, run, metric))}")
-    return "<h2>Ticket and controls</h2>" * bool(parts) + "".join(parts)
+    beside = [(run, *each) for run in own if run.branches for each in report_tables.beside(results, run)]
+    paired = [(run, *each) for run in results.runs for each in report_tables.paired(results, run)]
+    bound = any(report_tables.BOUND in text for *_, rows in paired for text in rows.astype(str).to_numpy().ravel())
+    for heading, note, found in (("Ticket and controls", "", beside), ("Differences", PAIRED + NOTE * bound, paired)):
+        if found:
+            yield Part(2, heading, f"<p>{escape(note)}</p>" if note else "")
+        for run, title, rows in found:
+            yield _titled(results, title, run, rows, len(own) > 1 or run not in own)
 
 
-def _beside(results: Results, run: FinishedRun, metric: str) -> pd.DataFrame:
-    """Tabulate a metric of a run and its branches, a column each; iterations only of what is trained."""
-    means = results.tables["rounds_mean"]
-    _, factor, digits = COLUMNS[metric]
-    own = means[means["run"] == run.name]
-    shown = own[["round"]].assign(density=own["density"].map("{:.3f}".format))
-    untrained = {each.name for each in run.branches if each.branch in UNTRAINED}
-    for name, label in family(run).items():
-        rows = means[means["run"] == name]
-        if metric in rows and not (metric == "early_stop_iteration" and name in untrained):
-            pairs = zip(rows[metric] * factor, rows[f"{metric}_interval"] * factor, strict=True)
-            texts = dict(zip(rows["round"], (quoted(*pair, digits) for pair in pairs), strict=True))
-            shown[label] = shown["round"].map(texts).fillna("")
-    return shown
+def _titled(results: Results, title: str, run: FinishedRun, rows: pd.DataFrame, named: bool) -> Part:
+    heading = f"{title} of {results.labels[run.name]}" if named else title
+    return Part(3, heading, table(rows, heading))
 
 
-def _table(table: pd.DataFrame) -> str:
-    return f'<div class="wide">{table.to_html(index=False, border=0, na_rep="")}</div>'
+def _figures(results: Results, charts: Iterable[Chart], images: Path) -> Iterator[Part]:
+    yield Part(2, "Figures")
+    for number, chart in enumerate(charts, 1):
+        alternative = chart.alt or chart.caption
+        kinds = ["png", "svg", "csv", *(["gif"] if chart.moving else [])]
+        linked = links([f"{images.name}/{chart.name}.{kind}" for kind in kinds], [kind.upper() for kind in kinds])
+        whose = _whose(results, chart)
+        content = (
+            picture(images / f"{chart.name}.svg", alternative)
+            + (
+                moving(images / f"{chart.name}.gif", f"{alternative} One frame per saved round.")
+                if chart.moving
+                else ""
+            )
+            + f"<figcaption><b>Figure {number}{escape(whose)}.</b> {escape(chart.caption)} "
+            + f'<span class="files">{linked}</span></figcaption>'
+        )
+        yield Part(3, f"{number}. {_begun(chart.caption)}{whose}", content, chart.name)
 
 
-def _figure(number: int, chart: Chart, images: Path) -> str:
-    image = base64.b64encode((images / f"{chart.name}.svg").read_bytes()).decode()
-    caption = escape(chart.caption)
-    return (
-        f'<figure id="{escape(chart.name)}"><img alt="{escape(chart.name)}" src="data:image/svg+xml;base64,{image}">'
-        f"<figcaption><b>Figure {number}.</b> {caption}</figcaption></figure>\n"
-    )
+def _whose(results: Results, chart: Chart) -> str:
+    """Say which of several runs a figure is of, where it is of one."""
+    names = (run.name for run in results.runs if chart.name == results.file_name(chart.name.split("-")[0], run.name))
+    name = next(names, None) if len(results.runs) > 1 else None
+    return f", {results.labels[name]}" if name else ""
+
+
+def _begun(caption: str) -> str:
+    """Return what a caption begins with, for a list.
+
+    >>> _begun("How well and how soon: test accuracy."), _begun("Weights that units keep (round 7, all), line: chance.")
+    ('How well and how soon', 'Weights that units keep')
+    """
+    plain = re.sub(r"^Left: | \([^)]*\)", "", caption)
+    begun = re.split(r"[:;,] |\.(?: (?=[A-Z])|$)", plain, maxsplit=1)[0]
+    return begun[:1].upper() + begun[1:]
+
+
+def _origin(results: Results) -> Iterator[Part]:
+    """Tell where the numbers come from: files, data, versions, settings."""
+    tables = [f"{name}.csv" for name in results.tables]
+    yield Part(2, "Origin", f'<p class="files">Tables as files: {links(tables, tables)}. {COLUMNS}</p>')
+    everyone = {each.name: each for run in results.runs for each in (run, *run.branches)}
+    facts = pd.DataFrame({name: provenance(run) for name, run in everyone.items()}, dtype=object)
+    yield Part(3, "Data, versions and time", table(facts.rename_axis("").reset_index(), "origin", text=True))
+    differing, all_fields = report_tables.specs(results.runs)
+    content = table(differing, "fields in which the runs differ", text=True) if len(differing) else ""
+    yield Part(3, "Spec", content + folded("All fields", table(all_fields, "spec", text=True)))

@@ -9,14 +9,17 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ticketlab.analysis.between_seeds import MATCHED_DENSITIES, all_pairs, match_seeds, seeds_table
+from ticketlab.analysis.between_seeds import MATCHED_DENSITIES, SEEDS_COLUMNS, all_pairs, match_seeds, seeds_table
 from ticketlab.analysis.efficiency import efficiency_table
+from ticketlab.analysis.exploration import exploration_table, overlap_table
 from ticketlab.analysis.labels import labels
-from ticketlab.analysis.packed import Label, pack
-from ticketlab.analysis.pixels import heat_maps, pixel_table, trend_table
+from ticketlab.analysis.packed import Label, PackedMasks, pack, pairs
+from ticketlab.analysis.paired import paired_tables
+from ticketlab.analysis.pixels import heat_maps, pixel_table, shape_of, trend_table
 from ticketlab.analysis.runs import FinishedRun, trunks
 from ticketlab.analysis.similarity import compare
-from ticketlab.analysis.structure import degree_table, structure_table
+from ticketlab.analysis.structure import degree_table, only_varying, structure_table
+from ticketlab.analysis.summary import summary_table
 from ticketlab.analysis.tables import chosen_rounds, history_table, mean_table, rounds_table
 from ticketlab.analysis.weight_statistics import weight_tables
 from ticketlab.errors import BadInput
@@ -102,27 +105,36 @@ def measure(runs: Sequence[FinishedRun]) -> tuple[Results, list[str]]:
     """
     problems: list[str] = []
     everyone = {each.name: each for run in trunks(runs) for each in (run, *run.branches)}
+    named = labels(runs)
     tables = {"rounds": _of_each(list(everyone.values()), rounds_table)}
+    tables["paired"], tables["paired_seeds"] = paired_tables(runs, tables["rounds"])
+    tables["summary"] = summary_table(list(everyone.values()), named, tables["rounds"], tables["paired"])
     tables |= {name: _of_each(runs, table) for name, table in TABLES.items()}
+    tables["structure"] = _joined({run.name: structure_table(run.records, run.data.constant) for run in runs})
     tables["rounds_mean"] = mean_table(tables["rounds"], ["run", "round"])
     tables["structure_mean"] = mean_table(tables["structure"], ["run", "round", "layer"])
     tables["efficiency"], lines = efficiency_table(runs)
     problems += lines
-    tables |= _similarity(runs, tables["rounds"], problems)
+    packed = {run.name: pack(_labelled([run])) for run in runs}
+    tables |= _similarity(runs, packed, tables["rounds"], problems)
+    tables["varying_similarity"] = _varying_similarity(runs)
+    tables["overlap"] = overlap_table(tables["similarity"])
+    explored = [exploration_table(each) for each in packed.values()]
+    tables["exploration"] = pd.concat([each for each in explored if len(each)] or explored[:1], ignore_index=True)
     weights = {run.name: weight_tables(run.records) for run in runs}
     for place, name in enumerate(("weights", "histograms")):
         tables[name] = _joined({run: both[place] for run, both in weights.items()})
-    maps = {run.name: heat_maps(run.records) for run in runs}
+    images = [run for run in runs if run.data.input_kind == "image"]
+    maps = {run.name: {} for run in runs} | {run.name: heat_maps(run.records, shape_of(run.data)) for run in images}
     tables["pixels"] = _joined({run: pixel_table(each) for run, each in maps.items()})
     tables["pixel_trend"] = _joined({run: trend_table(each) for run, each in maps.items()})
     rounds = tables["rounds"]
     shown = {run.name: chosen_rounds(rounds[rounds["run"] == run.name], SHOWN_DENSITIES) for run in runs}
-    return Results(runs, labels(runs), shown, tables, maps), problems
+    return Results(runs, named, shown, tables, maps), problems
 
 
 TABLES: dict[str, Callable[[Sequence[Record]], pd.DataFrame]] = {
     "history": history_table,
-    "structure": structure_table,
     "degrees": degree_table,
 }
 
@@ -139,23 +151,24 @@ def _joined(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(filled.values(), ignore_index=True)
 
 
-def _similarity(runs: Sequence[FinishedRun], rounds: pd.DataFrame, problems: list[str]) -> dict[str, pd.DataFrame]:
+def _similarity(
+    runs: Sequence[FinishedRun], packed: Mapping[str, PackedMasks], rounds: pd.DataFrame, problems: list[str]
+) -> dict[str, pd.DataFrame]:
     """Compare all masks, or only those within each run where networks differ; match seeds at chosen rounds."""
-    packed = {run.name: pack(_labelled([run])) for run in runs}
     together = list(packed.values())
     if len(runs) > 1:
         try:
             together = [pack(_labelled(runs))]
         except BadInput as error:
             problems.append(f"similarity between runs left out: {error}")
-    places = {
-        (run.name, found["round"]): ("iteration", found["iteration"]) if run.one_training else ("round", found["round"])
+    ends = {
+        (run.name, each.attributes["round"]): each.attributes["iteration"] if run.one_training else np.nan
         for run in runs
-        for found in (record.attributes for record in run.records)
+        for each in run.records
     }
     compared = []
     for each in together:
-        chosen = all_pairs(each, [places[label.run, label.round] for label in each.labels])
+        chosen = all_pairs(each, [ends[label.run, label.round] for label in each.labels])
         compared.append(compare(each, *chosen))
     similarity = pd.concat(compared, ignore_index=True)
     matched = []
@@ -169,6 +182,17 @@ def _similarity(runs: Sequence[FinishedRun], rounds: pd.DataFrame, problems: lis
             problems.append(f"{run.name}: matching of hidden units, dead units and effective density left out: {error}")
     matching = pd.concat(matched, ignore_index=True) if matched else pd.DataFrame(columns=["null"])
     return {"similarity": similarity, "matching": matching, "seeds_similarity": seeds_table(similarity, matching)}
+
+
+def _varying_similarity(runs: Sequence[FinishedRun]) -> pd.DataFrame:
+    """Compare the seeds of each run once more, without weights from inputs that never vary, where these are known."""
+    tables, nothing = [], pd.DataFrame(columns=["null"])
+    for run in runs:
+        constant = run.data.constant
+        if only_varying(run.records[0].masks, constant):
+            packed = pack((label, only_varying(masks, constant)) for label, masks in _labelled([run]))
+            tables.append(seeds_table(compare(packed, *pairs(packed.labels, equal=("run", "round"))), nothing))
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=SEEDS_COLUMNS)
 
 
 def _labelled(runs: Sequence[FinishedRun]) -> Iterator[tuple[Label, Arrays]]:

@@ -8,13 +8,17 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from ticketlab.analysis.words import place
+from ticketlab.dataset import DataFacts
 from ticketlab.errors import BadInput
 from ticketlab.kinds import ImpSpec
 from ticketlab.storage import Damaged, Record, Run
+
+IMAGES = ("mnist", "fashion_mnist", "digits")  # in runs that do not say it; and cifar10 and parts of it
 
 
 class Unreadable(str):
@@ -30,12 +34,14 @@ class FinishedRun:
         description: what its spec.json says.
         records: one per seed and round, seed by seed.
         branches: the controls computed from its rounds, in the order of `words.place`.
+        kept_data: what its data.h5 says; None where there is none.
     """
 
     name: str
     description: Mapping[str, Any]
     records: Sequence[Record]
     branches: Sequence["FinishedRun"] = ()
+    kept_data: DataFacts | None = None
 
     @property
     def branch(self) -> str | None:
@@ -46,6 +52,11 @@ class FinishedRun:
     def regression(self) -> bool:
         """Whether the network gives numbers, not classes, so that every accuracy is R²."""
         return any(record.attributes.get("task") == "regression" for record in self.records)
+
+    @property
+    def data(self) -> DataFacts:
+        """What is known of the data set; of a run of an earlier version, only what name and rounds tell."""
+        return self.kept_data or facts_by_name(self.description, self.regression)
 
     @property
     def chain(self) -> bool:
@@ -160,10 +171,22 @@ def _read(run: Run) -> tuple[FinishedRun, list[str]]:
     records, lines = _readable(run)
     if records:
         lines += _unfinished(run)
-    finished = FinishedRun(run.folder.name, run.description, records)
+    kept_data = None
+    try:
+        kept_data = run.data
+    except Damaged as error:
+        lines.append(Unreadable(f"{error}; skipped"))
+    finished = FinishedRun(run.folder.name, run.description, records, kept_data=kept_data)
     if finished.regression:
         lines.append(f"{finished.name} is a regression: what is called an accuracy is R²")
     return finished, lines
+
+
+def facts_by_name(description: Mapping[str, Any], regression: bool = False) -> DataFacts:
+    """Tell what is known of the data set of a run of an earlier version, which keeps no more of it than its name."""
+    name, task = description["spec"].get("dataset", ""), "regression" if regression else "classification"
+    kind = "image" if name in IMAGES or name.startswith("cifar10") else "table"
+    return DataFacts(name, description.get("data_sha256"), task, kind)
 
 
 def _readable(run: Run) -> tuple[list[Record], list[str]]:
@@ -186,10 +209,29 @@ def _readable(run: Run) -> tuple[list[Record], list[str]]:
 
 
 def _unfinished(run: Run) -> list[str]:
-    counts = {seed: len(run.rounds(seed)) for seed in run.seeds()}
-    most = max(counts.values())
-    return [
-        f"{run.folder.name}: seed {seed} is unfinished, with {count} of at least {most} rounds; what is there is used"
-        for seed, count in counts.items()
-        if count < most or any(run.path(seed, 0).parent.glob("round_*.partial.h5"))
-    ]
+    """Say in one line which rounds some seeds have and others lack."""
+    rounds = {seed: set(run.rounds(seed)) for seed in run.seeds()}
+    every = set().union(*rounds.values())
+    lacking = {seed: sorted(every - own) for seed, own in rounds.items()}
+    missing = [f"{_listed(own)} of seed {seed}" for seed, own in lacking.items() if own]
+    begun = [str(seed) for seed in rounds if any(run.path(seed, 0).parent.glob("round_*.partial.h5"))]
+    parts = [f"lacks {', '.join(missing)}"] if missing else []
+    parts += [f"is not finished with seed{'s' * (len(begun) > 1)} {', '.join(begun)}"] if begun else []
+    line = f"{run.folder.name} {' and '.join(parts)}; what is compared is of seeds that have both sides"
+    return [line] if parts else []
+
+
+def _listed(rounds: Sequence[int]) -> str:
+    """List rounds, those in a row by their ends.
+
+    >>> _listed([2]), _listed([1, 3, 4, 5])
+    ('round 2', 'rounds 1, 3–5')
+    """
+    groups = [[rounds[0]]]
+    for before, round in pairwise(rounds):
+        if round == before + 1:
+            groups[-1].append(round)
+        else:
+            groups.append([round])
+    texts = [str(each[0]) if len(each) == 1 else f"{each[0]}–{each[-1]}" for each in groups]
+    return f"round{'s' * (len(rounds) > 1)} {', '.join(texts)}"

@@ -3,12 +3,13 @@
 A metric is any number among a file's attributes, under its name there; this module does not know what it means.
 """
 
+import json
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 
-from ticketlab.analysis.intervals import mean_interval
+from ticketlab.means import mean_interval
 from ticketlab.positions import position
 from ticketlab.storage import Record
 
@@ -22,6 +23,7 @@ def rounds_table(records: Iterable[Record]) -> pd.DataFrame:
         seed, round, density: of all prunable weights together.
         the metrics: every numeric attribute of the files under its name, in the order of the alphabet; no yes or no.
             `untrained_test_accuracy` is that of the weights before training under the mask: a supermask's.
+        early_stop_censored: beside an early-stop iteration, whether it is a lower bound, see `censored`.
         density_<layer>: of each prunable kernel, in the network's order.
 
     Raises:
@@ -29,14 +31,27 @@ def rounds_table(records: Iterable[Record]) -> pd.DataFrame:
     """
     rows, layers = [], []
     for record in records:
-        metrics = {name: value for name, value in sorted(record.attributes.items()) if _is_metric(name, value)}
-        rows.append({key: record.attributes[key] for key in KEYS} | metrics)
+        metrics = {name: value for name, value in record.attributes.items() if _is_metric(name, value)}
+        if "early_stop_iteration" in metrics:
+            metrics["early_stop_censored"] = censored(record)
+        rows.append({key: record.attributes[key] for key in KEYS} | dict(sorted(metrics.items())))
         layers.append({f"density_{path}": np.count_nonzero(mask) / mask.size for path, mask in record.masks.items()})
     return pd.concat([pd.DataFrame(rows), pd.DataFrame(layers)], axis=1)
 
 
+def censored(record: Record) -> bool:
+    """Tell whether a round's early stop is a lower bound: the training ended before another minimum could come.
+
+    It does where the stop lies within one evaluation interval of the last iteration that the spec allows; not where
+    patience ended the training.
+    """
+    spec, stop = json.loads(record.attributes.get("spec", "{}")), record.attributes["early_stop_iteration"]
+    last = record.history["iteration"].max(initial=0)
+    return bool(last - (spec.get("eval_every") or 0) <= stop <= last and last >= spec.get("iterations", np.inf))
+
+
 def mean_table(table: pd.DataFrame, keys: Sequence[str] = ("round",)) -> pd.DataFrame:
-    """Average every column over seeds, with 95 % intervals (Student's t).
+    """Average every column over the seeds that have it, with 95 % intervals (Student's t).
 
     Args:
         table: one row per seed and key, as `rounds_table` makes it with the key "round".
@@ -44,15 +59,35 @@ def mean_table(table: pd.DataFrame, keys: Sequence[str] = ("round",)) -> pd.Data
 
     Returns:
         One row per key: the keys, the number of `seeds`, then for each other column its mean and, under
-        ``<column>_interval``, the half-width of the interval; NaN for a single seed.
+        ``<column>_interval``, the half-width of the interval, NaN below three seeds; where some seeds have no value,
+        also ``<column>_seeds``, the number of those that have.
     """
+    names = table.columns.drop([*keys, "seed"])
+    gaps = {name for name in names if table[name].isna().any()}
     rows = []
     for key, group in table.groupby(list(keys), sort=False):
         row = dict(zip(keys, key, strict=True)) | {"seeds": group["seed"].nunique()}
-        for name in table.columns.drop([*keys, "seed"]):
-            row[name], row[f"{name}_interval"] = mean_interval(group[name])
+        for name in names:
+            values = group[name].dropna()
+            row[name], row[f"{name}_interval"] = mean_interval(values)
+            if name in gaps:
+                row[f"{name}_seeds"] = len(values)
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def of_all_seeds(means: pd.DataFrame, key: str) -> pd.DataFrame:
+    """Leave out means of fewer seeds than others of the same key: where trainings end one by one, those that go on.
+
+    Args:
+        means: as `mean_table` makes it.
+        key: one of its keys.
+
+    >>> ends = pd.DataFrame({"round": 0, "iteration": [100, 200], "seeds": [3, 2], "validation_loss": [0.5, 0.2]})
+    >>> of_all_seeds(ends, "round")["iteration"].tolist()
+    [100]
+    """
+    return means[means["seeds"] == means.groupby(key)["seeds"].transform("max")]
 
 
 def history_table(records: Iterable[Record]) -> pd.DataFrame:

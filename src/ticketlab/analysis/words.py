@@ -6,6 +6,8 @@ from ticketlab.controls import CONTROLS
 UNTRAINED = frozenset(name for name, control in CONTROLS.items() if not control.trained)
 TICKET = "ticket"
 DENSE = "dense network"
+CHANCE = "chance"
+LAST_ITERATION = "last iteration"
 
 
 def words(branch: str) -> str:
@@ -15,6 +17,11 @@ def words(branch: str) -> str:
     ('random reinitialisation', 'other draws')
     """
     return CONTROLS[branch].words if branch in CONTROLS else branch.replace("_", " ")
+
+
+def minus(label: str) -> str:
+    """Name a difference by what is taken away."""
+    return f"minus {label}"
 
 
 def place(branch: str) -> tuple[bool, int, str]:

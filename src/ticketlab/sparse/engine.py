@@ -115,6 +115,16 @@ class SparseEngine:
         loss /= len(chosen)
         return loss, hits / len(chosen) if self.task == "classification" else 1 - loss / self._variances[part]
 
+    def outputs(self, chosen: np.ndarray) -> np.ndarray:
+        """Return what the network gives for some training samples, (chosen, outputs) float32."""
+        first, last = self._wiring.first[-2:].tolist()
+        parts = []
+        for begin in range(0, len(chosen), VECTOR * len(self._width)):
+            part = chosen[begin : begin + VECTOR * len(self._width)]
+            kernels.evaluate(self._train_samples, part, 0.0, 0, *self._network())
+            parts.append(self._buffers.after[first:last, : len(part)].T.copy())
+        return np.concatenate(parts)
+
     def weights(self) -> dict[str, np.ndarray]:
         """Return copies of all kernels, 0 where masked, and biases."""
         return self._spread("{}", self._state.weights, self._state.biases)
