@@ -16,7 +16,6 @@ from ticketlab.methods import METHODS
 from ticketlab.presets import DATASET_DEFAULTS, NETWORK_DEFAULTS, dense_chain
 from ticketlab.saliency import SALIENCIES
 from ticketlab.sparse_spec import SparseSpec
-from ticketlab.storage import Run
 
 SPECS = (ImpSpec, BeforeSpec, SparseSpec)
 NAMES = (*networks.NETWORKS, "fcn_30_20")
@@ -192,10 +191,12 @@ def test_numbers_that_were_wrong_are_not_taken_for_right_ones(tmp_path):
     assert ImpSpec(weights_from="fresh").corrected() == ImpSpec(weights_from="final", criterion="movement").corrected()
 
 
-def test_a_function_under_a_networks_name_is_not_taken_for_that_network(tmp_path):
+@pytest.mark.parametrize("fields", [{"conv_prune_rate": 0.1}, {"network": "conv2", "engine": "dense"}])
+def test_a_function_under_a_networks_name_is_not_taken_for_that_network(tmp_path, fields):
     """Its key would lack what counts for the function's network."""
     arrays = (*(np.zeros((24, 5)), np.arange(24) % 2) * 2,)
-    spec = ImpSpec(dataset="mine", batch_size=5, conv_prune_rate=0.1)
-    with pytest.raises(BadInput, match="`network` must be a name of your own beside a function that builds it and `co"):
+    spec, name = ImpSpec(dataset="mine", batch_size=5, **fields), list(fields)[-1]
+    expected = f"`network` must be a name of your own beside a function that builds it and `{name}`"
+    with pytest.raises(BadInput, match=expected):
         launch.run(spec, [0], processes=0, models_dir=tmp_path, build=lambda shape, outputs: None, arrays=arrays)
-    assert not Run(tmp_path).seeds()
+    assert not list(tmp_path.iterdir())
