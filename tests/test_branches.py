@@ -52,6 +52,16 @@ def test_branches_are_found_in_the_order_of_the_figures(run):
     assert [len(each.records) for each in found.branches] == [3 * 2, 2, 3 * 2]
 
 
+def test_a_branch_that_differs_in_what_changes_no_number_is_found(tmp_path):
+    run = write_run(tmp_path / "convolutional", network="conv2", engine="auto", learning_rate=1e-3)
+    write_branch(run, "one_shot", network="conv2", engine="dense", learning_rate=1e-3)
+    write_branch(run, "supermask", network="conv2", learning_rate=0.5)
+    (found,), problems = read_runs([run])
+    assert [each.branch for each in found.branches] == ["one_shot"]
+    assert len(problems) == 1
+    assert "learning_rate" in problems[0]
+
+
 def test_branches_are_in_the_tables_of_rounds_alone(results):
     counts = results.tables["rounds"].groupby("run").size().to_dict()
     assert counts == {"mine": 9, "mine-random_reinit": 6, "mine-one_shot": 2, "mine-supermask": 6}

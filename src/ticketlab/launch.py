@@ -54,10 +54,11 @@ def check(
         BadInput: with one line.
     """
     dataset, run = source.data(spec), branches.find(spec, models_dir)
-    if source.build and (idle := spec.idle() - replace(spec, network="own").idle()):  # would be missing in the key
-        name = min(idle)
-        if spec.normal()[name] != spec.described()[name]:
-            raise refused("network", f"a name of your own beside a function that builds it and `{name}`", spec.network)
+    if source.build:
+        idle = spec.idle() - replace(spec, network="own").idle()  # by the network's name: would be missing in the key
+        if said := sorted(name for name in idle if spec.normal()[name] != spec.described()[name]):
+            expected = f"a name of your own beside a function that builds it and `{said[0]}`"
+            raise refused("network", expected, spec.network)
     EXPERIMENTS[spec.kind].check(spec, dataset, source, models_dir, seeds)
     if not overwritten.everything(run):
         run.check(spec, dataset.digest)

@@ -16,6 +16,7 @@ from ticketlab import data, networks, own_network, variables
 from ticketlab.dataset import Dataset, split, standardised
 from ticketlab.densities import Shapes
 from ticketlab.errors import BadInput
+from ticketlab.locks import held
 from ticketlab.masks import Arrays, density
 from ticketlab.overwriting import NOTHING, Overwritten
 from ticketlab.own_network import located
@@ -206,10 +207,20 @@ def prepare(
         each.keep_network(network)
     overwritten.delete(run)
     if anew:
-        run.begin(spec, dataset.digest, anew=True)
+        _begin_anew(run, spec, dataset, network)
+    return bench
+
+
+def _begin_anew(run: Run, spec: Spec, dataset: Dataset, network: dict[str, Any]) -> None:
+    """Make a run without rounds one of this data and network, unless it is so or another worker has been faster."""
+    with held(run.folder, f"{run.folder} is being begun by another process"):
+        try:
+            run.check(spec, dataset.digest)
+            run.check_network(network)
+        except BadInput:
+            run.begin(spec, dataset.digest, anew=True)
         run.keep_data(dataset)
         run.keep_network(network)
-    return bench
 
 
 def refuse_sparse(network: str) -> NoReturn:

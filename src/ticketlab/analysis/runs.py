@@ -4,6 +4,7 @@ Knows which files count, and which folders are a run's branches. Holds attribute
 they are asked for.
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from typing import Any
 from ticketlab.analysis.words import place
 from ticketlab.dataset import DataFacts
 from ticketlab.errors import BadInput
+from ticketlab.kinds import ImpSpec
 from ticketlab.storage import Damaged, Record, Run
 
 IMAGES = ("mnist", "fashion_mnist", "digits")  # in runs that do not say it; and cifar10 and parts of it
@@ -148,8 +150,17 @@ def _description(folder: Path) -> Mapping[str, Any]:
 
 def _differing(run: Mapping[str, Any], branch: Mapping[str, Any]) -> str:
     """Name the fields in which a branch departs from its run; one that only one of them has is of another version."""
-    there, here = ({**each, **each["spec"], "branch": None, "spec": None} for each in (run, branch))
+    there, here = ({**each, **_normal(each["spec"]), "branch": None, "spec": None} for each in (run, branch))
     return ", ".join(name for name in here if name in there and here[name] != there[name])
+
+
+def _normal(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Put the fields of a run or branch that change no number at their defaults."""
+    try:
+        normal = ImpSpec.from_json(json.dumps(spec)).normal()
+    except BadInput:  # of another kind or of a later version
+        return spec
+    return {name: normal.get(name, value) for name, value in spec.items()}
 
 
 def _describes(run: Run) -> bool:
