@@ -13,6 +13,7 @@ from ticketlab.analysis.chart_pixels import pixel_charts
 from ticketlab.analysis.chart_similarity import similarity_charts
 from ticketlab.analysis.chart_training import training_charts
 from ticketlab.analysis.chart_weights import weight_charts
+from ticketlab.analysis.curves import coinciding, level
 from ticketlab.analysis.results import measure
 from ticketlab.analysis.runs import read_runs
 
@@ -291,3 +292,10 @@ def test_what_is_seen_is_what_is_plotted(tickets):
     alt = drawn(tickets, training_charts)["early_stop"].alt
     low = tickets.of("rounds", "mine").query("round == 2")["density"].mean()
     assert f"ticket rises from 91.1 at density 1 to 93.1 at {low:.2g}" in alt
+
+
+@pytest.mark.parametrize(("middle", "said"), [(3.0, ""), (1.0, "Curves that coincide: a and dense.")])
+def test_a_curve_lies_on_a_level_where_all_of_it_does(middle, said):
+    rows = pd.DataFrame({"label": "a", "density": [1, 0.5, 0.2], "mean": [1.0, middle, 1.0], "seed": None})
+    others = pd.DataFrame({"label": "b", "density": [1, 0.5, 0.2], "mean": [0.0, 5.0, 2.0], "seed": None})
+    assert coinciding([level(pd.concat([rows, others], ignore_index=True), "dense", 1.0)]) == said

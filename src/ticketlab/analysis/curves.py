@@ -86,6 +86,9 @@ def coinciding(numbers: Sequence[pd.DataFrame]) -> str:
     for panel in numbers:
         means = panel[panel["seed"].isna()]
         wide = means.pivot_table(index=position(panel), columns="label", values="mean", sort=False)
+        if "reference" in means:  # a level line is drawn by its ends, but lies at every place
+            levels = list(dict.fromkeys(means.loc[means["reference"].astype(bool), "label"]))
+            wide[levels] = wide[levels].ffill().bfill()
         near = NEAR * np.ptp(means["mean"])
         for one, other in combinations(wide, 2):
             gaps = (wide[one] - wide[other]).abs().dropna()

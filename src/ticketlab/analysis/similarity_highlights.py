@@ -49,7 +49,7 @@ def beyond_degrees(results: Results, run: str) -> str:
     shares, layers = [], [layer for layer in dict.fromkeys(seeds["layer"]) if layer != "all"]
     for round in rounds:
         above, beyond = (rows.loc["all", round, measure] for measure in (INPUTS, DEGREES))
-        if not above["mean"] <= above["interval"]:
+        if above["mean"] > above["interval"]:  # of two seeds no interval is known
             share = f"{1 - beyond['mean'] / above['mean']:.0%}".replace("%", " %")
             shares.append(f"{share} at {said(rows.loc[['all'], [round], :])}")
     left = [
