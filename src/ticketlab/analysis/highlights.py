@@ -153,7 +153,8 @@ def _sampling(results: Results, run: str) -> str:
     samples, rounds = found.data.test_samples, results.of("rounds", run)
     if not samples or found.regression or "test_accuracy" not in rounds:
         return ""
-    accuracy = rounds.loc[rounds["round"] == rounds["round"].min(), "test_accuracy"].mean()
+    whole = rounds["round"].max() if found.one_training else rounds["round"].min()  # a training from start to end
+    accuracy = rounds.loc[rounds["round"] == whole, "test_accuracy"].mean()
     half_width = 1.96 * (accuracy * (1 - accuracy) / samples) ** 0.5
     return (
         f"Intervals are over seeds. All accuracies are of the same {samples:,} test samples, by whose choice alone "
