@@ -181,7 +181,7 @@ def test_activation_and_initialiser_by_hand(inline, tmp_path, digits, activation
 
 
 COMPOSITE = (
-    *("--network", "conv2", "--dataset", "small", "--iterations", 12, "--eval-every", 5, "--rounds", 1),
+    *("--network", "conv2", "--dataset", "small", "--iterations", 12, "--eval-every", 5),
     *("--optimizer", "sgd", "--learning-rate", 0.1, "--momentum", 0.9, "--nesterov", "--weight-decay", 1e-3),
     *("--l1-penalty", 1e-5, "--schedule", "step", "--schedule-steps", "6,10", "--schedule-factor", 0.5, "--warmup", 3),
     *("--rewind-iteration", 4, *itertools.chain(*RATES.items()), "--criterion", "magnitude_increase", "--seeds", "0,1"),
@@ -190,8 +190,8 @@ COMPOSITE = (
 
 def test_one_and_two_processes_give_the_same_bits(inline, command, images, tmp_path):
     """A run of many options at once and a branch of it, as whole commands with two workers, and in this process."""
-    run = (*COMPOSITE, "--data-dir", images)
-    branch = (*run, "--branch", "shuffled_weights", "--only-rounds", 1)
+    both = (*COMPOSITE, "--data-dir", images)
+    run, branch = (*both, "--rounds", 1), (*both, "--branch", "shuffled_weights", "--only-rounds", 1)
     done = command(*run, "--processes", 2, script="cnn_imp.py")
     assert (done.returncode, done.stderr) == (0, "")
     done = inline(tmp_path, *branch, processes=2, script="cnn_imp.py")
