@@ -191,7 +191,7 @@ COMPOSITE = (
 def test_one_and_two_processes_give_the_same_bits(inline, command, images, tmp_path):
     """A run of many options at once and a branch of it, as whole commands with two workers, and in this process."""
     run = (*COMPOSITE, "--data-dir", images)
-    branch = (*run, "--branch", "shuffled_weights", "--only-rounds", 1)
+    branch = (*run, "--branch", "shuffled_weights")
     done = command(*run, "--processes", 2, script="cnn_imp.py")
     assert (done.returncode, done.stderr) == (0, "")
     done = inline(tmp_path, *branch, processes=2, script="cnn_imp.py")
