@@ -214,7 +214,7 @@ def _how_it_ended(exitcode: int | None) -> str:
 def _work(pipe: connection.Connection, job: Job, number: int) -> None:
     """Compute the seeds that arrive until None does. The body of a worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    signal.signal(signal.SIGTERM, _stopped)
     attempt = _Attempt(job, number)
     with contextlib.suppress(EOFError, *GONE):  # the supervisor was killed: so end quietly
         while (seed := pipe.recv()) is not None:
@@ -225,6 +225,12 @@ def _work(pipe: connection.Connection, job: Job, number: int) -> None:
             else:
                 name = "raised" if failure else "done"
                 pipe.send((name, {"message": failure[0], "again": failure[1]} if failure else {}))
+
+
+def _stopped(*_: object) -> None:
+    """End without a word: what TensorFlow says of an exception in the midst of its own work helps nobody."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+    sys.exit(128 + signal.SIGTERM)
 
 
 def _where(error: Exception) -> str:
