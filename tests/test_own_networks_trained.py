@@ -10,6 +10,7 @@ from ticketlab.dataset import from_arrays
 from ticketlab.engine import Engine
 from ticketlab.errors import BadInput
 from ticketlab.kinds import BeforeSpec, ImpSpec
+from ticketlab.sparse_spec import SparseSpec
 
 pytestmark = pytest.mark.usefixtures("tensorflow")
 SETTINGS = {"dataset": "mine", "network": "own", "iterations": 6, "eval_every": 6, "rounds": 6}
@@ -124,14 +125,18 @@ def test_engines_that_differ_are_noticed(digits, tmp_path, monkeypatch, capsys):
         assert record.attributes["test_accuracy"] == pytest.approx(by_plain_keras(build, arrays, record.weights)[1])
 
 
-def test_all_heads_have_the_output_layers_rate(digits, tmp_path):
-    def build(shape, outputs):
-        inputs = keras.Input(shape)
-        x = layers.Dense(20, "relu", name="trunk")(inputs)
-        left, right = (layers.Dense(outputs // 2, name=name)(x) for name in ("left", "right"))
-        return keras.Model(inputs, layers.Concatenate()([left, right]))
+def two_heads(shape, outputs):
+    inputs = keras.Input(shape)
+    x = layers.Dense(20, "relu", name="trunk")(inputs)
+    left, right = (layers.Dense(outputs // 2, name=name)(x) for name in ("left", "right"))
+    return keras.Model(inputs, layers.Concatenate()([left, right]))
 
-    spec = ImpSpec(**{**SETTINGS, "rounds": 1}, prune_rate=0.4)
-    run, _ = launch.run(spec, [0], processes=0, models_dir=tmp_path, build=build, arrays=numbers(digits, 1 / 16))
+
+def test_all_heads_have_the_output_layers_rate(digits, tmp_path):
+    settings = {"processes": 0, "models_dir": tmp_path, "build": two_heads, "arrays": numbers(digits, 1 / 16)}
+    run, _ = launch.run(ImpSpec(**{**SETTINGS, "rounds": 1}, prune_rate=0.4), [0], **settings)
     kept = {path: float(mask.mean()) for path, mask in run.round(0, 1).masks.items()}
     assert kept == {"trunk/kernel": 0.6, "left/kernel": 0.8, "right/kernel": 0.8}
+    sparse = SparseSpec(dataset="mine", network="heads", iterations=6, update_every=2, dense_output=True)
+    with pytest.raises(BadInput, match="`dense_output` must be left out with the 2 output layers left/kernel, right"):
+        launch.run(sparse, [0], **settings)

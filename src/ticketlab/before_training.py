@@ -6,7 +6,6 @@ saliency.py. TensorFlow is imported inside functions.
 
 import itertools
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 from ticketlab import masks, workbench
@@ -49,7 +48,9 @@ def check_densities(spec: BeforeSpec, shapes: Shapes) -> None:
 def prepare(spec_json: str, run_folder: str, source: Source, overwritten: Overwritten) -> Callable[[int, Report], None]:
     """Load data and network once; return a function of seed and report that computes one replicate."""
     spec, run = BeforeSpec.from_json(spec_json), Run(run_folder)
-    bench = workbench.prepare(spec, run, source, overwritten=overwritten, agree=partial(check_densities, spec))
+    bench = workbench.prepare(
+        spec, run, source, overwritten=overwritten, agree=lambda shapes, _: check_densities(spec, shapes)
+    )
     return lambda seed, report: replicate(spec, bench, run, seed, report)
 
 

@@ -4,7 +4,7 @@ A round is a stretch between two saves; round 0 is the network before its first 
 functions.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ticketlab import connectivity, masks, workbench
 from ticketlab.dataset import Dataset
+from ticketlab.densities import Shapes
 from ticketlab.options import refused
 from ticketlab.overwriting import Overwritten
 from ticketlab.rounds import (
@@ -44,10 +45,15 @@ def check(spec: SparseSpec, dataset: Dataset, source: Source, models_dir: Path, 
 def prepare(spec_json: str, run_folder: str, source: Source, overwritten: Overwritten) -> Callable[[int, Report], None]:
     """Load data and network once; return a function of seed and report that computes one replicate."""
     spec, run = SparseSpec.from_json(spec_json), Run(run_folder)
-    bench = workbench.prepare(
-        spec, run, source, overwritten=overwritten, agree=partial(connectivity.final_counts, spec)
-    )
+    bench = workbench.prepare(spec, run, source, overwritten=overwritten, agree=partial(check_layers, spec))
     return lambda seed, report: replicate(spec, bench, run, seed, report)
+
+
+def check_layers(spec: SparseSpec, shapes: Shapes, outputs: Collection[str]) -> None:
+    """Refuse layers that cannot hold what is asked for. Raises BadInput."""
+    if spec.dense_output and len(outputs) > 1:
+        raise refused("dense_output", f"left out with the {len(outputs)} output layers {', '.join(outputs)}", True)
+    connectivity.final_counts(spec, shapes)
 
 
 def finished(spec: SparseSpec, dataset: Dataset, run: Run, seed: int) -> bool:

@@ -6,7 +6,7 @@ TensorFlow is imported by `prepare`, and numba by the sparse engine.
 
 import json
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -169,7 +169,7 @@ def prepare(
     trunk: Run | None = None,
     *,
     overwritten: Overwritten = NOTHING,
-    agree: Callable[[Shapes], Any] = lambda shapes: None,
+    agree: Callable[[Shapes, Collection[str]], Any] = lambda shapes, outputs: None,
 ) -> Workbench:
     """Load data and build the network; then, when nothing can refuse any more, delete what is to be computed again.
 
@@ -180,7 +180,7 @@ def prepare(
         trunk: the run that `run` is a branch of, which must be of the same network.
         overwritten: rounds that are to be computed again; where these are all, the run may begin anew on other data or
             with another network.
-        agree: raises BadInput where the experiment refuses the kernels' shapes.
+        agree: raises BadInput where the experiment refuses the kernels' shapes or which of them are outputs'.
 
     Raises:
         BadInput: if data or network are not those that the run began with, or if the network does not fit.
@@ -198,7 +198,7 @@ def prepare(
         )
     bench = Workbench(spec, model, dataset)
     network = described(model, dataset)
-    agree(bench.shapes)
+    agree(bench.shapes, bench.outputs)
     kept = [trunk] if trunk and trunk.network else []  # a run of an earlier version says none
     kept = kept if anew else [*kept, run]
     for each in kept:
