@@ -104,6 +104,13 @@ def test_a_density_that_is_out_of_reach_is_refused_before_any_training(inline, t
     assert not list((tmp_path / "models").rglob("round_*.h5"))
 
 
+def test_a_density_that_takes_for_ever_is_refused(inline, tmp_path):
+    line = ("--dataset", "digits", "--network", "fcn_8", "--prune-rate", 1e-17, "--target-density", 0.5, "--dry-run")
+    refused = inline(tmp_path, *line, script=SCRIPT)
+    assert refused.returncode == 2
+    assert "`target_density` must be one that 10,000 rounds reach, 1 with this `prune_rate`" in refused.stderr
+
+
 def test_synflow_in_its_hundred_steps_in_two_processes(inline, tmp_path):
     line = (*TINY[:-1], 1, "--method", "synflow", "--prune-rate", 0.9)
     for processes, seeds in ((0, "1"), (2, "0,1")):

@@ -5,6 +5,7 @@ import pytest
 
 from conftest import contents, only_run
 from ticketlab import launch, overwriting, pool, storage
+from ticketlab.analysis.runs import read_runs
 from ticketlab.errors import TicketlabError
 from ticketlab.overwriting import NOTHING, Overwritten
 from ticketlab.storage import Run
@@ -52,6 +53,31 @@ def test_a_run_that_is_overwritten_whole_may_have_another_network(compute, tmp_p
     assert "tanh" in str(run.network)
     assert compute("tanh", "--seeds", "0,1").returncode == 0
     assert "was computed with another network" in compute("relu", "--seeds", "0,1").stderr
+
+
+def test_what_a_refused_command_leaves_binds_nobody(inline, table_file, tmp_path):
+    line = ("--dataset", "mine", "--data-dir", tmp_path, "--network", "nets.py:net", "--batch-size", 20, *SHORT)
+    table_file()
+    (tmp_path / "nets.py").write_text(CODE.replace("(outputs, name", "(outputs, 'softmax', name"))
+    assert "must end in logits" in inline(tmp_path, *line, "--seeds", 0).stderr
+    (tmp_path / "nets.py").write_text(CODE)
+    table_file(y_test=(np.arange(30) + 1) % 3)  # other data by now
+    done = inline(tmp_path, *line, "--seeds", 0)
+    assert (done.returncode, done.stderr) == (0, "")
+    run = only_run(tmp_path / "models")
+    assert run.data.sha256 == run.description["data_sha256"]
+
+
+def test_a_control_of_the_network_before_is_left_out_of_the_analysis(compute, inline, tmp_path):
+    assert compute("relu", "--seeds", "0,1").returncode == 0
+    run = only_run(tmp_path / "models")
+    (tmp_path / "nets.py").write_text(CODE)
+    branch = inline(tmp_path, *LINE[:-2], "--seeds", "0,1", "--branch", "one_shot")
+    assert (branch.returncode, branch.stderr) == (0, "")
+    assert compute("tanh", "--seeds", "0,1", "--overwrite").returncode == 0
+    (found,), problems = read_runs([run.folder])
+    assert found.branches == []
+    assert any("which has another network by now" in line for line in problems)
 
 
 def test_data_follow_the_same_rule(inline, table_file, tmp_path):

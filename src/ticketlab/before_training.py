@@ -4,7 +4,6 @@ Rounds do not rest on each other but for the initial weights, which are the same
 saliency.py. TensorFlow is imported inside functions.
 """
 
-import itertools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +19,8 @@ from ticketlab.saliency import prune_before_training
 from ticketlab.storage import Run
 from ticketlab.streams import stream
 from ticketlab.workbench import Source, Workbench
+
+MOST_ROUNDS = 10_000
 
 
 def check(spec: BeforeSpec, dataset: Dataset, source: Source, models_dir: Path, seeds: list[int]) -> None:
@@ -96,7 +97,12 @@ def density(spec: BeforeSpec, round: int) -> float:
 
 
 def number_of_rounds(spec: BeforeSpec) -> int:
-    """Count the rounds after round 0 that a spec asks for, by number or by density."""
+    """Count the rounds after round 0 that a spec asks for, by number or by density. Raises BadInput."""
     if spec.target_density is None:
         return spec.rounds
-    return next(round for round in itertools.count() if density(spec, round) <= spec.target_density)
+    there = (round for round in range(MOST_ROUNDS + 1) if density(spec, round) <= spec.target_density)
+    last = next(there, None)
+    if last is None:
+        reached = f"one that {MOST_ROUNDS:,} rounds reach, {density(spec, MOST_ROUNDS):.4g} with this `prune_rate`"
+        raise refused("target_density", reached, spec.target_density)
+    return last

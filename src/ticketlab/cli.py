@@ -16,7 +16,7 @@ from ticketlab import branches, data, launch, networks
 from ticketlab.errors import BadInput, TicketlabError
 from ticketlab.flags import Parser
 from ticketlab.options import value_type
-from ticketlab.overwriting import NOTHING, Overwritten
+from ticketlab.overwriting import Overwritten
 from ticketlab.presets import PRESETS, compatible, fitting
 from ticketlab.progress import data_line, screen, summary
 from ticketlab.spec import Spec
@@ -88,7 +88,8 @@ def _run(
     spec = resolve(spec_class, {**fixed, **given}, usual, flags["preset"], data_dir)
     seeds = flags["seeds"] or launch.usual_seeds(spec, models_dir, processes)
     if flags["dry_run"]:
-        overwritten = Overwritten.of(branches.find(spec, models_dir), seeds) if flags["overwrite"] else NOTHING
+        run = branches.find(spec, models_dir)
+        overwritten = Overwritten.asked_or_empty(run, seeds, asked=flags["overwrite"])
         dataset = launch.check(spec, seeds, models_dir, Source(data_dir), overwritten)
         _print_plan(spec, seeds, flags)
         print(f"{'data':20} {data_line(spec, dataset)}")

@@ -54,7 +54,8 @@ def chain(model: "keras.Model") -> list[Call] | None:
 def _says_its_wiring(operation: Any) -> bool:
     from keras import Model
 
-    return isinstance(operation, Model) and type(operation).__module__.startswith("keras.")
+    known = type(operation).__module__.startswith("keras.") and "call" not in vars(operation)
+    return isinstance(operation, Model) and known
 
 
 def _unfold(model: "keras.Model", prefix: str, given: tuple[int, ...], found: list[Call]) -> list[int]:

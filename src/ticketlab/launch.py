@@ -112,7 +112,7 @@ def run(
         build,
     )
     run = branches.find(spec, models_dir)
-    overwritten = Overwritten.of(run, seeds) if overwrite else NOTHING
+    overwritten = Overwritten.asked_or_empty(run, seeds, asked=overwrite)
     dataset = check(spec, seeds, models_dir, source, overwritten)
     if not (overwritten.everything(run) and (run.folder / "spec.json").exists()):  # else a worker begins it anew
         run.begin(spec, dataset.digest)

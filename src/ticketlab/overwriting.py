@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from ticketlab.locks import held
 from ticketlab.storage import Run
 
 
@@ -31,6 +32,12 @@ class Overwritten:
         files = [file for seed in seeds for file in _rounds(run, str(seed))]
         return cls(True, {file: file.stat().st_mtime_ns for file in files})
 
+    @classmethod
+    def asked_or_empty(cls, run: Run, seeds: Sequence[int], *, asked: bool) -> Self:
+        """List what these seeds have if it is asked for, or if all that there is was left by a refused command."""
+        begun = (run.folder / "spec.json").exists()
+        return cls.of(run, seeds) if asked or (begun and not _rounds(run, "*")) else NOTHING
+
     def everything(self, run: Run) -> bool:
         """Tell whether the run will have no round left, so that it may begin anew on other data or another network."""
         return self.asked and all(self._old(file) for file in _rounds(run, "*"))
@@ -41,11 +48,15 @@ class Overwritten:
         Raises:
             TicketlabError: before anything is deleted, if another process is computing one of the seeds.
         """
-        old = [file for file in self.files if self._old(file)]
+        if not any(map(self._old, self.files)):
+            return
         with contextlib.ExitStack() as claims:
+            # one worker at a time: another one, which finds nothing left to delete, must not wait for seeds at work
+            claims.enter_context(held(run.folder, f"{run.folder} is being begun by another process"))
+            old = [file for file in self.files if self._old(file)]
             for seed in sorted({int(file.parent.name.removeprefix("seed_")) for file in old}):
                 claims.enter_context(run.claim(seed))
-            for file in filter(self._old, old):  # another worker may have been faster
+            for file in old:
                 file.unlink(missing_ok=True)
 
     def _old(self, file: Path) -> bool:

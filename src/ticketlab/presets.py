@@ -112,7 +112,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }
 
-# 8,000 iterations of 60 are 8.7 passes over MNIST; over the 1,375 training images of digits they would be 350.
+# 8,000 iterations of 60 are 8.7 passes over MNIST; over the 1,373 training images of digits they would be 350.
 DATASET_DEFAULTS: dict[str, dict[str, Any]] = {
     "digits": {"iterations": 1000, "eval_every": 20},
 }

@@ -146,12 +146,12 @@ def data_line(spec: Spec, dataset: Dataset) -> str:
     image, shape = dataset.input_kind == "image", "×".join(map(str, dataset.input_shape))
     flat = len(dataset.input_shape) == 1
     inputs = f"images of {shape}{' pixels, flat' * flat}" if image else f"a table of {shape} numbers each"
+    if own and spec.input_kind is None:
+        inputs += f" (guessed; --input-kind {'table' if image else 'image'} otherwise)"
     if spec.inputs == "standardised":
         inputs += ", standardised"
     else:
         inputs += ", taken as they are" if dataset.scale == 1 else f", divided by {1 / dataset.scale:g}"
-    if own and spec.input_kind is None:
-        inputs += f" (guessed; --input-kind {'table' if image else 'image'} otherwise)"
     if dataset.task == "regression":
         targets = f"{dataset.outputs} number{'s' * (dataset.outputs > 1)} to predict"
     else:

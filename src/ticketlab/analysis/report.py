@@ -21,6 +21,10 @@ from ticketlab.analysis.results import Results
 from ticketlab.analysis.runs import FinishedRun, trunks
 
 TITLED = 3  # runs that a title names
+LAST_ROUNDS = (
+    "Each run at its last round; densities may differ. Operations are those of a whole chain or training, of a control "
+    "those of that round alone, beside the chain that gave its mask. Seconds are those of all rounds."
+)
 MEANING = (
     "± is half of a 95 % interval over seeds everywhere on this page, by Student's t; for similarities between seeds, "
     "whose pairs are not independent, from the variances over seeds and pairs. Below three seeds there is none."
@@ -84,7 +88,9 @@ def _numbers(results: Results) -> Iterator[Part]:
     for run, content in quoted.items() if several else ():
         yield Part(3, results.labels[run], content)
     if len(rows := report_tables.summary(results)):
-        yield Part(2, "Runs beside each other" if len(rows) > 1 else "The run's end", table(rows, "runs"))
+        several = len(rows) > 1
+        content = f"<p>{LAST_ROUNDS}</p>" * several + table(rows, "runs")
+        yield Part(2, "Runs beside each other" if several else "The run's end", content)
 
 
 def _quoted(results: Results, run: str) -> str:

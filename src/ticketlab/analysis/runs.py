@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ticketlab.analysis.words import place
+from ticketlab.architecture import difference
 from ticketlab.dataset import DataFacts
 from ticketlab.errors import BadInput
 from ticketlab.kinds import ImpSpec
@@ -130,6 +131,9 @@ def _branches(run: FinishedRun, beside: Path, named: Mapping[str, FinishedRun]) 
         if differing := _differing(run.description, description):
             problems.append(f"{name} is left out beside {run.name}, from whose spec it differs in {differing}")
             continue
+        if other := _other_network(Run(beside / run.name), Run(beside / name)):
+            problems.append(f"{name} is left out beside {run.name}, which has another network by now: {other}")
+            continue
         other, lines = (named[name], []) if name in named else _read(Run(beside / name))
         problems += lines
         if other.records:
@@ -137,6 +141,13 @@ def _branches(run: FinishedRun, beside: Path, named: Mapping[str, FinishedRun]) 
         else:
             problems.append(f"{name} holds no readable round; left out")
     return sorted(branches, key=lambda branch: place(branch.branch)), problems
+
+
+def _other_network(run: Run, branch: Run) -> str:
+    """Say in a few words how a branch's network departs from its run's, which may have been begun anew since."""
+    kept = [network for network in (branch.network, run.network) if network]
+    stored, *found = sorted(kept, key=lambda network: "computed" in network) or [None]
+    return difference(stored, *found) if found else ""
 
 
 def _description(folder: Path) -> Mapping[str, Any]:
