@@ -46,6 +46,13 @@ def patched():
     return layer
 
 
+def patched_model():
+    """A model whose call is another than its wiring says."""
+    found = model(hidden())
+    found.call = lambda inputs, training=None, mask=None: inputs[:, ::-1]
+    return found
+
+
 OF_DENSE_LAYERS = {
     "plain": lambda: model(hidden()),
     "flattened": lambda: model(layers.Flatten(), hidden(), shape=(4, 4)),
@@ -86,6 +93,7 @@ NO_CHAINS = {
     "overridden model": lambda: model(Backwards([keras.Input((6,)), hidden()])),
     "overridden at the top": lambda: Backwards([keras.Input((6,)), hidden(), layers.Dense(3)]),
     "patched call": lambda: model(patched()),
+    "patched model": patched_model,
     "permuted": lambda: images(layers.Permute((3, 1, 2)), layers.Flatten()),
     "rolled": lambda: model(hidden(), layers.Lambda(lambda x: keras.ops.roll(x, 1, axis=1), (6,))),
     "layer normalisation": lambda: model(hidden(), layers.LayerNormalization()),
