@@ -115,3 +115,14 @@ def test_the_closing_table_says_iterations_where_rounds_have_them(tmp_path):
     assert ["round", "iteration", "density", "seeds"] in [line[:4] for line in training]
     assert [line[:2] for line in training if line[:1] in (["1"], ["2"])] == [["1", "10"], ["2", "20"]]
     assert "iteration" not in [line[1:2] for line in table(write_run(tmp_path / "tickets", seeds=2))]
+
+
+def test_the_closing_table_of_a_long_training_fits_80_columns(tmp_path):
+    def later(attributes):
+        return {"iteration": 20_000 + attributes["round"], "early_stop_iteration": 20_000 + 1_000 * attributes["seed"]}
+
+    run = write_training(tmp_path / "long", seeds=3, change=later)
+    out = io.StringIO()
+    Console(file=out, width=80).print(progress.summary(Run(run), [0, 1, 2]))
+    assert "21000 ± 2484" in out.getvalue()
+    assert "…" not in out.getvalue()

@@ -174,6 +174,7 @@ def summary(run: Run, seeds: list[int], last: int | None = None) -> Table:
     """Tabulate the finished rounds of these seeds up to a last one: means over the seeds with 95 % intervals."""
     table = Table(
         box=SIMPLE_HEAD,
+        show_edge=False,
         pad_edge=False,
         collapse_padding=True,  # for 80 columns
         caption=CAPTION,
