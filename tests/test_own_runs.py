@@ -135,8 +135,8 @@ def test_counts_are_learnt_as_numbers_from_a_table_of_uint8(inline, table_file, 
     y = np.arange(150) % 11
     folder = table_file(x_train=x[:120], y_train=y[:120], x_test=x[120:], y_test=y[120:])
     line = ("--dataset", "mine", "--data-dir", folder, *TINY[2:], "--network", "fcn_6", "--batch-size", 20)
-    table = "mine: 120 samples and 30 for testing, a table of 5 numbers each, taken as they are (guessed; --input-kind "
-    guessed = f"{table}image otherwise); 11 classes (guessed from whole-number targets; --task regression otherwise)"
+    table = "mine: 120 samples and 30 for testing, a table of 5 numbers each (guessed; --input-kind image otherwise), "
+    guessed = f"{table}taken as they are; 11 classes (guessed from whole-number targets; --task regression otherwise)"
     shown = inline(tmp_path, *line, "--dry-run")
     assert shown.stdout.splitlines()[-1] == f"{'data':20} {guessed}"
     said = ("--task", "regression", "--input-kind", "table")

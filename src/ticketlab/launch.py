@@ -60,8 +60,7 @@ def check(
             expected = f"a name of your own beside a function that builds it and `{said[0]}`"
             raise refused("network", expected, spec.network)
     EXPERIMENTS[spec.kind].check(spec, dataset, source, models_dir, seeds)
-    if not overwritten.everything(run):
-        run.check(spec, dataset.digest)
+    run.check(spec, None if overwritten.everything(run) else dataset.digest)
     return dataset
 
 

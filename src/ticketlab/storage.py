@@ -73,8 +73,8 @@ class Run:
             raise BadInput(f"cannot write into {self.folder}: {error.strerror}") from error
         self.check(spec, data_digest)
 
-    def check(self, spec: Spec, data_digest: str) -> None:
-        """Make sure that a folder, if there is one, belongs to this spec and data. Raises BadInput."""
+    def check(self, spec: Spec, data_digest: str | None) -> None:
+        """Make sure that a folder, if there is one, belongs to this spec and, unless None, data. Raises BadInput."""
         if not (self.folder / "spec.json").exists():
             return
         try:
@@ -83,7 +83,7 @@ class Run:
             raise BadInput(f"{self.folder} belongs to another version of ticketlab ({error}): {ELSEWHERE}") from error
         if differing:
             raise BadInput(f"{self.folder} belongs to another spec ({differing}): {ELSEWHERE}")
-        if self.description.get("data_sha256") != data_digest:
+        if data_digest is not None and self.description.get("data_sha256") != data_digest:
             reason = f"on other data of the name `{spec.dataset}`"
             if spec.input_kind is None and not self._data_path.exists():
                 reason += ", or by a version that divided uint8 tables by 255 as `--input-kind image` does"
