@@ -14,7 +14,7 @@ from pathlib import Path
 import multiprocess
 import psutil
 
-from ticketlab import data, dataset, devices, pool, variables
+from ticketlab import data, dataset, pool, tensorflow_setup, variables
 from ticketlab.kinds import ImpSpec
 
 
@@ -32,7 +32,7 @@ def prepare_first_function():
 
 def spawned(pipe) -> None:
     """Be a plain spawned worker."""
-    devices.start(1)
+    tensorflow_setup.start(1)
     first_function()
     pipe.send("ready")
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ticketlab import data, devices, networks, training
+from ticketlab import data, networks, tensorflow_setup, training
 from ticketlab.kinds import ImpSpec
 from ticketlab.storage import Run
 
@@ -27,7 +27,7 @@ PASSING = ("seconds", "finished")  # attributes that differ from one computation
 @pytest.fixture(scope="session")
 def tensorflow():
     """TensorFlow as a worker sets it up."""
-    devices.start(1)
+    tensorflow_setup.start(1)
     import tensorflow
 
     return tensorflow

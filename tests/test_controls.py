@@ -10,7 +10,7 @@ import pytest
 from ticketlab import masks
 from ticketlab.controls import CONTROLS, Facts, signed_constant
 from ticketlab.pruning import CRITERIA, SCOPES, layer_rates, prune
-from ticketlab.streams import stream
+from ticketlab.random_streams import stream
 
 SHAPES = {"conv/kernel": (3, 3, 2, 6), "dense_1/kernel": (30, 20), "dense_2/kernel": (20, 7)}
 BIASES = {"conv/bias": (6,), "dense_1/bias": (20,), "dense_2/bias": (7,)}

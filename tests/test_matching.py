@@ -5,7 +5,7 @@ from ticketlab.analysis import matching
 from ticketlab.analysis.nulls import NULLS
 from ticketlab.analysis.packed import Label, pack
 from ticketlab.errors import BadInput
-from ticketlab.streams import stream
+from ticketlab.random_streams import stream
 
 DENSE = {"dense_1/kernel": (40, 24), "dense_2/kernel": (24, 16), "dense_3/kernel": (16, 5)}
 CONV = {"conv_1/kernel": (3, 3, 2, 8), "conv_2/kernel": (3, 3, 8, 12), "conv_3/kernel": (1, 1, 12, 6)}

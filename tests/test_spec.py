@@ -8,8 +8,8 @@ import pytest
 from ticketlab.errors import BadInput
 from ticketlab.kinds import ImpSpec
 from ticketlab.presets import DATASET_DEFAULTS, PRESETS, compatible
+from ticketlab.random_streams import stream, stream_seed
 from ticketlab.sparse_spec import SparseSpec
-from ticketlab.streams import stream, stream_seed
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,10 @@ from ticketlab.errors import BadInput
 from ticketlab.kinds import OF_LOSS, BeforeSpec
 from ticketlab.options import refused
 from ticketlab.overwriting import Overwritten
+from ticketlab.random_streams import stream
 from ticketlab.rounds import Report, Ticket, complete, independent_rounds
 from ticketlab.saliency import prune_before_training
 from ticketlab.storage import Run
-from ticketlab.streams import stream
 from ticketlab.workbench import Source, Workbench
 
 MOST_ROUNDS = 10_000

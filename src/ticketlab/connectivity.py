@@ -19,9 +19,9 @@ from ticketlab.errors import Diverged
 from ticketlab.flops import Cost
 from ticketlab.masks import Arrays
 from ticketlab.options import refused
+from ticketlab.random_streams import stream
 from ticketlab.schedules import drop_fraction, gradual_density
 from ticketlab.sparse_spec import SparseSpec
-from ticketlab.streams import stream
 
 if TYPE_CHECKING:
     import keras

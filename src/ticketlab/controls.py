@@ -12,7 +12,7 @@ import numpy as np
 
 from ticketlab import masks, pruning
 from ticketlab.masks import Arrays
-from ticketlab.streams import stream
+from ticketlab.random_streams import stream
 
 Ticket = tuple[Arrays, Arrays]
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from ticketlab.dataset import Dataset, from_arrays
 from ticketlab.errors import BadInput
-from ticketlab.streams import stream
+from ticketlab.random_streams import stream
 
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 # {name: (module of keras.datasets, images for training, images for testing)}

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ticketlab.errors import BadInput
-from ticketlab.streams import stream
+from ticketlab.random_streams import stream
 
 VALIDATION_SHARE = 5_000 / 60_000
 CHUNK = 4096  # samples looked at at once

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ticketlab import devices, variables
+from ticketlab import tensorflow_setup, variables
 from ticketlab.dataset import Dataset, split, variance
 from ticketlab.masks import Arrays
 from ticketlab.optimizers import AVERAGE, BETA_1, penalised, slot_names, update
@@ -164,7 +164,7 @@ class Engine:
         self.train(np.zeros((0, self._batch_size), np.int32), np.zeros(0, np.float32))
         for part in self._evaluations:
             self.evaluate(part)
-        devices.release_memory()
+        tensorflow_setup.release_memory()
 
     def _train_stretch(self, order: np.ndarray, rates: np.ndarray, total: float) -> float:
         """Do the steps of one call, which takes as many rows whatever their number, so that none compiles anew."""

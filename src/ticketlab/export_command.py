@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from ticketlab import devices, export
+from ticketlab import export, tensorflow_setup
 from ticketlab.errors import BadInput, TicketlabError
 from ticketlab.flags import Parser
 from ticketlab.storage import Record, Run
@@ -60,7 +60,7 @@ def _export(run: Run, form: str, seed: int, round: int, to: Path, data_dir: Path
         export.save_masks(record, to)
         return [to]
     weights = export.ticket(run, record) if form == "ticket" else export.trained(record)
-    devices.start(threads=1)
+    tensorflow_setup.start(threads=1)
     return [to, export.save_keras(run, record, weights, to, data_dir)]
 
 

@@ -8,9 +8,9 @@ import gc
 import importlib
 import signal
 
-from ticketlab import devices
+from ticketlab import tensorflow_setup
 
 signal.signal(signal.SIGINT, signal.SIG_IGN)
-devices.load_tensorflow()
+tensorflow_setup.load_tensorflow()
 importlib.import_module("ticketlab.sparse.engine")
 gc.freeze()

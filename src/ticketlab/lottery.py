@@ -18,9 +18,9 @@ from ticketlab.errors import BadInput
 from ticketlab.kinds import ImpSpec
 from ticketlab.masks import Arrays
 from ticketlab.overwriting import Overwritten
+from ticketlab.random_streams import stream
 from ticketlab.rounds import Report, Ticket, complete, find_round, train_round
 from ticketlab.storage import Record, Run
-from ticketlab.streams import stream
 from ticketlab.workbench import Source, Workbench
 
 # the weights of these controls in every round of a chain

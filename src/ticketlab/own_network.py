@@ -18,7 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from ticketlab import devices, refusals
+from ticketlab import refusals, tensorflow_setup
 from ticketlab.errors import BadInput
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def build_file(
     The file is run anew each time, and so are its neighbours that it imports: what counts is what they say now.
     """
     check_file(path, function)
-    devices.load_tensorflow()
+    tensorflow_setup.load_tensorflow()
     with _neighbours(path.resolve().parent):
         with _told_in_one_line(path):
             found = getattr(_run(path.resolve()), function)
@@ -87,7 +87,7 @@ def finished(
     Raises:
         BadInput: if the function raises anything, or returns what `refusals.refuse` refuses.
     """
-    devices.load_tensorflow()
+    tensorflow_setup.load_tensorflow()
     import keras
 
     if not callable(function):
@@ -97,7 +97,7 @@ def finished(
         with _told_in_one_line(_file(function)):
             model = function(input_shape, outputs)
     finally:
-        devices.load_tensorflow()  # imports nothing again, but sets Keras as the numbers of a run want it
+        tensorflow_setup.load_tensorflow()  # imports nothing again, but sets Keras as the numbers of a run want it
         keras.config.set_dtype_policy("float32")
     refusals.refuse(model, input_shape, outputs, regression=regression)
     return model

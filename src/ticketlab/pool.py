@@ -18,7 +18,7 @@ from typing import Any
 import multiprocess
 from multiprocess import connection
 
-from ticketlab import devices
+from ticketlab import tensorflow_setup
 from ticketlab.errors import EndsRun, TicketlabError
 
 Report = Callable[[str, dict[str, Any]], None]
@@ -103,7 +103,7 @@ class _Attempt:
     def __call__(self, seed: int, report: Report) -> tuple[str, bool] | None:
         try:
             if self._replicate is None:
-                devices.start(self._job.threads, self._number)
+                tensorflow_setup.start(self._job.threads, self._number)
                 self._replicate = self._job.prepare(*self._job.arguments)
             self._replicate(seed, report)
         except (EndsRun, *GONE):

@@ -10,7 +10,7 @@ import numpy as np
 from ticketlab import masks, variables
 from ticketlab.architecture import close
 from ticketlab.dataset import Dataset, split
-from ticketlab.streams import stream
+from ticketlab.random_streams import stream
 
 if TYPE_CHECKING:
     import keras

@@ -21,7 +21,7 @@ import numpy as np
 
 from ticketlab import graph, operations
 from ticketlab.flops import Cost
-from ticketlab.streams import stream_seed
+from ticketlab.random_streams import stream_seed
 
 if TYPE_CHECKING:
     import keras

@@ -17,7 +17,7 @@ from ticketlab.analysis.packed import PackedMasks, require_same_network
 from ticketlab.analysis.similarity import jaccard, table
 from ticketlab.errors import BadInput
 from ticketlab.masks import Arrays
-from ticketlab.streams import stream
+from ticketlab.random_streams import stream
 
 Orders = dict[str, np.ndarray]
 Pairs = Sequence[tuple[int, int]]
