@@ -26,9 +26,10 @@ import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-from ticketlab import data, dataset, masks, networks, variables  # noqa: E402
+from ticketlab import data, dataset, networks, variables  # noqa: E402
 from ticketlab.engine import Engine  # noqa: E402
 from ticketlab.kinds import ImpSpec  # noqa: E402
+from ticketlab.sparsity import masks  # noqa: E402
 
 SPEC = ImpSpec()
 mnist = data.load("mnist", flags.data_dir)

@@ -39,8 +39,9 @@ def spawned(pipe) -> None:
 
 def prepare_training(data_dir: Path | None, processes: int, meeting: str):
     """Make the job of a worker that trains a little and tells its memory when all others have come as far."""
-    from ticketlab import masks, networks
+    from ticketlab import networks
     from ticketlab.engine import Engine
+    from ticketlab.sparsity import masks
 
     spec = ImpSpec()
     mnist = data.load("mnist", data_dir)

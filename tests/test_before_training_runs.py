@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from conftest import contents, only_run, same, trainings
-from ticketlab import data, densities, launch, masks, rounds
+from ticketlab import data, launch, rounds
 from ticketlab.dataset import split
 from ticketlab.saliency import DISTRIBUTIONS, SALIENCIES
+from ticketlab.sparsity import distributions, masks
 
 SCRIPT = "pruning_before_training.py"
 TINY = ("--dataset", "digits", "--network", "fcn_8_6", "--iterations", 20, "--eval-every", 10, "--rounds", 2)
@@ -30,7 +31,7 @@ def test_every_method_and_distribution_by_count(inline, tmp_path, calls, method,
         assert same(start.weights, masks.apply(initial, found)), "initial weights, the same in every round"
         assert (len(start.rates), start.optimizer) == (20, None)
         if distribution != "global" and number:
-            wanted = densities.DISTRIBUTIONS[distribution](shapes, 0.4**number)
+            wanted = distributions.DISTRIBUTIONS[distribution](shapes, 0.4**number)
             assert all(abs(mask.sum() - wanted[path] * mask.size) < 1 for path, mask in found.items())
         if method == "magnitude" and distribution == "global" and number:
             values, kept = (np.concatenate([of[path].ravel() for path in found]) for of in (initial, found))

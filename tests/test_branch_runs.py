@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from conftest import arrays_of, only_run, same, trainings
-from ticketlab import launch, masks
+from ticketlab import launch
 from ticketlab.controls import CONTROLS
+from ticketlab.sparsity import masks
 from ticketlab.storage import Run
 
 TINY = ("--dataset", "digits", "--network", "fcn_8_6", "--iterations", 20, "--eval-every", 10, "--rounds", 3)

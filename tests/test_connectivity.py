@@ -5,13 +5,14 @@ import dataclasses
 import numpy as np
 import pytest
 
-from ticketlab import masks, networks
+from ticketlab import networks
 from ticketlab.connectivity import Rules, paper_flops, training_flops
 from ticketlab.dataset import batches
 from ticketlab.errors import Diverged
-from ticketlab.flops import Cost
 from ticketlab.sparse_spec import SparseSpec
 from ticketlab.sparse_training import beginning
+from ticketlab.sparsity import masks
+from ticketlab.sparsity.flops import Cost
 from ticketlab.training import Updates, train
 from ticketlab.workbench import Workbench
 

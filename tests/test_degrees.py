@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from ticketlab.analysis.degrees import chance_variance, degree_distribution, in_degrees, kept_per_pair, out_degrees
-from ticketlab.masks import random_masks
+from ticketlab.sparsity.masks import random_masks
 
 
 def test_degrees_agree_with_networkx():

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from conftest import arrays_of, contents, only_run, same, trainings
-from ticketlab import data, launch, masks, networks, rounds
+from ticketlab import data, launch, networks, rounds
 from ticketlab.kinds import ImpSpec
-from ticketlab.pruning import CRITERIA, SCOPES
+from ticketlab.sparsity import masks
+from ticketlab.sparsity.criteria import CRITERIA
+from ticketlab.sparsity.pruning import SCOPES
 from ticketlab.storage import Run
 
 TINY = ("--dataset", "digits", "--network", "fcn_8_6", "--iterations", 20, "--eval-every", 10, "--rounds", 2)

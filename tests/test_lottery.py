@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from conftest import contents
-from ticketlab import lottery, masks, networks, rounds, variables
+from ticketlab import lottery, networks, rounds, variables
 from ticketlab.errors import BadInput, Diverged, TicketlabError
 from ticketlab.kinds import ImpSpec
 from ticketlab.lottery import replicate
+from ticketlab.sparsity import masks
 from ticketlab.storage import Run, write_file
 from ticketlab.training import Checkpoint, train
 from ticketlab.workbench import Workbench

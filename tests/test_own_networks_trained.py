@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 from keras import layers
 
-from ticketlab import launch, masks, variables
+from ticketlab import launch, variables
 from ticketlab.dataset import from_arrays
 from ticketlab.engine import Engine
 from ticketlab.errors import BadInput
 from ticketlab.kinds import BeforeSpec, ImpSpec
 from ticketlab.sparse_spec import SparseSpec
+from ticketlab.sparsity import masks
 
 pytestmark = pytest.mark.usefixtures("tensorflow")
 SETTINGS = {"dataset": "mine", "network": "own", "iterations": 6, "eval_every": 6, "rounds": 6}

@@ -2,8 +2,8 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from ticketlab import masks as masking
 from ticketlab.analysis.paths import chained, connections, on_path, way_in, way_out
+from ticketlab.sparsity import masks as masking
 
 DENSE = {"dense_1/kernel": (6, 5), "dense_2/kernel": (5, 4), "dense_3/kernel": (4, 3)}
 CONVOLUTIONAL = {"conv_1": (2, 2, 2, 3), "conv_2": (1, 2, 3, 3), "dense_1": (2 * 3, 4), "dense_2": (4, 2)}

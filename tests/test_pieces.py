@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from conftest import contents, only_run
-from ticketlab import masks, rounds, storage, training, variables
+from ticketlab import rounds, storage, training, variables
 from ticketlab.dataset import batches
 from ticketlab.kinds import ImpSpec
+from ticketlab.sparsity import masks
 from ticketlab.storage import Record
 
 DIGITS = ("--dataset", "digits", "--network", "fcn_8_6", "--batch-size", 30, "--iterations", 50, "--eval-every", 20)

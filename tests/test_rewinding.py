@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from conftest import only_run, same, trainings
-from ticketlab import masks
+from ticketlab.sparsity import masks
 
 TINY = ("--dataset", "digits", "--network", "fcn_8_6", "--iterations", 20, "--eval-every", 10, "--rounds", 2)
 SGD = ("--optimizer", "sgd", "--learning-rate", 0.1)

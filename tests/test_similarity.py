@@ -10,8 +10,8 @@ from sklearn.metrics import cohen_kappa_score, f1_score, hamming_loss, jaccard_s
 from ticketlab.analysis import similarity
 from ticketlab.analysis.packed import Label, pack, pairs
 from ticketlab.errors import BadInput
-from ticketlab.masks import random_masks
 from ticketlab.random_streams import stream
+from ticketlab.sparsity.masks import random_masks
 from ticketlab.storage import Run
 
 LABELS = ["run_a", "seed_a", "round_a", "run_b", "seed_b", "round_b", "layer", "density_a", "density_b"]

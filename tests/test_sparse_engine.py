@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from conftest import contents, only_run
-from ticketlab import masks, variables
+from ticketlab import variables
 from ticketlab.dataset import batches, from_arrays, standardised
 from ticketlab.engine import Engine
 from ticketlab.errors import BadInput
 from ticketlab.kinds import ImpSpec
 from ticketlab.sparse.chain import ACTIVATIONS, DenseLayer, dense_chain
 from ticketlab.sparse.engine import SparseEngine
+from ticketlab.sparsity import masks
 from ticketlab.workbench import Workbench
 
 STEPS = 50

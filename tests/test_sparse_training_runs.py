@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from conftest import contents, only_run
-from ticketlab import export, launch, masks, rounds
+from ticketlab import export, launch, rounds
 from ticketlab.methods import METHODS
+from ticketlab.sparsity import masks
 from ticketlab.storage import Record
 
 SCRIPT = "sparse_training.py"

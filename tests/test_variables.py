@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from keras import layers
 
-from ticketlab import flops, networks, refusals, variables
+from ticketlab import networks, refusals, variables
+from ticketlab.sparsity import flops
 
 pytestmark = pytest.mark.usefixtures("tensorflow")
 

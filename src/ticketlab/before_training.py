@@ -7,9 +7,8 @@ saliency.py. TensorFlow is imported inside functions.
 from collections.abc import Callable
 from pathlib import Path
 
-from ticketlab import masks, workbench
+from ticketlab import workbench
 from ticketlab.dataset import Dataset
-from ticketlab.densities import Shapes, layer_sizes
 from ticketlab.errors import BadInput
 from ticketlab.kinds import OF_LOSS, BeforeSpec
 from ticketlab.options import refused
@@ -17,6 +16,8 @@ from ticketlab.overwriting import Overwritten
 from ticketlab.random_streams import stream
 from ticketlab.rounds import Report, Ticket, complete, independent_rounds
 from ticketlab.saliency import prune_before_training
+from ticketlab.sparsity import masks
+from ticketlab.sparsity.distributions import Shapes, layer_sizes
 from ticketlab.storage import Run
 from ticketlab.workbench import Source, Workbench
 

@@ -6,15 +6,15 @@ Knows which rounds of which run a branch needs. What a control puts in a ticket'
 from collections.abc import Collection
 from pathlib import Path
 
-from ticketlab import pruning
 from ticketlab.controls import CONTROLS, Facts
 from ticketlab.dataset import Dataset
-from ticketlab.densities import Shapes
 from ticketlab.errors import BadInput
 from ticketlab.kinds import ImpSpec
-from ticketlab.masks import Arrays
 from ticketlab.options import refused
 from ticketlab.rounds import Report, Ticket, complete, independent_rounds
+from ticketlab.sparsity import pruning
+from ticketlab.sparsity.distributions import Shapes
+from ticketlab.sparsity.masks import Arrays
 from ticketlab.spec import Spec
 from ticketlab.storage import Record, Run
 from ticketlab.workbench import Workbench

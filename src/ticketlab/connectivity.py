@@ -1,6 +1,6 @@
 """Which weights a sparse training keeps: at first, after each update, and what that costs.
 
-Carries the rules of drop_and_grow.py over to all layers, weights and slots of the optimizer. Does not know rounds,
+Carries the rules of drop_grow.py over to all layers, weights and slots of the optimizer. Does not know rounds,
 files or steps (training.py, sparse_training.py).
 """
 
@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ticketlab import densities, flops, masks, pruning
 from ticketlab.dataset import batches
-from ticketlab.densities import Shapes
-from ticketlab.drop_and_grow import exchange
 from ticketlab.errors import Diverged
-from ticketlab.flops import Cost
-from ticketlab.masks import Arrays
 from ticketlab.options import refused
 from ticketlab.random_streams import stream
-from ticketlab.schedules import drop_fraction, gradual_density
 from ticketlab.sparse_spec import SparseSpec
+from ticketlab.sparsity import distributions, flops, masks, pruning
+from ticketlab.sparsity.density_schedules import drop_fraction, gradual_density
+from ticketlab.sparsity.distributions import Shapes
+from ticketlab.sparsity.drop_grow import exchange
+from ticketlab.sparsity.flops import Cost
+from ticketlab.sparsity.masks import Arrays
 
 if TYPE_CHECKING:
     import keras
@@ -37,25 +37,25 @@ def final_counts(spec: SparseSpec, shapes: Shapes) -> dict[str, int]:
     >>> final_counts(SparseSpec(epsilon=11, dense_output=True), {"a": (784, 512), "b": (512, 128), "c": (128, 10)})
     {'a': 14256, 'b': 7040, 'c': 1280}
     """
-    sizes = densities.layer_sizes(shapes)
+    sizes = distributions.layer_sizes(shapes)
     if not spec.chosen.options:
         return sizes
     ends = (next(iter(shapes)), spec.dense_first), (list(shapes)[-1], spec.dense_output)
     held = [path for path, dense in ends if dense]
     if spec.epsilon is None:
-        spread = densities.DISTRIBUTIONS[spec.distribution](shapes, spec.density, held)
-        counts = densities.layer_counts(shapes, spread, densities.kept_count(shapes, spec.density))
+        spread = distributions.DISTRIBUTIONS[spec.distribution](shapes, spec.density, held)
+        counts = distributions.layer_counts(shapes, spread, distributions.kept_count(shapes, spec.density))
         if any(counts[path] < sizes[path] for path in held):
             raise refused("density", "more, for a weight in each layer beside the dense ones", spec.density)
         return counts
-    spread = densities.er_of_epsilon(shapes, spec.epsilon, held)
+    spread = distributions.er_of_epsilon(shapes, spec.epsilon, held)
     return {path: max(1, round(spread[path] * size)) for path, size in sizes.items()}
 
 
 def counts_at(spec: SparseSpec, shapes: Shapes, iteration: int) -> dict[str, int]:
     """Count the weights that each layer keeps after the update at an iteration, if there is one."""
     final = final_counts(spec, shapes)
-    sizes = densities.layer_sizes(shapes)
+    sizes = distributions.layer_sizes(shapes)
     if spec.method == "cut":
         return final if iteration >= spec.iterations else sizes
     if spec.method != "gradual":
@@ -87,7 +87,7 @@ def training_flops(
         start: of the iterations.
         stop: of the iterations.
     """
-    dense = flops.inference(costs, densities.layer_sizes(shapes))
+    dense = flops.inference(costs, distributions.layer_sizes(shapes))
     updates = spec.updates(samples)
     changes = [0, *updates] if spec.chosen.begins_dense else [0]
     total, begins = 0.0, [start, *(each for each in changes if start < each < stop)]
@@ -111,7 +111,7 @@ def paper_flops(
     if spec.chosen.grow != "gradient":
         return None
     sparse, dense = (
-        flops.inference(costs, counts) for counts in (final_counts(spec, shapes), densities.layer_sizes(shapes))
+        flops.inference(costs, counts) for counts in (final_counts(spec, shapes), distributions.layer_sizes(shapes))
     )
     per_sample = flops.rigl_paper(sparse, dense, spec.update_every or samples / spec.batch_size)
     return per_sample * spec.batch_size * iterations

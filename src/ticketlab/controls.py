@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ticketlab import masks, pruning
-from ticketlab.masks import Arrays
 from ticketlab.random_streams import stream
+from ticketlab.sparsity import criteria, masks, pruning
+from ticketlab.sparsity.masks import Arrays
 
 Ticket = tuple[Arrays, Arrays]
 
@@ -106,7 +106,7 @@ def one_shot(facts: Facts) -> Ticket:
     As many weights as the ticket has are kept: in each layer or, in the scope "global", of all layers that are pruned.
     (Frankle & Carbin 2019, section 2: one-shot pruning.)
     """
-    scores = pruning.score(
+    scores = criteria.score(
         facts.criterion, facts.masks, facts.initial, facts.dense, stream(facts.seed, "one-shot pruning")
     )
     dense = masks.all_kept(facts.origin, facts.masks)

@@ -11,9 +11,9 @@ import tensorflow as tf
 
 from ticketlab import tensorflow_setup, variables
 from ticketlab.dataset import Dataset, split, variance
-from ticketlab.masks import Arrays
 from ticketlab.optimizers import AVERAGE, BETA_1, penalised, slot_names, update
 from ticketlab.saliency import Scalar
+from ticketlab.sparsity.masks import Arrays
 from ticketlab.spec import Spec
 
 if TYPE_CHECKING:

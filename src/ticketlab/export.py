@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ticketlab import data, masks, networks
+from ticketlab import data, networks
 from ticketlab.dataset import DataFacts, standardised
 from ticketlab.errors import BadInput, WriteFailed
-from ticketlab.masks import Arrays
+from ticketlab.sparsity import masks
+from ticketlab.sparsity.masks import Arrays
 from ticketlab.storage import Record, Run, write_bytes, write_file
 
 if TYPE_CHECKING:

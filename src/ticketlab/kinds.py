@@ -18,8 +18,9 @@ from ticketlab.options import (
     refused,
 )
 from ticketlab.presets import dense_chain
-from ticketlab.pruning import CRITERIA, OF_INITIAL, SCOPES
 from ticketlab.saliency import DISTRIBUTIONS, SALIENCIES
+from ticketlab.sparsity.criteria import CRITERIA, OF_INITIAL
+from ticketlab.sparsity.pruning import SCOPES
 from ticketlab.spec import Spec
 
 WEIGHTS_FROM = ("rewind", "final", "fresh", "signed_constant", "shuffled_weights")

@@ -10,16 +10,17 @@ from pathlib import Path
 
 import numpy as np
 
-from ticketlab import branches, masks, pruning, schedules, workbench
+from ticketlab import branches, workbench
 from ticketlab.controls import CONTROLS
 from ticketlab.dataset import Dataset
-from ticketlab.densities import Shapes, layer_sizes
 from ticketlab.errors import BadInput
 from ticketlab.kinds import ImpSpec
-from ticketlab.masks import Arrays
 from ticketlab.overwriting import Overwritten
 from ticketlab.random_streams import stream
 from ticketlab.rounds import Report, Ticket, complete, find_round, train_round
+from ticketlab.sparsity import density_schedules, masks, pruning
+from ticketlab.sparsity.distributions import Shapes, layer_sizes
+from ticketlab.sparsity.masks import Arrays
 from ticketlab.storage import Record, Run
 from ticketlab.workbench import Source, Workbench
 
@@ -129,6 +130,6 @@ def number_of_rounds(spec: ImpSpec, shapes: Shapes, outputs: Collection[str] = (
     sizes = layer_sizes(shapes)
     try:
         found = branches.rates(spec, shapes, outputs)
-        return schedules.rounds_to_density(sizes, found, spec.scope, spec.target_density)
+        return density_schedules.rounds_to_density(sizes, found, spec.scope, spec.target_density)
     except ValueError as error:
         raise BadInput(str(error)) from error

@@ -1,6 +1,6 @@
 """Methods of sparse training by name: drop rule × grow rule × schedule × layer densities.
 
-To add one whose rules exist, add its entry to `METHODS`. A drop rule is a function in drop_and_grow.py; the scores of a
+To add one whose rules exist, add its entry to `METHODS`. A drop rule is a function in drop_grow.py; the scores of a
 grow rule are found in connectivity.py.
 """
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ticketlab import masks, variables
+from ticketlab import variables
 from ticketlab.architecture import close
 from ticketlab.dataset import Dataset, split
 from ticketlab.random_streams import stream
+from ticketlab.sparsity import masks
 
 if TYPE_CHECKING:
     import keras

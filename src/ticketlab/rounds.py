@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ticketlab import flops, masks, storage
-from ticketlab.densities import layer_sizes
+from ticketlab import storage
 from ticketlab.errors import TicketlabError
-from ticketlab.masks import Arrays
+from ticketlab.sparsity import flops, masks
+from ticketlab.sparsity.distributions import layer_sizes
+from ticketlab.sparsity.masks import Arrays
 from ticketlab.spec import Spec
 from ticketlab.storage import Record, Run
 from ticketlab.workbench import Workbench

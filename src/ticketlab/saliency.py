@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ticketlab import densities, masks, pruning
 from ticketlab.errors import BadInput, TicketlabError
-from ticketlab.masks import Arrays
+from ticketlab.sparsity import distributions, masks, pruning
+from ticketlab.sparsity.masks import Arrays
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -86,7 +86,7 @@ SALIENCIES: dict[str, Saliency] = {
     "grasp": Saliency(grasp),
     "synflow": Saliency(synflow, steps=100),
 }
-DISTRIBUTIONS = ("global", *densities.DISTRIBUTIONS)
+DISTRIBUTIONS = ("global", *distributions.DISTRIBUTIONS)
 
 
 def saliency_scores(
@@ -162,9 +162,9 @@ def prune_before_training(
     """
     _check(method, distribution, steps)
     shapes = {path: value.shape for path, value in weights.items()}
-    counts: Mapping[str, int] | int = densities.kept_count(shapes, density)
+    counts: Mapping[str, int] | int = distributions.kept_count(shapes, density)
     if distribution != "global":
-        counts = densities.layer_counts(shapes, densities.DISTRIBUTIONS[distribution](shapes, density), counts)
+        counts = distributions.layer_counts(shapes, distributions.DISTRIBUTIONS[distribution](shapes, density), counts)
     steps = steps or SALIENCIES[method].steps
     present = masks.all_kept(weights, weights)
     for step in range(1, steps + 1):

@@ -5,11 +5,11 @@ from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import ClassVar
 
-from ticketlab.densities import DISTRIBUTIONS
-from ticketlab.drop_and_grow import DROPS
 from ticketlab.methods import METHODS, Method
 from ticketlab.options import NOT_NEGATIVE, OPEN_UNIT, POSITIVE, UNIT, option, refused
-from ticketlab.schedules import FRACTION_SCHEDULES, update_iterations
+from ticketlab.sparsity.density_schedules import FRACTION_SCHEDULES, update_iterations
+from ticketlab.sparsity.distributions import DISTRIBUTIONS
+from ticketlab.sparsity.drop_grow import DROPS
 from ticketlab.spec import Spec
 
 GROWN = ("zero", "normal", "initialiser")

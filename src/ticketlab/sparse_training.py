@@ -10,9 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ticketlab import connectivity, masks, workbench
+from ticketlab import connectivity, workbench
 from ticketlab.dataset import Dataset
-from ticketlab.densities import Shapes
 from ticketlab.options import refused
 from ticketlab.overwriting import Overwritten
 from ticketlab.rounds import (
@@ -25,6 +24,8 @@ from ticketlab.rounds import (
     write_round,
 )
 from ticketlab.sparse_spec import SparseSpec
+from ticketlab.sparsity import masks
+from ticketlab.sparsity.distributions import Shapes
 from ticketlab.storage import Record, Run
 from ticketlab.workbench import Source, Workbench
 

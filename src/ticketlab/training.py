@@ -15,8 +15,8 @@ import numpy as np
 
 from ticketlab.dataset import batches
 from ticketlab.errors import Diverged
-from ticketlab.masks import Arrays, kept
 from ticketlab.schedules import evaluation_iterations
+from ticketlab.sparsity.masks import Arrays, kept
 
 PIECE_SECONDS = 1.0
 HISTORY = ("iteration", "validation_loss", "validation_accuracy", "train_loss")

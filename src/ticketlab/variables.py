@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ticketlab import graph, operations
-from ticketlab.flops import Cost
 from ticketlab.random_streams import stream_seed
+from ticketlab.sparsity.flops import Cost
 
 if TYPE_CHECKING:
     import keras

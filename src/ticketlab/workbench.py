@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ticketlab import data, networks, own_network, variables
 from ticketlab.dataset import Dataset, split, standardised
-from ticketlab.densities import Shapes
 from ticketlab.errors import BadInput
 from ticketlab.locks import held
-from ticketlab.masks import Arrays, density
 from ticketlab.overwriting import NOTHING, Overwritten
 from ticketlab.own_network import located
 from ticketlab.sparse.chain import dense_chain
+from ticketlab.sparsity.distributions import Shapes
+from ticketlab.sparsity.masks import Arrays, density
 from ticketlab.spec import Spec
 from ticketlab.storage import Run
 

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from ticketlab import flops
 from ticketlab.analysis.runs import FinishedRun
 from ticketlab.errors import BadInput
-from ticketlab.flops import Cost
-from ticketlab.masks import Arrays, counts
+from ticketlab.sparsity import flops
+from ticketlab.sparsity.flops import Cost
+from ticketlab.sparsity.masks import Arrays, counts
 from ticketlab.storage import Record
 
 EFFICIENCY_COLUMNS = [

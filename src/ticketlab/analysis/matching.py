@@ -16,8 +16,8 @@ from ticketlab.analysis.nulls import NULLS
 from ticketlab.analysis.packed import PackedMasks, require_same_network
 from ticketlab.analysis.similarity import jaccard, table
 from ticketlab.errors import BadInput
-from ticketlab.masks import Arrays
 from ticketlab.random_streams import stream
+from ticketlab.sparsity.masks import Arrays
 
 Orders = dict[str, np.ndarray]
 Pairs = Sequence[tuple[int, int]]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ticketlab.masks import Arrays, random_masks
+from ticketlab.sparsity.masks import Arrays, random_masks
 
 TRADES = (
     30  # rounds of trades, in each of which every unit takes part; after 20 no more of the mask is left than after 60

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ticketlab.errors import BadInput
-from ticketlab.masks import Arrays
+from ticketlab.sparsity.masks import Arrays
 
 BLOCK_BYTES = 96 * 1024  # of packed pairs at a time: stays in the cache, and below what the C library maps anew
 

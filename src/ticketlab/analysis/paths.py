@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from ticketlab.masks import Arrays
+from ticketlab.sparsity.masks import Arrays
 
 
 def connections(masks: Arrays, chain: bool = True) -> dict[str, np.ndarray]:

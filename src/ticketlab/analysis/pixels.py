@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ticketlab.dataset import DataFacts
-from ticketlab.masks import Arrays
+from ticketlab.sparsity.masks import Arrays
 from ticketlab.storage import Record
 
 PIXEL_COLUMNS = ["seed", "round", "connections", "pixels", "unused_pixels", "centre_margin"]

@@ -23,8 +23,8 @@ from ticketlab.analysis.summary import summary_table
 from ticketlab.analysis.tables import chosen_rounds, history_table, mean_table, rounds_table
 from ticketlab.analysis.weight_statistics import weight_tables
 from ticketlab.errors import BadInput
-from ticketlab.masks import Arrays
 from ticketlab.positions import PLACES, position
+from ticketlab.sparsity.masks import Arrays
 from ticketlab.storage import Record
 
 SHOWN_DENSITIES = (1, 0.51, 0.21, 0.1, 0.036, 0.001)  # the last means the last round

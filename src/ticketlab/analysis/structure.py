@@ -11,7 +11,7 @@ import pandas as pd
 
 from ticketlab.analysis.degrees import chance_variance, degree_distribution, in_degrees, kept_per_pair, out_degrees
 from ticketlab.analysis.paths import chained, connections, on_path, way_in, way_out
-from ticketlab.masks import Arrays
+from ticketlab.sparsity.masks import Arrays
 from ticketlab.storage import Record
 
 STRUCTURE_COLUMNS = [

@@ -8,8 +8,8 @@ import pandas as pd
 from ticketlab.analysis.efficiency import efficiency_table
 from ticketlab.analysis.paired import DENSE
 from ticketlab.analysis.runs import FinishedRun
-from ticketlab.masks import Arrays
 from ticketlab.means import mean_interval
+from ticketlab.sparsity.masks import Arrays
 
 SUMMARY_COLUMNS = [
     *("run", "label", "kind", "seeds", "round", "density", "test_accuracy", "test_accuracy_interval"),

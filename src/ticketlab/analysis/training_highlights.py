@@ -10,7 +10,7 @@ from ticketlab.analysis.results import Results
 from ticketlab.analysis.runs import FinishedRun
 from ticketlab.analysis.scores import score
 from ticketlab.positions import said
-from ticketlab.schedules import update_iterations
+from ticketlab.sparsity.density_schedules import update_iterations
 
 COUNT = (0.0, float("inf"))
 PERCENT = (0.0, 100.0)

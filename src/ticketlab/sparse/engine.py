@@ -11,7 +11,6 @@ from itertools import pairwise
 import numpy as np
 
 from ticketlab.dataset import Dataset, split, variance
-from ticketlab.masks import Arrays
 from ticketlab.optimizers import slot_names
 from ticketlab.sparse import kernels
 from ticketlab.sparse.arrays import Buffers, Samples, Settings, State
@@ -19,6 +18,7 @@ from ticketlab.sparse.chain import ACTIVATIONS, DenseLayer
 from ticketlab.sparse.gradients import dense_gradients
 from ticketlab.sparse.lanes import ALIGNMENT, VECTOR
 from ticketlab.sparse.wiring import wire
+from ticketlab.sparsity.masks import Arrays
 from ticketlab.spec import Spec
 
 WIDEST = 8  # vectors in a row: with more, they would not stay in registers

@@ -1,78 +1,16 @@
-"""From trained weights to the next masks: scores × scope × rate, as pure functions of NumPy arrays.
+"""From scores to the next masks: how many weights each layer keeps, and which.
 
-A criterion is a function ``(initial, final, rng) -> scores`` on one layer's arrays; the lowest scores are pruned.
-`initial` are the weights that the training began from: those at iteration 0, whatever state the rounds rewind to, but
-where each round starts from other weights, the round's own. The criteria are those of Zhou et al. 2019 (arXiv
-1905.01067, table 1). To add one: write the function, add its entry to `CRITERIA`. Does not know rounds or rewinding
-(lottery.py), nor scores that need a gradient (saliency.py).
+Knows how scores are compared (`SCOPES`), how many weights go (`layer_rates`) and how ties are broken. What the scores
+are stands in criteria.py. Does not know rounds or rewinding.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
-from ticketlab.masks import Arrays, counts, kept
+from ticketlab.sparsity.criteria import score
+from ticketlab.sparsity.masks import Arrays, counts, kept
 
-Criterion = Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray]
-
-
-def large_final(initial: np.ndarray, final: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Score by |final|: magnitude pruning (Frankle & Carbin 2019, arXiv 1803.03635, section 1)."""
-    return np.abs(final)
-
-
-def small_final(initial: np.ndarray, final: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Score by −|final|: the largest weights go (Zhou et al. 2019, arXiv 1905.01067, table 1)."""
-    return -np.abs(final)
-
-
-def large_initial(initial: np.ndarray, final: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Score by |initial|: what training did is ignored."""
-    return np.abs(initial)
-
-
-def small_initial(initial: np.ndarray, final: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Score by −|initial|: the weights that began largest go."""
-    return -np.abs(initial)
-
-
-def large_initial_and_final(initial: np.ndarray, final: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Score by min(α|final|, |initial|) with α = 1: only what began and ended large stays."""
-    return np.minimum(np.abs(final), np.abs(initial))
-
-
-def small_initial_and_final(initial: np.ndarray, final: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Score by −max(α|final|, |initial|) with α = 1 (Zhou et al. 2019, table 1)."""
-    return -np.maximum(np.abs(final), np.abs(initial))
-
-
-def magnitude_increase(initial: np.ndarray, final: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Score by |final| − |initial|: how far training moved a weight away from zero."""
-    return np.abs(final) - np.abs(initial)
-
-
-def movement(initial: np.ndarray, final: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Score by |final − initial|: how far training moved a weight, in either direction."""
-    return np.abs(final - initial)
-
-
-def random(initial: np.ndarray, final: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Score at random, whatever the weights."""
-    return rng.random(final.shape)
-
-
-CRITERIA: dict[str, Criterion] = {
-    "large_final": large_final,
-    "small_final": small_final,
-    "large_initial": large_initial,
-    "small_initial": small_initial,
-    "large_initial_and_final": large_initial_and_final,
-    "small_initial_and_final": small_initial_and_final,
-    "magnitude_increase": magnitude_increase,
-    "movement": movement,
-    "random": random,
-}
-OF_INITIAL = tuple(name for name in CRITERIA if "initial" in name or name in ("magnitude_increase", "movement"))
 SCOPES = ("layer", "global")
 
 
@@ -144,17 +82,6 @@ def drop_lowest(mask: np.ndarray, scores: np.ndarray, count: int) -> np.ndarray:
     smaller = mask.copy()
     smaller.ravel()[lowest] = False
     return smaller
-
-
-def score(
-    criterion: str, paths: Iterable[str], initial: Arrays, final: Arrays, rng: np.random.Generator
-) -> dict[str, np.ndarray]:
-    """Score the weights of the layers named by `paths`, in this order.
-
-    >>> score("movement", ["k"], {"k": np.array([1.0, -1.0])}, {"k": np.array([1.5, 1.0])}, np.random.default_rng(0))
-    {'k': array([0.5, 2. ])}
-    """
-    return {path: CRITERIA[criterion](initial[path], final[path], rng) for path in paths}
 
 
 def keep(masks: Arrays, scores: Arrays, counts: Mapping[str, int] | int) -> dict[str, np.ndarray]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ticketlab.pruning import drop_lowest, prune_count
+from ticketlab.sparsity.pruning import drop_lowest, prune_count
 
 Drop = Callable[[np.ndarray, np.ndarray, float], np.ndarray]
 
