@@ -38,7 +38,8 @@ import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-from ticketlab import data, dataset, networks, presets, variables  # noqa: E402
+from ticketlab import networks, presets, variables  # noqa: E402
+from ticketlab.data import dataset, sources  # noqa: E402
 from ticketlab.engine import Engine  # noqa: E402
 from ticketlab.kinds import ImpSpec  # noqa: E402
 from ticketlab.sparsity import masks  # noqa: E402
@@ -46,8 +47,8 @@ from ticketlab.sparsity import masks  # noqa: E402
 
 def images() -> dataset.Dataset:
     """Return CIFAR-10's images or, where there are none, random ones of their shape."""
-    if data.find("cifar10_subset", flags.data_dir):
-        return data.load("cifar10_subset", flags.data_dir)
+    if sources.find("cifar10_subset", flags.data_dir):
+        return sources.load("cifar10_subset", flags.data_dir)
     rng = np.random.default_rng(0)
     x_train, x_test = (rng.integers(256, size=(n, 32, 32, 3), dtype=np.uint8) for n in (10_000, 2_000))
     return dataset.from_arrays("random images", x_train, np.arange(10_000) % 10, x_test, np.arange(2_000) % 10)

@@ -28,14 +28,15 @@ contenders.start(1)
 
 import numpy as np  # noqa: E402
 
-from ticketlab import data, dataset, networks, variables  # noqa: E402
+from ticketlab import networks, variables  # noqa: E402
+from ticketlab.data import dataset, sources  # noqa: E402
 from ticketlab.engine import Engine  # noqa: E402
 from ticketlab.kinds import ImpSpec  # noqa: E402
 from ticketlab.sparse.chain import dense_chain  # noqa: E402
 from ticketlab.sparse.engine import SparseEngine  # noqa: E402
 from ticketlab.sparsity import masks, pruning  # noqa: E402
 
-mnist = data.load("mnist", flags.data_dir)
+mnist = sources.load("mnist", flags.data_dir)
 model = networks.build("lenet_300_100", mnist.input_shape, mnist.outputs)
 initial = variables.draw(model, 0, "initialisation")
 

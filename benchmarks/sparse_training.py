@@ -24,14 +24,15 @@ parser.add_argument("--data-dir", type=Path)
 flags = parser.parse_args()
 contenders.start(1)
 
-from ticketlab import data, networks  # noqa: E402
+from ticketlab import networks  # noqa: E402
 from ticketlab.connectivity import Rules  # noqa: E402
+from ticketlab.data import sources  # noqa: E402
 from ticketlab.sparse_spec import SparseSpec  # noqa: E402
 from ticketlab.sparse_training import beginning  # noqa: E402
 from ticketlab.training import Updates, train  # noqa: E402
 from ticketlab.workbench import Workbench  # noqa: E402
 
-mnist = data.load("mnist", flags.data_dir)
+mnist = sources.load("mnist", flags.data_dir)
 model = networks.build("lenet_300_100", mnist.input_shape, mnist.outputs)
 DENSE = SparseSpec(method="dense", iterations=flags.iterations, eval_every=flags.iterations)
 bench = Workbench(DENSE, model, mnist)

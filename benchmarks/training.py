@@ -26,13 +26,14 @@ import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-from ticketlab import data, dataset, networks, variables  # noqa: E402
+from ticketlab import networks, variables  # noqa: E402
+from ticketlab.data import dataset, sources  # noqa: E402
 from ticketlab.engine import Engine  # noqa: E402
 from ticketlab.kinds import ImpSpec  # noqa: E402
 from ticketlab.sparsity import masks  # noqa: E402
 
 SPEC = ImpSpec()
-mnist = data.load("mnist", flags.data_dir)
+mnist = sources.load("mnist", flags.data_dir)
 train, validation = dataset.split(len(mnist.x_train))
 x_float = mnist.x_train.astype(np.float32) / 255
 order = dataset.batches(train, SPEC.batch_size, 0, 0, flags.iterations)

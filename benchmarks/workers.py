@@ -14,7 +14,8 @@ from pathlib import Path
 import multiprocess
 import psutil
 
-from ticketlab import data, dataset, pool, tensorflow_setup, variables
+from ticketlab import pool, tensorflow_setup, variables
+from ticketlab.data import dataset, sources
 from ticketlab.kinds import ImpSpec
 
 
@@ -44,7 +45,7 @@ def prepare_training(data_dir: Path | None, processes: int, meeting: str):
     from ticketlab.sparsity import masks
 
     spec = ImpSpec()
-    mnist = data.load("mnist", data_dir)
+    mnist = sources.load("mnist", data_dir)
     engine = Engine(networks.build("lenet_300_100", mnist.input_shape, 10), mnist, spec)
     size = sum(array.nbytes for array in (mnist.x_train, mnist.y_train, mnist.x_test, mnist.y_test))
     del mnist

@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ticketlab import data, networks, tensorflow_setup, training
+from ticketlab import networks, tensorflow_setup, training
+from ticketlab.data import sources
 from ticketlab.kinds import ImpSpec
 from ticketlab.storage import Run
 
@@ -35,7 +36,7 @@ def tensorflow():
 
 @pytest.fixture(scope="session")
 def digits():
-    return data.load("digits")
+    return sources.load("digits")
 
 
 @pytest.fixture(scope="session")
@@ -60,7 +61,7 @@ def bench(engine, digits):
 @pytest.fixture(scope="session")
 def mnist_dir():
     """The folder of mnist.npz, where there is one."""
-    folders = [*data.folders(None), SCRIPTS.parent.parent / "shared" / "data"]
+    folders = [*sources.folders(None), SCRIPTS.parent.parent / "shared" / "data"]
     found = next((folder for folder in folders if (folder / "mnist.npz").exists()), None)
     if found is None:
         pytest.skip("needs mnist.npz in $TICKETLAB_DATA or the Keras cache")
@@ -165,7 +166,7 @@ def inline(tensorflow) -> Callable[..., Done]:
 @pytest.fixture(scope="session")
 def images(tmp_path_factory):
     """A folder with a few images: ``small`` ones of 8×8 pixels, and ``wide`` ones of 12×12, the least for LeNet-5."""
-    folder, digits = tmp_path_factory.mktemp("images"), data.load("digits")
+    folder, digits = tmp_path_factory.mktemp("images"), sources.load("digits")
     parts = {"x_train": digits.x_train[:240] * 15, "x_test": digits.x_test[:60] * 15}
     labels = {"y_train": digits.y_train[:240], "y_test": digits.y_test[:60]}
     np.savez(folder / "small.npz", **parts, **labels)

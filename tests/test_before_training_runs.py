@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from conftest import contents, only_run, same, trainings
-from ticketlab import data, launch, rounds
-from ticketlab.dataset import split
+from ticketlab import launch, rounds
+from ticketlab.data import sources
+from ticketlab.data.dataset import split
 from ticketlab.saliency import DISTRIBUTIONS, SALIENCIES
 from ticketlab.sparsity import distributions, masks
 
@@ -42,7 +43,7 @@ def test_every_method_and_distribution_by_count(inline, tmp_path, calls, method,
 @pytest.fixture(scope="module")
 def variants(tmp_path_factory):
     """Digits; with other validation and test samples; and with other training samples."""
-    folder, digits = tmp_path_factory.mktemp("variants"), data.load("digits")
+    folder, digits = tmp_path_factory.mktemp("variants"), sources.load("digits")
     training, validation = split(300)
     for name, changed in {"given": [], "unseen": validation, "seen": training}.items():
         x, y = digits.x_train[:300] * 15, digits.y_train[:300].copy()

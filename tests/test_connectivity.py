@@ -7,7 +7,7 @@ import pytest
 
 from ticketlab import networks
 from ticketlab.connectivity import Rules, paper_flops, training_flops
-from ticketlab.dataset import batches
+from ticketlab.data.dataset import batches
 from ticketlab.errors import Diverged
 from ticketlab.sparse_spec import SparseSpec
 from ticketlab.sparse_training import beginning

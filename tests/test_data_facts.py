@@ -7,7 +7,7 @@ import pytest
 from rounds_on_disk import write_run
 from ticketlab import export
 from ticketlab.analysis.runs import read_runs
-from ticketlab.dataset import from_arrays, split
+from ticketlab.data.dataset import from_arrays, split
 from ticketlab.kinds import ImpSpec
 from ticketlab.storage import Run
 

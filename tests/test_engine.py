@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ticketlab import variables
-from ticketlab.dataset import batches, split
+from ticketlab.data.dataset import batches, split
 from ticketlab.engine import Engine
 from ticketlab.kinds import ImpSpec
 from ticketlab.sparsity import masks

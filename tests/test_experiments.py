@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from conftest import arrays_of, contents, only_run, same, trainings
-from ticketlab import data, launch, networks, rounds
+from ticketlab import launch, networks, rounds
+from ticketlab.data import sources
 from ticketlab.kinds import ImpSpec
 from ticketlab.sparsity import masks
 from ticketlab.sparsity.criteria import CRITERIA
@@ -61,7 +62,7 @@ def test_normalisation_statistics_are_those_of_the_end_of_training_and_of_the_re
     once = only_run(tmp_path / "models").round(0, 0)
     rewound = once.weights
     assert same(run.round(0, 0).rewind, rewound)
-    small = data.load("small", images)
+    small = sources.load("small", images)
     spec = ImpSpec(optimizer="sgd", momentum=0.9, batch_size=16, eval_every=2, iterations=4)
     engine = inline.engine(networks.build("resnet20", (8, 8), 10), small, spec)
     for record in run.records():

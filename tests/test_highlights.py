@@ -12,7 +12,7 @@ from ticketlab.analysis.intervals import quoted_seeds
 from ticketlab.analysis.results import measure
 from ticketlab.analysis.runs import read_runs
 from ticketlab.analysis.training_highlights import per_update
-from ticketlab.dataset import DataFacts
+from ticketlab.data.dataset import DataFacts
 
 
 def sentences(*folders):

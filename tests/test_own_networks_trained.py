@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from ticketlab import launch, variables
-from ticketlab.dataset import from_arrays
+from ticketlab.data.dataset import from_arrays
 from ticketlab.engine import Engine
 from ticketlab.errors import BadInput
 from ticketlab.kinds import BeforeSpec, ImpSpec

@@ -63,9 +63,9 @@ def check_exports(run, tmp_path, capsys):
     """Exports need neither the file nor its neighbour, since the run keeps its network."""
     import keras
 
-    from ticketlab import data
+    from ticketlab.data import sources
 
-    digits = data.load("digits")
+    digits = sources.load("digits")
     for form, accuracy in (("trained", "test_accuracy"), ("ticket", "untrained_test_accuracy")):
         to = str(tmp_path / f"{form}.keras")
         assert export_command.main("", [str(run.folder), form, "--seed", "1", "--round", "1", "--to", to]) == 0

@@ -10,7 +10,7 @@ import pytest
 
 from conftest import contents, only_run
 from ticketlab import rounds, storage, training, variables
-from ticketlab.dataset import batches
+from ticketlab.data.dataset import batches
 from ticketlab.kinds import ImpSpec
 from ticketlab.sparsity import masks
 from ticketlab.storage import Record

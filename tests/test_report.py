@@ -20,7 +20,7 @@ from ticketlab.analysis.chart_training import training_charts
 from ticketlab.analysis.highlights import highlights
 from ticketlab.analysis.results import measure
 from ticketlab.analysis.runs import read_runs
-from ticketlab.dataset import from_arrays
+from ticketlab.data.dataset import from_arrays
 from ticketlab.storage import Run
 
 VOID = {"meta", "img", "br", "link", "input"}

@@ -7,7 +7,7 @@ import pytest
 
 from conftest import only_run
 from ticketlab import architecture, networks, workbench
-from ticketlab.dataset import standardised
+from ticketlab.data.dataset import standardised
 from ticketlab.errors import BadInput
 from ticketlab.storage import Run
 

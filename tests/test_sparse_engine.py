@@ -9,7 +9,7 @@ import pytest
 
 from conftest import contents, only_run
 from ticketlab import variables
-from ticketlab.dataset import batches, from_arrays, standardised
+from ticketlab.data.dataset import batches, from_arrays, standardised
 from ticketlab.engine import Engine
 from ticketlab.errors import BadInput
 from ticketlab.kinds import ImpSpec

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ticketlab import workbench
-from ticketlab.dataset import Dataset
+from ticketlab.data.dataset import Dataset
 from ticketlab.errors import BadInput
 from ticketlab.kinds import OF_LOSS, BeforeSpec
 from ticketlab.options import refused

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from ticketlab.controls import CONTROLS, Facts
-from ticketlab.dataset import Dataset
+from ticketlab.data.dataset import Dataset
 from ticketlab.errors import BadInput
 from ticketlab.kinds import ImpSpec
 from ticketlab.options import refused

@@ -12,7 +12,8 @@ from typing import Any
 
 from rich.console import Console
 
-from ticketlab import branches, data, launch, networks
+from ticketlab import branches, launch, networks
+from ticketlab.data import sources
 from ticketlab.errors import BadInput, TicketlabError
 from ticketlab.flags import Parser
 from ticketlab.options import value_type
@@ -130,7 +131,7 @@ def resolve(
     # what can be refused is refused before any data is looked for
     spec = spec_class(**{**compatible(usual, chosen), **chosen})
     networks.check_name(spec.network, spec.activation, spec.initialiser)
-    dataset, notice = data.resolve(chosen.get("dataset"), data_dir, usual.get("dataset", "mnist"))
+    dataset, notice = sources.resolve(chosen.get("dataset"), data_dir, usual.get("dataset", "mnist"))
     if notice:
         _say(f"WARNING: {notice}", 0)
     return spec.changed(dataset=dataset)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ticketlab.dataset import batches
+from ticketlab.data.dataset import batches
 from ticketlab.errors import Diverged
 from ticketlab.options import refused
 from ticketlab.random_streams import stream

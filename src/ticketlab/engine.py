@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from ticketlab import tensorflow_setup, variables
-from ticketlab.dataset import Dataset, split, variance
+from ticketlab.data.dataset import Dataset, split, variance
 from ticketlab.optimizers import AVERAGE, BETA_1, penalised, slot_names, update
 from ticketlab.saliency import Scalar
 from ticketlab.sparsity.masks import Arrays

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ticketlab import data, networks
-from ticketlab.dataset import DataFacts, standardised
+from ticketlab import networks
+from ticketlab.data import sources
+from ticketlab.data.dataset import DataFacts, standardised
 from ticketlab.errors import BadInput, WriteFailed
 from ticketlab.sparsity import masks
 from ticketlab.sparsity.masks import Arrays
@@ -121,8 +122,8 @@ def _described(run: Run, record: Record, facts: DataFacts) -> dict[str, Any]:
 
 def _facts(run: Run, spec: Mapping[str, Any], data_dir: Path | None) -> DataFacts:
     """Find the data set of a run that keeps no facts of it, as versions without them took it. Raises BadInput."""
-    name, _ = data.resolve(spec["dataset"], data_dir)
-    dataset = data.load(name, data_dir, task=spec.get("task"), input_kind=spec.get("input_kind") or "image")
+    name, _ = sources.resolve(spec["dataset"], data_dir)
+    dataset = sources.load(name, data_dir, task=spec.get("task"), input_kind=spec.get("input_kind") or "image")
     if dataset.digest != run.description.get("data_sha256"):
         raise BadInput(f"the data set `{name}` must be the one that {run.folder} was computed on. Received: another")
     return (standardised(dataset) if spec.get("inputs") == "standardised" else dataset).facts()

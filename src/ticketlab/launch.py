@@ -9,7 +9,7 @@ import numpy as np
 from rich.console import Console
 
 from ticketlab import before_training, branches, lottery, pool, sparse_training
-from ticketlab.dataset import Dataset, from_arrays
+from ticketlab.data.dataset import Dataset, from_arrays
 from ticketlab.kinds import BeforeSpec, ImpSpec
 from ticketlab.options import refused
 from ticketlab.overwriting import NOTHING, Overwritten

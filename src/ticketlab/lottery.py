@@ -12,7 +12,7 @@ import numpy as np
 
 from ticketlab import branches, workbench
 from ticketlab.controls import CONTROLS
-from ticketlab.dataset import Dataset
+from ticketlab.data.dataset import Dataset
 from ticketlab.errors import BadInput
 from ticketlab.kinds import ImpSpec
 from ticketlab.overwriting import Overwritten

@@ -9,7 +9,7 @@ import numpy as np
 
 from ticketlab import variables
 from ticketlab.architecture import close
-from ticketlab.dataset import Dataset, split
+from ticketlab.data.dataset import Dataset, split
 from ticketlab.random_streams import stream
 from ticketlab.sparsity import masks
 

@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
-from ticketlab.data import DOWNLOADS
-from ticketlab.dataset import Dataset
+from ticketlab.data.dataset import Dataset
+from ticketlab.data.sources import DOWNLOADS
 from ticketlab.means import mean_interval
 from ticketlab.spec import Spec
 from ticketlab.storage import Run

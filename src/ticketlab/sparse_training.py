@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ticketlab import connectivity, workbench
-from ticketlab.dataset import Dataset
+from ticketlab.data.dataset import Dataset
 from ticketlab.options import refused
 from ticketlab.overwriting import Overwritten
 from ticketlab.rounds import (

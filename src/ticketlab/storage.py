@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ticketlab.architecture import difference
-from ticketlab.dataset import DataFacts, Dataset
+from ticketlab.data.dataset import DataFacts, Dataset
 from ticketlab.errors import BadInput, WriteFailed
 from ticketlab.hdf5 import Damaged, Record, set_aside, write_bytes, write_file
 from ticketlab.locks import held

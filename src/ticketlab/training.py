@@ -13,7 +13,7 @@ from typing import Protocol, Self
 
 import numpy as np
 
-from ticketlab.dataset import batches
+from ticketlab.data.dataset import batches
 from ticketlab.errors import Diverged
 from ticketlab.schedules import evaluation_iterations
 from ticketlab.sparsity.masks import Arrays, kept

@@ -12,8 +12,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ticketlab import data, networks, own_network, variables
-from ticketlab.dataset import Dataset, split, standardised
+from ticketlab import networks, own_network, variables
+from ticketlab.data import sources
+from ticketlab.data.dataset import Dataset, split, standardised
 from ticketlab.errors import BadInput
 from ticketlab.locks import held
 from ticketlab.overwriting import NOTHING, Overwritten
@@ -52,7 +53,7 @@ class Source:
 
     def data(self, spec: Spec) -> Dataset:
         """Return the data set, from memory or from its file, as networks see it. Raises BadInput."""
-        dataset = self.dataset or data.load(spec.dataset, self.data_dir, task=spec.task, input_kind=spec.input_kind)
+        dataset = self.dataset or sources.load(spec.dataset, self.data_dir, task=spec.task, input_kind=spec.input_kind)
         return standardised(dataset) if spec.inputs == "standardised" else dataset
 
     def chain_shapes(self, spec: Spec, dataset: Dataset) -> Shapes | None:

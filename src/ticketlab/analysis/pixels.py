@@ -11,7 +11,7 @@ from math import isqrt, prod
 import numpy as np
 import pandas as pd
 
-from ticketlab.dataset import DataFacts
+from ticketlab.data.dataset import DataFacts
 from ticketlab.sparsity.masks import Arrays
 from ticketlab.storage import Record
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from ticketlab.analysis.words import place
 from ticketlab.architecture import difference
-from ticketlab.dataset import DataFacts
+from ticketlab.data.dataset import DataFacts
 from ticketlab.errors import BadInput
 from ticketlab.kinds import ImpSpec
 from ticketlab.storage import Damaged, Record, Run

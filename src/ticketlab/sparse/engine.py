@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from ticketlab.dataset import Dataset, split, variance
+from ticketlab.data.dataset import Dataset, split, variance
 from ticketlab.optimizers import slot_names
 from ticketlab.sparse import kernels
 from ticketlab.sparse.arrays import Buffers, Samples, Settings, State

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ticketlab.dataset import Dataset, from_arrays
+from ticketlab.data.dataset import Dataset, from_arrays
 from ticketlab.errors import BadInput
 from ticketlab.random_streams import stream
 
