@@ -22,6 +22,8 @@ from pathlib import Path
 import contenders
 from contenders import Turn
 
+from ticketlab.runs import defaults
+
 ITERATIONS = {"conv2": 10, "resnet20": 3}  # of one turn: short, so that what else the machine does meets all alike
 FAR_BEHIND = 5
 
@@ -38,7 +40,7 @@ import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-from ticketlab import networks, presets, variables  # noqa: E402
+from ticketlab import networks, variables  # noqa: E402
 from ticketlab.data import dataset, sources  # noqa: E402
 from ticketlab.engine import Engine  # noqa: E402
 from ticketlab.kinds import ImpSpec  # noqa: E402
@@ -59,7 +61,7 @@ class Race:
 
     def __init__(self, name: str, pictures: dataset.Dataset) -> None:
         self.name, self.pictures, self.iterations = name, pictures, ITERATIONS[name]
-        self.spec = ImpSpec(network=name, **presets.fitting(name, {}))
+        self.spec = ImpSpec(network=name, **defaults.fitting(name, {}))
         train, _ = dataset.split(len(pictures.x_train))
         self.order = dataset.batches(train, self.spec.batch_size, 0, 0, self.iterations)
         self.x, self.y = pictures.x_train.astype(np.float32) * np.float32(pictures.scale), pictures.y_train

@@ -7,7 +7,7 @@ from pathlib import Path
 from ticketlab.analysis.factorial import measure, write
 from ticketlab.cli import main
 from ticketlab.presets import PRESETS
-from ticketlab.storage import Run
+from ticketlab.runs.folder import Run
 
 FACTORS = {
     "inputs": ("unit", "standardised"),

@@ -18,7 +18,7 @@ import pytest
 from ticketlab import networks, tensorflow_setup, training
 from ticketlab.data import sources
 from ticketlab.kinds import ImpSpec
-from ticketlab.storage import Run
+from ticketlab.runs.folder import Run
 
 SCRIPTS = Path(__file__).parent.parent / "experiment_scripts"
 TINY = ("--dataset", "digits", "--iterations", "40", "--eval-every", "20", "--rounds", "2")

@@ -9,8 +9,8 @@ import pytest
 from conftest import arrays_of, only_run, same, trainings
 from ticketlab import launch
 from ticketlab.controls import CONTROLS
+from ticketlab.runs.folder import Run
 from ticketlab.sparsity import masks
-from ticketlab.storage import Run
 
 TINY = ("--dataset", "digits", "--network", "fcn_8_6", "--iterations", 20, "--eval-every", 10, "--rounds", 3)
 CONTROL = TINY[:-2]  # of all rounds that the run has

@@ -9,7 +9,7 @@ from ticketlab import export
 from ticketlab.analysis.runs import read_runs
 from ticketlab.data.dataset import from_arrays, split
 from ticketlab.kinds import ImpSpec
-from ticketlab.storage import Run
+from ticketlab.runs.folder import Run
 
 LABELS = np.arange(60) % 3 * 5
 

@@ -11,10 +11,10 @@ from conftest import arrays_of, contents, only_run, same, trainings
 from ticketlab import launch, networks, rounds
 from ticketlab.data import sources
 from ticketlab.kinds import ImpSpec
+from ticketlab.runs.folder import Run
 from ticketlab.sparsity import masks
 from ticketlab.sparsity.criteria import CRITERIA
 from ticketlab.sparsity.pruning import SCOPES
-from ticketlab.storage import Run
 
 TINY = ("--dataset", "digits", "--network", "fcn_8_6", "--iterations", 20, "--eval-every", 10, "--rounds", 2)
 FEW = ("--iterations", 4, "--eval-every", 2, "--batch-size", 16, "--rounds", 2)

@@ -10,7 +10,7 @@ from rounds_on_disk import write_run
 from ticketlab import export, export_command
 from ticketlab.data import sources
 from ticketlab.errors import BadInput
-from ticketlab.storage import Run
+from ticketlab.runs.folder import Run
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from ticketlab.analysis.factorial import cells, effects, figure, measure
 from ticketlab.analysis.pixels import centre_margin, heat_map
-from ticketlab.storage import Run
+from ticketlab.runs.folder import Run
 
 FACTORS = ("inputs", "weight_decay", "drop", "method")
 LINE = ("--dataset", "digits", "--network", "fcn_8_6", "--epsilon", 1, "--iterations", 20, "--eval-every", 20)

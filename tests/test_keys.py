@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from conftest import contents, only_run
-from ticketlab import branches, cli, launch, networks, storage
+from ticketlab import branches, cli, launch, networks
 from ticketlab.errors import BadInput
 from ticketlab.kinds import BeforeSpec, ImpSpec
 from ticketlab.methods import METHODS
-from ticketlab.presets import DATASET_DEFAULTS, NETWORK_DEFAULTS, dense_chain
+from ticketlab.runs.defaults import DATASET_DEFAULTS, NETWORK_DEFAULTS, dense_chain
+from ticketlab.runs.folder import differences
 from ticketlab.saliency import SALIENCIES
 from ticketlab.sparse_spec import SparseSpec
 
@@ -117,7 +118,7 @@ COUNTING = [
 def test_fields_that_change_no_number_do_not_change_the_key(spec_class, fields, changed):
     spec, other = spec_class(**fields), spec_class(**fields, **changed)
     assert spec.key() == other.key()
-    assert storage.differences(spec.described(), other) == storage.differences(other.described(), spec) == ""
+    assert differences(spec.described(), other) == differences(other.described(), spec) == ""
     assert other.described() != spec.described() or "scoring_samples" not in changed, "files say what was asked for"
 
 
@@ -125,7 +126,7 @@ def test_fields_that_change_no_number_do_not_change_the_key(spec_class, fields, 
 def test_the_same_fields_change_the_key_where_they_count(spec_class, fields, changed):
     spec, other = spec_class(**fields), spec_class(**fields, **changed)
     assert spec.key() != other.key()
-    assert storage.differences(spec.described(), other)
+    assert differences(spec.described(), other)
 
 
 @pytest.mark.parametrize("method", METHODS)

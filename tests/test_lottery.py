@@ -11,8 +11,8 @@ from ticketlab import lottery, networks, rounds, variables
 from ticketlab.errors import BadInput, Diverged, TicketlabError
 from ticketlab.kinds import ImpSpec
 from ticketlab.lottery import replicate
+from ticketlab.runs.folder import Run, write_file
 from ticketlab.sparsity import masks
-from ticketlab.storage import Run, write_file
 from ticketlab.training import Checkpoint, train
 from ticketlab.workbench import Workbench
 

@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import chisquare
 
 from ticketlab.analysis.nulls import same_degrees
-from ticketlab.storage import Run
+from ticketlab.runs.folder import Run
 
 SHAPES = [(6, 9), (9, 6), (1, 7), (7, 1), (2, 2), (3, 3, 2, 5), (5, 3, 4)]
 

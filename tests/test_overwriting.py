@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from conftest import contents, only_run
-from ticketlab import launch, overwriting, pool, storage
+from ticketlab import launch, pool
 from ticketlab.analysis.runs import read_runs
 from ticketlab.errors import TicketlabError
-from ticketlab.overwriting import NOTHING, Overwritten
-from ticketlab.storage import Run
+from ticketlab.runs import hdf5, overwriting
+from ticketlab.runs.folder import Run
+from ticketlab.runs.overwriting import NOTHING, Overwritten
 
 CODE = (
     "from keras import Input, Sequential, layers\n\n\ndef net(shape, outputs):\n"
@@ -147,14 +148,14 @@ def test_seeds_that_another_process_computes_are_left_alone_and_so_are_the_other
     run = Run(tmp_path)
     for seed in (0, 1):
         (tmp_path / f"seed_{seed}").mkdir()
-        storage.write_bytes(run.path(seed, 0), b"old")
+        hdf5.write_bytes(run.path(seed, 0), b"old")
     overwritten = Overwritten.of(run, [0, 1])
-    monkeypatch.setattr("ticketlab.locks.LOCK_SECONDS", 0.0)
+    monkeypatch.setattr("ticketlab.runs.lock.LOCK_SECONDS", 0.0)
     with run.claim(1), pytest.raises(TicketlabError, match=r"seed 1 of .* is being computed by another process"):
         overwritten.delete(run)
     assert (run.rounds(0), run.rounds(1)) == ([0], [0])
-    storage.write_bytes(run.path(1, 0), b"new")
-    storage.write_bytes(run.path(1, 1), b"new")
+    hdf5.write_bytes(run.path(1, 0), b"new")
+    hdf5.write_bytes(run.path(1, 1), b"new")
     assert not overwritten.everything(run)
     overwritten.delete(run)
     assert (run.rounds(0), run.rounds(1)) == ([], [0, 1])

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from conftest import contents, only_run
-from ticketlab import rounds, storage, training, variables
+from ticketlab import rounds, training, variables
 from ticketlab.data.dataset import batches
 from ticketlab.kinds import ImpSpec
+from ticketlab.runs.folder import Record
 from ticketlab.sparsity import masks
-from ticketlab.storage import Record
 
 DIGITS = ("--dataset", "digits", "--network", "fcn_8_6", "--batch-size", 30, "--iterations", 50, "--eval-every", 20)
 KINDS = {
@@ -85,7 +85,7 @@ def test_a_partial_file_of_an_earlier_version_is_read(compute, whole, monkeypatc
     """They stand at evaluations, and say nothing of steps since."""
     monkeypatch.setattr(rounds, "PARTIAL_SECONDS", 0.0)
     monkeypatch.setattr(training, "piece_length", lambda seconds: 10**9)
-    save, write = rounds.save_partial, storage.write_file
+    save, write = rounds.save_partial, rounds.write_file
 
     def written(path, attributes, groups):
         newer = ("steps", "losses", "running")
@@ -96,7 +96,7 @@ def test_a_partial_file_of_an_earlier_version_is_read(compute, whole, monkeypatc
         if state.iteration != 20:
             return
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(storage, "write_file", written)
+            patch.setattr(rounds, "write_file", written)
             save(spec, run, seed, round, state)
         assert "steps" not in Record(run.partial_path(seed, round)).attributes
         raise Killed

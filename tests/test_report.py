@@ -21,7 +21,7 @@ from ticketlab.analysis.highlights import highlights
 from ticketlab.analysis.results import measure
 from ticketlab.analysis.runs import read_runs
 from ticketlab.data.dataset import from_arrays
-from ticketlab.storage import Run
+from ticketlab.runs.folder import Run
 
 VOID = {"meta", "img", "br", "link", "input"}
 ROOT = Path(__file__).parent.parent

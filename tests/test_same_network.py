@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from conftest import only_run
-from ticketlab import architecture, networks, workbench
+from ticketlab import networks, workbench
 from ticketlab.data.dataset import standardised
 from ticketlab.errors import BadInput
-from ticketlab.storage import Run
+from ticketlab.runs import fingerprint
+from ticketlab.runs.folder import Run
 
 pytestmark = pytest.mark.usefixtures("tensorflow")
 FILE = """
@@ -118,7 +119,7 @@ def test_runs_of_earlier_versions_keep_what_they_lacked(described, tmp_path):
 def test_networks_are_tried_on_what_they_see(digits):
     model = networks.build("fcn_7", digits.input_shape, 10)
     first, second = (workbench.described(model, dataset)["computed"] for dataset in (digits, standardised(digits)))
-    assert not architecture.close(np.array(first["outputs"]), np.array(second["outputs"]), 1e-2)
+    assert not fingerprint.close(np.array(first["outputs"]), np.array(second["outputs"]), 1e-2)
 
 
 def test_a_changed_network_is_refused_before_a_round_of_it(inline, tmp_path):

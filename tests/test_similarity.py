@@ -11,8 +11,8 @@ from ticketlab.analysis import similarity
 from ticketlab.analysis.packed import Label, pack, pairs
 from ticketlab.errors import BadInput
 from ticketlab.random_streams import stream
+from ticketlab.runs.folder import Run
 from ticketlab.sparsity.masks import random_masks
-from ticketlab.storage import Run
 
 LABELS = ["run_a", "seed_a", "round_a", "run_b", "seed_b", "round_b", "layer", "density_a", "density_b"]
 MEASURES = ["hamming", "jaccard", "jaccard_chance", "jaccard_excess", "overlap", "dice", "cosine", "kappa", "z"]

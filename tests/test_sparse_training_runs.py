@@ -8,8 +8,8 @@ import pytest
 from conftest import contents, only_run
 from ticketlab import export, launch, rounds
 from ticketlab.methods import METHODS
+from ticketlab.runs.folder import Record
 from ticketlab.sparsity import masks
-from ticketlab.storage import Record
 
 SCRIPT = "sparse_training.py"
 DIGITS = ("--dataset", "digits", "--network", "fcn_30_20")

@@ -7,8 +7,9 @@ import pytest
 
 from ticketlab.errors import BadInput
 from ticketlab.kinds import ImpSpec
-from ticketlab.presets import DATASET_DEFAULTS, PRESETS, compatible
+from ticketlab.presets import PRESETS, compatible
 from ticketlab.random_streams import stream, stream_seed
+from ticketlab.runs.defaults import DATASET_DEFAULTS
 from ticketlab.sparse_spec import SparseSpec
 
 

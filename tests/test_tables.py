@@ -13,7 +13,7 @@ from ticketlab.analysis.intervals import pairs_interval
 from ticketlab.analysis.packed import Label, pack
 from ticketlab.analysis.tables import censored, chosen_rounds, history_table, mean_table, of_all_seeds, rounds_table
 from ticketlab.errors import BadInput
-from ticketlab.storage import Record, write_file
+from ticketlab.runs.folder import Record, write_file
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ticketlab.storage import Run
+    from ticketlab.runs.folder import Run
 
 LAZY = ("analysis", "kinds", "launch", "plots", "storage")
 
@@ -21,7 +21,7 @@ def open_run(folder: Path | str) -> "Run":
     >>> run.round(seed=0, round=7).masks["dense_1/kernel"].shape  # doctest: +SKIP
     (784, 300)
     """
-    from ticketlab.storage import Run  # workers import this package before they set themselves up
+    from ticketlab.runs.folder import Run  # workers import this package before they set themselves up
 
     run = Run(folder)
     run.description  # noqa: B018, reading it refuses a folder without one

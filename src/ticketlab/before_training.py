@@ -11,14 +11,14 @@ from ticketlab import workbench
 from ticketlab.data.dataset import Dataset
 from ticketlab.errors import BadInput
 from ticketlab.kinds import OF_LOSS, BeforeSpec
-from ticketlab.options import refused
-from ticketlab.overwriting import Overwritten
 from ticketlab.random_streams import stream
 from ticketlab.rounds import Report, Ticket, complete, independent_rounds
+from ticketlab.runs.fields import refused
+from ticketlab.runs.folder import Run
+from ticketlab.runs.overwriting import Overwritten
 from ticketlab.saliency import prune_before_training
 from ticketlab.sparsity import masks
 from ticketlab.sparsity.distributions import Shapes, layer_sizes
-from ticketlab.storage import Run
 from ticketlab.workbench import Source, Workbench
 
 MOST_ROUNDS = 10_000

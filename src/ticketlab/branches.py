@@ -10,13 +10,13 @@ from ticketlab.controls import CONTROLS, Facts
 from ticketlab.data.dataset import Dataset
 from ticketlab.errors import BadInput
 from ticketlab.kinds import ImpSpec
-from ticketlab.options import refused
 from ticketlab.rounds import Report, Ticket, complete, independent_rounds
+from ticketlab.runs.fields import refused
+from ticketlab.runs.folder import Record, Run
+from ticketlab.runs.spec import Spec
 from ticketlab.sparsity import pruning
 from ticketlab.sparsity.distributions import Shapes
 from ticketlab.sparsity.masks import Arrays
-from ticketlab.spec import Spec
-from ticketlab.storage import Record, Run
 from ticketlab.workbench import Workbench
 
 

@@ -16,11 +16,12 @@ from ticketlab import branches, launch, networks
 from ticketlab.data import sources
 from ticketlab.errors import BadInput, TicketlabError
 from ticketlab.flags import Parser
-from ticketlab.options import value_type
-from ticketlab.overwriting import Overwritten
-from ticketlab.presets import PRESETS, compatible, fitting
+from ticketlab.presets import PRESETS, compatible
 from ticketlab.progress import data_line, screen, summary
-from ticketlab.spec import Spec
+from ticketlab.runs.defaults import fitting
+from ticketlab.runs.fields import value_type
+from ticketlab.runs.overwriting import Overwritten
+from ticketlab.runs.spec import Spec
 from ticketlab.workbench import Source
 
 MOST_NUMBERS = 10_000

@@ -13,8 +13,8 @@ import numpy as np
 
 from ticketlab.data.dataset import batches
 from ticketlab.errors import Diverged
-from ticketlab.options import refused
 from ticketlab.random_streams import stream
+from ticketlab.runs.fields import refused
 from ticketlab.sparse_spec import SparseSpec
 from ticketlab.sparsity import distributions, flops, masks, pruning
 from ticketlab.sparsity.density_schedules import drop_fraction, gradual_density

@@ -12,9 +12,9 @@ import tensorflow as tf
 from ticketlab import tensorflow_setup, variables
 from ticketlab.data.dataset import Dataset, split, variance
 from ticketlab.optimizers import AVERAGE, BETA_1, penalised, slot_names, update
+from ticketlab.runs.spec import Spec
 from ticketlab.saliency import Scalar
 from ticketlab.sparsity.masks import Arrays
-from ticketlab.spec import Spec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,9 +14,9 @@ from ticketlab import networks
 from ticketlab.data import sources
 from ticketlab.data.dataset import DataFacts, standardised
 from ticketlab.errors import BadInput, WriteFailed
+from ticketlab.runs.folder import Record, Run, write_bytes, write_file
 from ticketlab.sparsity import masks
 from ticketlab.sparsity.masks import Arrays
-from ticketlab.storage import Record, Run, write_bytes, write_file
 
 if TYPE_CHECKING:
     import keras

@@ -6,7 +6,7 @@ from pathlib import Path
 from ticketlab import export, tensorflow_setup
 from ticketlab.errors import BadInput, TicketlabError
 from ticketlab.flags import Parser
-from ticketlab.storage import Record, Run
+from ticketlab.runs.folder import Record, Run
 
 SUFFIXES = {"masks": ".npz", "ticket": ".keras", "trained": ".keras", "slim": ""}
 

@@ -6,7 +6,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from ticketlab.controls import CONTROLS
-from ticketlab.options import (
+from ticketlab.runs.defaults import is_mlp
+from ticketlab.runs.fields import (
     HALF_OPEN_UNIT,
     INCREASING,
     LEFT_OUT,
@@ -17,11 +18,10 @@ from ticketlab.options import (
     option,
     refused,
 )
-from ticketlab.presets import dense_chain
+from ticketlab.runs.spec import Spec
 from ticketlab.saliency import DISTRIBUTIONS, SALIENCIES
 from ticketlab.sparsity.criteria import CRITERIA, OF_INITIAL
 from ticketlab.sparsity.pruning import SCOPES
-from ticketlab.spec import Spec
 
 WEIGHTS_FROM = ("rewind", "final", "fresh", "signed_constant", "shuffled_weights")
 OF_LOSS = ("snip", "grasp")  # methods that see training samples
@@ -131,7 +131,7 @@ class ImpSpec(PruningSpec):
     def idle(self) -> set[str]:
         """As of `Spec`."""
         names, whole = super().idle(), self.scope == "layer"
-        if dense_chain(self.network) or (whole and self.conv_prune_rate == self.prune_rate):
+        if is_mlp(self.network) or (whole and self.conv_prune_rate == self.prune_rate):
             names |= {"conv_prune_rate"}
         if whole and self.output_prune_rate == self.prune_rate / 2:
             names |= {"output_prune_rate"}

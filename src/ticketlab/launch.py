@@ -11,13 +11,13 @@ from rich.console import Console
 from ticketlab import before_training, branches, lottery, pool, sparse_training
 from ticketlab.data.dataset import Dataset, from_arrays
 from ticketlab.kinds import BeforeSpec, ImpSpec
-from ticketlab.options import refused
-from ticketlab.overwriting import NOTHING, Overwritten
 from ticketlab.own_network import located
 from ticketlab.progress import PAUSE, Display, data_line, screen
+from ticketlab.runs.fields import refused
+from ticketlab.runs.folder import Run
+from ticketlab.runs.overwriting import NOTHING, Overwritten
+from ticketlab.runs.spec import Spec
 from ticketlab.sparse_spec import SparseSpec
-from ticketlab.spec import Spec
-from ticketlab.storage import Run
 from ticketlab.workbench import Build, Source
 
 

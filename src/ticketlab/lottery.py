@@ -15,13 +15,13 @@ from ticketlab.controls import CONTROLS
 from ticketlab.data.dataset import Dataset
 from ticketlab.errors import BadInput
 from ticketlab.kinds import ImpSpec
-from ticketlab.overwriting import Overwritten
 from ticketlab.random_streams import stream
 from ticketlab.rounds import Report, Ticket, complete, find_round, train_round
+from ticketlab.runs.folder import Record, Run
+from ticketlab.runs.overwriting import Overwritten
 from ticketlab.sparsity import density_schedules, masks, pruning
 from ticketlab.sparsity.distributions import Shapes, layer_sizes
 from ticketlab.sparsity.masks import Arrays
-from ticketlab.storage import Record, Run
 from ticketlab.workbench import Source, Workbench
 
 # the weights of these controls in every round of a chain

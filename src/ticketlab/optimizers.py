@@ -6,7 +6,7 @@ more on two threads, and their slots cannot be named and masked by a variable's 
 
 import tensorflow as tf
 
-from ticketlab.spec import Spec
+from ticketlab.runs.spec import Spec
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
 AVERAGE = "average"  # of a kernel's gradients, with the decay BETA_1 in every step: no slot of an optimizer

@@ -1,35 +1,16 @@
-"""Settings by name: published ones, each citing its source, and those that fit a data set's size or a network.
+"""Published settings of whole experiments by name, each citing its source."""
 
-Knows of networks what their names tell; what they are made of stands in networks.py.
-"""
-
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from ticketlab.methods import METHODS
+from ticketlab.runs import defaults
+from ticketlab.runs.defaults import NETWORK_DEFAULTS
 
 # Frankle & Carbin 2019 (arXiv 1803.03635), figure 2: what its columns share. The output layer's rate, half of the other
 # dense layers', is the default. Adam's epsilon is Keras's 1e-7; the authors' TensorFlow 1 had 1e-8.
 _FRANKLE_CARBIN: dict[str, Any] = {"batch_size": 60, "optimizer": "adam", "eval_every": 100, "prune_rate": 0.2}
 
-# What a network is trained and pruned with where the person does not say otherwise: the published learning rates and
-# prune rates, in the iterations of the spec's default.
-NETWORK_DEFAULTS: dict[str, dict[str, Any]] = {
-    "conv2": {"learning_rate": 2e-4, "conv_prune_rate": 0.1},  # Frankle & Carbin 2019, figure 2, columns Conv-2 to -6
-    "conv4": {"learning_rate": 3e-4, "conv_prune_rate": 0.1},
-    "conv6": {"learning_rate": 3e-4, "conv_prune_rate": 0.15},
-    # the same, column Resnet-18, whose dense layer is not pruned; the schedule's steps depend on the iterations
-    "resnet20": {
-        "batch_size": 128,
-        "optimizer": "sgd",
-        "learning_rate": 0.1,
-        "momentum": 0.9,
-        "output_prune_rate": 0.0,
-    },
-}
-
-CONVOLUTIONAL = ("lenet5", "conv2", "conv4", "conv6", "resnet20")
 
 PRESETS: dict[str, dict[str, Any]] = {
     # Column "Lenet". Pruned until 3.6 % and less are left as in their figures 3 and 4: 25 rounds end at .004.
@@ -112,52 +93,14 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }
 
-# 8,000 iterations of 60 are 8.7 passes over MNIST; over the 1,373 training images of digits they would be 350.
-DATASET_DEFAULTS: dict[str, dict[str, Any]] = {
-    "digits": {"iterations": 1000, "eval_every": 20},
-}
 
+def compatible(settings: Mapping[str, Any], chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out of some settings what means nothing beside the fields that were chosen otherwise, methods among them.
 
-def dense_chain(network: str) -> bool | None:
-    """Tell whether a network of the house is one dense layer after the other; None for one of another house.
-
-    >>> dense_chain("fcn_30_20"), dense_chain("conv2"), dense_chain("nets/conv2.py:conv2")
-    (True, False, None)
+    >>> compatible({"density": 0.1, "drop": "sign"}, {"method": "static"})
+    {'density': 0.1}
     """
-    if network in CONVOLUTIONAL:
-        return False
-    return True if re.fullmatch(r"lenet_300_100|fcn(_\d+)+", network) else None
-
-
-def fitting(network: str, chosen: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the defaults of a network that go together with what was chosen.
-
-    >>> fitting("conv2", {}), fitting("conv2", {"scope": "global"})
-    ({'learning_rate': 0.0002, 'conv_prune_rate': 0.1}, {'learning_rate': 0.0002})
-    """
-    return compatible(NETWORK_DEFAULTS.get(network, {}), chosen)
-
-
-def compatible(defaults: Mapping[str, Any], chosen: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out of some defaults what means nothing beside the fields that were chosen otherwise.
-
-    >>> compatible({"optimizer": "sgd", "momentum": 0.9, "batch_size": 128}, {"optimizer": "adam"})
-    {'batch_size': 128}
-    """
-    foreign: set[str] = set()
-    scope = defaults.get("scope", "layer")
-    if chosen.get("scope", scope) != scope:  # layers' own rates mean something else there
-        foreign |= {"scope", "conv_prune_rate", "output_prune_rate"}
-    if "density" in chosen or chosen.get("distribution", "er") != "er":
-        foreign |= {"epsilon"}
-    if "epsilon" in chosen:
-        foreign |= {"density", "distribution"}
-    if method := METHODS.get(chosen.get("method", "")):
-        foreign |= {name for other in METHODS.values() for name in other.options if name not in method.options}
-    optimizer = defaults.get("optimizer", "adam")  # as in the spec
-    if chosen.get("optimizer", optimizer) != optimizer:
-        foreign |= {"optimizer", "learning_rate", "momentum", "nesterov"}
-    schedule = defaults.get("schedule", "constant")
-    if chosen.get("schedule", schedule) != schedule:
-        foreign |= {"schedule", "schedule_steps", "schedule_factor"}
-    return {name: value for name, value in defaults.items() if name not in foreign}
+    kept = defaults.compatible(settings, chosen)
+    method = METHODS.get(chosen.get("method", ""))
+    foreign = {name for other in METHODS.values() for name in other.options} - set(method.options if method else ())
+    return {name: value for name, value in kept.items() if method is None or name not in foreign}

@@ -1,6 +1,6 @@
 """What a network computes, tried out on a few training samples: whether it is still the same, whether engines agree.
 
-Knows networks and data; not where a fingerprint is kept, nor when it is the same as another (architecture.py).
+Knows networks and data; not where a fingerprint is kept, nor when it is the same as another (fingerprint.py).
 """
 
 from typing import TYPE_CHECKING
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ticketlab import variables
-from ticketlab.architecture import close
 from ticketlab.data.dataset import Dataset, split
 from ticketlab.random_streams import stream
+from ticketlab.runs.fingerprint import close
 from ticketlab.sparsity import masks
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from rich.table import Table
 from ticketlab.data.dataset import Dataset
 from ticketlab.data.sources import DOWNLOADS
 from ticketlab.means import mean_interval
-from ticketlab.spec import Spec
-from ticketlab.storage import Run
+from ticketlab.runs.folder import Run
+from ticketlab.runs.spec import Spec
 
 PROBLEMS = ("damaged", "retry", "failed")
 PAUSE = 10.0  # seconds between a replicate's lines in a notebook

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ticketlab import storage
 from ticketlab.errors import TicketlabError
+from ticketlab.runs.folder import Record, Run, differences
+from ticketlab.runs.hdf5 import Damaged, set_aside, write_file
+from ticketlab.runs.spec import Spec
 from ticketlab.sparsity import flops, masks
 from ticketlab.sparsity.distributions import layer_sizes
 from ticketlab.sparsity.masks import Arrays
-from ticketlab.spec import Spec
-from ticketlab.storage import Record, Run
 from ticketlab.workbench import Workbench
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def write_round(
         **found,
     }
     parts = {"masks": done.masks, "weights": done.weights, "history": as_columns(done.history), **groups}
-    storage.write_file(run.path(seed, round), attributes, parts)
+    write_file(run.path(seed, round), attributes, parts)
     return run.round(seed, round)
 
 
@@ -255,7 +255,7 @@ def save_partial(spec: Spec, run: Run, seed: int, round: int, state: "Checkpoint
     groups = {name: getattr(state, name) for name in ("weights", "masks", "optimizer", "best", "kept")}
     rows = {"history": state.history, "early_stop": [state.early_stop] if state.early_stop else []}
     groups |= {name: as_columns(each) for name, each in rows.items()}
-    storage.write_file(run.partial_path(seed, round), attributes, groups)
+    write_file(run.partial_path(seed, round), attributes, groups)
 
 
 def versions() -> dict[str, str]:
@@ -270,8 +270,8 @@ def _readable(path: Path, report: Report) -> Record | None:
         record = Record(path)
         record.verify()
         return record
-    except storage.Damaged as error:
-        aside = storage.set_aside(path)
+    except Damaged as error:
+        aside = set_aside(path)
         report("damaged", {"message": f"{error}; kept as {aside.name}, computing it again"})
         return None
 
@@ -279,7 +279,7 @@ def _readable(path: Path, report: Report) -> Record | None:
 def _belongs(record: Record, spec: Spec, seed: int, round: int) -> None:
     """Make sure that a file is what its name says. Raises TicketlabError."""
     found = record.attributes
-    differing = storage.differences(json.loads(found["spec"]), spec)
+    differing = differences(json.loads(found["spec"]), spec)
     if differing or (found["seed"], found["round"]) != (seed, round):
         raise TicketlabError(f"{record.path} belongs elsewhere ({differing or 'another seed or round'}): move it away")
 

@@ -6,11 +6,11 @@ from itertools import pairwise
 from typing import ClassVar
 
 from ticketlab.methods import METHODS, Method
-from ticketlab.options import NOT_NEGATIVE, OPEN_UNIT, POSITIVE, UNIT, option, refused
+from ticketlab.runs.fields import NOT_NEGATIVE, OPEN_UNIT, POSITIVE, UNIT, option, refused
+from ticketlab.runs.spec import Spec
 from ticketlab.sparsity.density_schedules import FRACTION_SCHEDULES, update_iterations
 from ticketlab.sparsity.distributions import DISTRIBUTIONS
 from ticketlab.sparsity.drop_grow import DROPS
-from ticketlab.spec import Spec
 
 GROWN = ("zero", "normal", "initialiser")
 SAVES = 10  # in equal stretches, where nothing else is said

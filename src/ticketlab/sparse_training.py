@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING
 
 from ticketlab import connectivity, workbench
 from ticketlab.data.dataset import Dataset
-from ticketlab.options import refused
-from ticketlab.overwriting import Overwritten
 from ticketlab.rounds import (
     Report,
     carry_on,
@@ -23,10 +21,12 @@ from ticketlab.rounds import (
     save_partial,
     write_round,
 )
+from ticketlab.runs.fields import refused
+from ticketlab.runs.folder import Record, Run
+from ticketlab.runs.overwriting import Overwritten
 from ticketlab.sparse_spec import SparseSpec
 from ticketlab.sparsity import masks
 from ticketlab.sparsity.distributions import Shapes
-from ticketlab.storage import Record, Run
 from ticketlab.workbench import Source, Workbench
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 Stretches are cut into pieces of about a second, between which signals are served and states saved; no bit depends on
 where. Knows when to evaluate and what to remember. Does not know how a step is computed (engine.py), nor where states
-are kept (storage.py), nor what follows a training (lottery.py).
+are kept (folder.py), nor what follows a training (lottery.py).
 """
 
 import math

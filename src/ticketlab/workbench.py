@@ -16,14 +16,14 @@ from ticketlab import networks, own_network, variables
 from ticketlab.data import sources
 from ticketlab.data.dataset import Dataset, split, standardised
 from ticketlab.errors import BadInput
-from ticketlab.locks import held
-from ticketlab.overwriting import NOTHING, Overwritten
 from ticketlab.own_network import located
+from ticketlab.runs.folder import Run
+from ticketlab.runs.lock import held
+from ticketlab.runs.overwriting import NOTHING, Overwritten
+from ticketlab.runs.spec import Spec
 from ticketlab.sparse.chain import dense_chain
 from ticketlab.sparsity.distributions import Shapes
 from ticketlab.sparsity.masks import Arrays, density
-from ticketlab.spec import Spec
-from ticketlab.storage import Run
 
 if TYPE_CHECKING:
     import keras

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from ticketlab.analysis import seen
 from ticketlab.plot_axes import UNBOUNDED, beyond, share_scales
-from ticketlab.storage import write_bytes
+from ticketlab.runs.folder import write_bytes
 from ticketlab.styles import Styles, chosen
 
 PANEL = (3.4, 2.6)  # inches, width and height

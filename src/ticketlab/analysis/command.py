@@ -22,7 +22,7 @@ from ticketlab.analysis.results import Results, measure
 from ticketlab.analysis.runs import Unreadable, read_runs
 from ticketlab.errors import BadInput, TicketlabError, WriteFailed
 from ticketlab.flags import Parser
-from ticketlab.storage import write_bytes
+from ticketlab.runs.folder import write_bytes
 
 CHARTS: Sequence[Callable[[Results], Iterator[Chart]]] = (
     training_charts,

@@ -10,10 +10,10 @@ import pandas as pd
 
 from ticketlab.analysis.runs import FinishedRun
 from ticketlab.errors import BadInput
+from ticketlab.runs.folder import Record
 from ticketlab.sparsity import flops
 from ticketlab.sparsity.flops import Cost
 from ticketlab.sparsity.masks import Arrays, counts
-from ticketlab.storage import Record
 
 EFFICIENCY_COLUMNS = [
     *("run", "seed", "round", "inference_flops", "training_flops", "total_training_flops"),

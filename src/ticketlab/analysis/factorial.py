@@ -19,7 +19,7 @@ from ticketlab.analysis.tables import mean_table
 from ticketlab.errors import BadInput, WriteFailed
 from ticketlab.methods import METHODS
 from ticketlab.plot_axes import finished, written
-from ticketlab.storage import Run, write_bytes
+from ticketlab.runs.folder import Run, write_bytes
 from ticketlab.styles import Styles
 
 SCALAR = "centre_margin"

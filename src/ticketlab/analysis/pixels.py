@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from ticketlab.data.dataset import DataFacts
+from ticketlab.runs.folder import Record
 from ticketlab.sparsity.masks import Arrays
-from ticketlab.storage import Record
 
 PIXEL_COLUMNS = ["seed", "round", "connections", "pixels", "unused_pixels", "centre_margin"]
 TREND_COLUMNS = ["seed", "round", "side", "connections_per_pixel"]

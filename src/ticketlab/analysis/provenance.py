@@ -10,7 +10,7 @@ import numpy as np
 from ticketlab.analysis.runs import FinishedRun
 from ticketlab.analysis.words import words
 from ticketlab.methods import METHODS
-from ticketlab.storage import Record
+from ticketlab.runs.folder import Record
 
 KINDS = {
     "imp": "iterative magnitude pruning",

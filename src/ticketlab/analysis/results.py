@@ -24,8 +24,8 @@ from ticketlab.analysis.tables import chosen_rounds, history_table, mean_table, 
 from ticketlab.analysis.weight_statistics import weight_tables
 from ticketlab.errors import BadInput
 from ticketlab.positions import PLACES, position
+from ticketlab.runs.folder import Record
 from ticketlab.sparsity.masks import Arrays
-from ticketlab.storage import Record
 
 SHOWN_DENSITIES = (1, 0.51, 0.21, 0.1, 0.036, 0.001)  # the last means the last round
 

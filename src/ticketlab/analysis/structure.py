@@ -11,8 +11,8 @@ import pandas as pd
 
 from ticketlab.analysis.degrees import chance_variance, degree_distribution, in_degrees, kept_per_pair, out_degrees
 from ticketlab.analysis.paths import chained, connections, on_path, way_in, way_out
+from ticketlab.runs.folder import Record
 from ticketlab.sparsity.masks import Arrays
-from ticketlab.storage import Record
 
 STRUCTURE_COLUMNS = [
     *("seed", "round", "layer", "weights", "kept", "density", "on_path", "effective_density"),

@@ -11,7 +11,7 @@ import pandas as pd
 
 from ticketlab.means import mean_interval
 from ticketlab.positions import position
-from ticketlab.storage import Record
+from ticketlab.runs.folder import Record
 
 KEYS = ("seed", "round", "density")
 

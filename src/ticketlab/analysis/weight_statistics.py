@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ticketlab.storage import Record
+from ticketlab.runs.folder import Record
 
 WEIGHT_COLUMNS = [
     *("seed", "round", "layer", "weights", "kept"),

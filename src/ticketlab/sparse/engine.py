@@ -12,6 +12,7 @@ import numpy as np
 
 from ticketlab.data.dataset import Dataset, split, variance
 from ticketlab.optimizers import slot_names
+from ticketlab.runs.spec import Spec
 from ticketlab.sparse import kernels
 from ticketlab.sparse.arrays import Buffers, Samples, Settings, State
 from ticketlab.sparse.chain import ACTIVATIONS, DenseLayer
@@ -19,7 +20,6 @@ from ticketlab.sparse.gradients import dense_gradients
 from ticketlab.sparse.lanes import ALIGNMENT, VECTOR
 from ticketlab.sparse.wiring import wire
 from ticketlab.sparsity.masks import Arrays
-from ticketlab.spec import Spec
 
 WIDEST = 8  # vectors in a row: with more, they would not stay in registers
 LISTED = 1 / 3  # inputs are listed where fewer than this share are not 0

@@ -14,12 +14,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ticketlab.architecture import difference
 from ticketlab.data.dataset import DataFacts, Dataset
 from ticketlab.errors import BadInput, WriteFailed
-from ticketlab.hdf5 import Damaged, Record, set_aside, write_bytes, write_file
-from ticketlab.locks import held
-from ticketlab.spec import Spec
+from ticketlab.runs.fingerprint import difference
+from ticketlab.runs.hdf5 import Damaged, Record, set_aside, write_bytes, write_file
+from ticketlab.runs.lock import held
+from ticketlab.runs.spec import Spec
 
 ELSEWHERE = "move it away, or choose another --models-dir"
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from ticketlab.locks import held
-from ticketlab.storage import Run
+from ticketlab.runs.folder import Run
+from ticketlab.runs.lock import held
 
 
 @dataclass(frozen=True)

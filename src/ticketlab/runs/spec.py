@@ -16,7 +16,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from ticketlab.errors import BadInput
-from ticketlab.options import (
+from ticketlab.runs.defaults import DATASET_DEFAULTS, fitting, is_mlp
+from ticketlab.runs.fields import (
     HALF_OPEN_UNIT,
     INCREASING,
     LEFT_OUT,
@@ -29,7 +30,6 @@ from ticketlab.options import (
     option,
     refused,
 )
-from ticketlab.presets import DATASET_DEFAULTS, dense_chain, fitting
 from ticketlab.schedules import SCHEDULES, ScheduleSettings, learning_rates
 
 OPTIMIZERS = ("adam", "sgd")
@@ -177,9 +177,9 @@ class Spec:
     def idle(self) -> set[str]:
         """Name the fields that change no number beside the others."""
         names = set()
-        if dense_chain(self.network) is False or self.averages:
+        if is_mlp(self.network) is False or self.averages:
             names |= {"engine", "break_even_density"}  # it is dense anyway
-        if dense_chain(self.network) and self.engine == "sparse":
+        if is_mlp(self.network) and self.engine == "sparse":
             names |= {"threads"}
         return names
 
