@@ -40,10 +40,10 @@ import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-from ticketlab import networks, variables  # noqa: E402
 from ticketlab.data import dataset, sources  # noqa: E402
 from ticketlab.engine import Engine  # noqa: E402
 from ticketlab.kinds import ImpSpec  # noqa: E402
+from ticketlab.networks import architectures, variables  # noqa: E402
 from ticketlab.sparsity import masks  # noqa: E402
 
 
@@ -68,7 +68,7 @@ class Race:
 
     def network(self) -> keras.Model:
         """Build the network that all contenders train."""
-        return networks.build(self.name, self.pictures.input_shape, self.pictures.outputs)
+        return architectures.build(self.name, self.pictures.input_shape, self.pictures.outputs)
 
     def optimizer(self) -> keras.Optimizer:
         """Return Keras's optimizer with the engine's settings."""

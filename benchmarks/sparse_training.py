@@ -24,16 +24,16 @@ parser.add_argument("--data-dir", type=Path)
 flags = parser.parse_args()
 contenders.start(1)
 
-from ticketlab import networks  # noqa: E402
 from ticketlab.connectivity import Rules  # noqa: E402
 from ticketlab.data import sources  # noqa: E402
+from ticketlab.networks import architectures  # noqa: E402
 from ticketlab.sparse_spec import SparseSpec  # noqa: E402
 from ticketlab.sparse_training import beginning  # noqa: E402
 from ticketlab.training import Updates, train  # noqa: E402
 from ticketlab.workbench import Workbench  # noqa: E402
 
 mnist = sources.load("mnist", flags.data_dir)
-model = networks.build("lenet_300_100", mnist.input_shape, mnist.outputs)
+model = architectures.build("lenet_300_100", mnist.input_shape, mnist.outputs)
 DENSE = SparseSpec(method="dense", iterations=flags.iterations, eval_every=flags.iterations)
 bench = Workbench(DENSE, model, mnist)
 bench.dense, bench.sparse  # noqa: B018, compiled before anything is timed

@@ -14,9 +14,10 @@ from pathlib import Path
 import multiprocess
 import psutil
 
-from ticketlab import pool, tensorflow_setup, variables
+from ticketlab import pool, tensorflow_setup
 from ticketlab.data import dataset, sources
 from ticketlab.kinds import ImpSpec
+from ticketlab.networks import variables
 
 
 def first_function() -> None:
@@ -40,13 +41,13 @@ def spawned(pipe) -> None:
 
 def prepare_training(data_dir: Path | None, processes: int, meeting: str):
     """Make the job of a worker that trains a little and tells its memory when all others have come as far."""
-    from ticketlab import networks
     from ticketlab.engine import Engine
+    from ticketlab.networks import architectures
     from ticketlab.sparsity import masks
 
     spec = ImpSpec()
     mnist = sources.load("mnist", data_dir)
-    engine = Engine(networks.build("lenet_300_100", mnist.input_shape, 10), mnist, spec)
+    engine = Engine(architectures.build("lenet_300_100", mnist.input_shape, 10), mnist, spec)
     size = sum(array.nbytes for array in (mnist.x_train, mnist.y_train, mnist.x_test, mnist.y_test))
     del mnist
 

@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ticketlab import networks, tensorflow_setup, training
+from ticketlab import tensorflow_setup, training
 from ticketlab.data import sources
 from ticketlab.kinds import ImpSpec
+from ticketlab.networks import architectures
 from ticketlab.runs.folder import Run
 
 SCRIPTS = Path(__file__).parent.parent / "experiment_scripts"
@@ -44,7 +45,7 @@ def engine(tensorflow, digits):
     """An engine of LeNet-300-100 on digits, evaluated every 20 iterations; whoever uses it loads its own weights."""
     from ticketlab.engine import Engine
 
-    model = networks.build("lenet_300_100", digits.input_shape, digits.outputs)
+    model = architectures.build("lenet_300_100", digits.input_shape, digits.outputs)
     return Engine(model, digits, ImpSpec(dataset="digits", eval_every=20))
 
 

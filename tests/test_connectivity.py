@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from ticketlab import networks
 from ticketlab.connectivity import Rules, paper_flops, training_flops
 from ticketlab.data.dataset import batches
 from ticketlab.errors import Diverged
+from ticketlab.networks import architectures
 from ticketlab.sparse_spec import SparseSpec
 from ticketlab.sparse_training import beginning
 from ticketlab.sparsity import masks
@@ -34,7 +34,7 @@ EXCHANGES = {
 @pytest.fixture(scope="session")
 def make(tensorflow, digits):
     """Make a workbench; engines are compiled once for all specs that need the same ones."""
-    model = networks.build("fcn_30_20", digits.input_shape, digits.outputs)
+    model = architectures.build("fcn_30_20", digits.input_shape, digits.outputs)
     made = {}
 
     def workbench(spec):

@@ -6,10 +6,10 @@ import keras
 import numpy as np
 import pytest
 
-from ticketlab import variables
 from ticketlab.data.dataset import batches, split
 from ticketlab.engine import Engine
 from ticketlab.kinds import ImpSpec
+from ticketlab.networks import variables
 from ticketlab.sparsity import masks
 
 ADAM = ImpSpec(dataset="digits", eval_every=20)

@@ -9,25 +9,26 @@ import numpy as np
 import pytest
 
 from conftest import contents, only_run
-from ticketlab import branches, cli, launch, networks
+from ticketlab import branches, cli, launch
 from ticketlab.errors import BadInput
 from ticketlab.kinds import BeforeSpec, ImpSpec
 from ticketlab.methods import METHODS
-from ticketlab.runs.defaults import DATASET_DEFAULTS, NETWORK_DEFAULTS, dense_chain
+from ticketlab.networks import architectures
+from ticketlab.runs.defaults import DATASET_DEFAULTS, NETWORK_DEFAULTS, is_mlp
 from ticketlab.runs.folder import differences
 from ticketlab.saliency import SALIENCIES
 from ticketlab.sparse_spec import SparseSpec
 
 SPECS = (ImpSpec, BeforeSpec, SparseSpec)
-NAMES = (*networks.NETWORKS, "fcn_30_20")
+NAMES = (*architectures.NETWORKS, "fcn_30_20")
 CONV = {"network": "lenet5"}
 CHOICES = ({}, {"scope": "global"}, {"optimizer": "sgd"}, {"optimizer": "adam"}, {"batch_size": 7})
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_names_tell_which_networks_are_chains_of_dense_layers(name):
-    assert dense_chain(name) == (networks.known(name).widths is not None)
-    assert dense_chain(f"nets/{name}.py:{name}") is None
+def test_names_tell_which_networks_are_chains_of_is_mlp(name):
+    assert is_mlp(name) == (architectures.known(name).widths is not None)
+    assert is_mlp(f"nets/{name}.py:{name}") is None
 
 
 @pytest.mark.parametrize("spec_class", SPECS)

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from conftest import contents
-from ticketlab import lottery, networks, rounds, variables
+from ticketlab import lottery, rounds
 from ticketlab.errors import BadInput, Diverged, TicketlabError
 from ticketlab.kinds import ImpSpec
 from ticketlab.lottery import replicate
+from ticketlab.networks import architectures, variables
 from ticketlab.runs.folder import Run, write_file
 from ticketlab.sparsity import masks
 from ticketlab.training import Checkpoint, train
@@ -197,7 +198,7 @@ def test_a_density_that_rounding_keeps_out_of_reach_is_refused_before_any_traini
 def test_the_test_set_selects_nothing(engine, digits, chain, tensorflow):
     """With other test labels, everything but the test accuracies stays the same to the bit."""
     reversed_labels = dataclasses.replace(digits, y_test=digits.y_test[::-1].copy())
-    other = Workbench(SPEC, networks.build("lenet_300_100", digits.input_shape, 10), reversed_labels)
+    other = Workbench(SPEC, architectures.build("lenet_300_100", digits.input_shape, 10), reversed_labels)
     run = Run(chain().folder.with_name("other"))
     run.begin(SPEC, "digest")
     replicate(SPEC, other, run, 0, lambda name, facts: None)

@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 from keras import layers
 
-from ticketlab import launch, variables
+from ticketlab import launch
 from ticketlab.data.dataset import from_arrays
 from ticketlab.engine import Engine
 from ticketlab.errors import BadInput
 from ticketlab.kinds import BeforeSpec, ImpSpec
+from ticketlab.networks import variables
 from ticketlab.sparse_spec import SparseSpec
 from ticketlab.sparsity import masks
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from conftest import contents, only_run
-from ticketlab import rounds, training, variables
+from ticketlab import rounds, training
 from ticketlab.data.dataset import batches
 from ticketlab.kinds import ImpSpec
+from ticketlab.networks import variables
 from ticketlab.runs.folder import Record
 from ticketlab.sparsity import masks
 

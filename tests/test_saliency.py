@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import pytest
 
-from ticketlab import variables
 from ticketlab.errors import BadInput, TicketlabError
+from ticketlab.networks import variables
 from ticketlab.saliency import DISTRIBUTIONS, SALIENCIES, prune_before_training, saliency_scores
 from ticketlab.sparsity import distributions, masks
 

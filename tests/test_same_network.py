@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from conftest import only_run
-from ticketlab import networks, workbench
+from ticketlab import workbench
 from ticketlab.data.dataset import standardised
 from ticketlab.errors import BadInput
+from ticketlab.networks import architectures
 from ticketlab.runs import fingerprint
 from ticketlab.runs.folder import Run
 
@@ -68,7 +69,7 @@ def described(tmp_path, digits):
     def describe(old="", new="", folder="nets"):
         (tmp_path / folder).mkdir(exist_ok=True)
         (tmp_path / folder / "mine.py").write_text(FILE.replace(old, new) if old else FILE)
-        model = networks.build(f"{tmp_path / folder / 'mine.py'}:net", digits.input_shape, 10)
+        model = architectures.build(f"{tmp_path / folder / 'mine.py'}:net", digits.input_shape, 10)
         return json.loads(json.dumps(workbench.described(model, digits)))
 
     return describe
@@ -117,7 +118,7 @@ def test_runs_of_earlier_versions_keep_what_they_lacked(described, tmp_path):
 
 
 def test_networks_are_tried_on_what_they_see(digits):
-    model = networks.build("fcn_7", digits.input_shape, 10)
+    model = architectures.build("fcn_7", digits.input_shape, 10)
     first, second = (workbench.described(model, dataset)["computed"] for dataset in (digits, standardised(digits)))
     assert not fingerprint.close(np.array(first["outputs"]), np.array(second["outputs"]), 1e-2)
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from conftest import contents, only_run
-from ticketlab import variables
 from ticketlab.data.dataset import batches, from_arrays, standardised
 from ticketlab.engine import Engine
 from ticketlab.errors import BadInput
 from ticketlab.kinds import ImpSpec
-from ticketlab.sparse.chain import ACTIVATIONS, DenseLayer, dense_chain
+from ticketlab.networks import variables
+from ticketlab.networks.mlp import ACTIVATIONS, DenseLayer, dense_layers
 from ticketlab.sparse.engine import SparseEngine
 from ticketlab.sparsity import masks
 from ticketlab.workbench import Workbench
@@ -37,7 +37,7 @@ def network(shape, outputs, activation="relu", bias=True):
 
 
 def both(model, dataset, spec):
-    return Engine(model, dataset, spec), SparseEngine(dense_chain(model), dataset, spec)
+    return Engine(model, dataset, spec), SparseEngine(dense_layers(model), dataset, spec)
 
 
 def ticket(model, density, seed=0):
@@ -187,7 +187,7 @@ def test_which_networks_are_chains_of_dense_layers(tensorflow):
             layers.Dense(2, name="c"),
         ]
     )
-    assert dense_chain(with_activations) == [
+    assert dense_layers(with_activations) == [
         DenseLayer("a/kernel", None, (16, 5), "relu"),
         DenseLayer("b/kernel", "b/bias", (5, 3), "tanh"),
         DenseLayer("c/kernel", "c/bias", (3, 2), "linear"),
@@ -206,7 +206,7 @@ def test_which_networks_are_chains_of_dense_layers(tensorflow):
         ),
         "dense on rows": keras.Sequential([keras.Input((4, 4)), layers.Dense(3), layers.Flatten(), layers.Dense(2)]),
     }
-    assert [name for name, model in strange.items() if dense_chain(model)] == []
+    assert [name for name, model in strange.items() if dense_layers(model)] == []
 
 
 def test_the_engine_is_a_matter_of_spec_network_and_density(tensorflow, digits):

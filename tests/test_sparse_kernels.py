@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.special import erf
 
+from ticketlab.networks.mlp import ACTIVATIONS
 from ticketlab.sparse import activations, losses, updates
 from ticketlab.sparse.arrays import Buffers, Settings, State
-from ticketlab.sparse.chain import ACTIVATIONS
 
 GRID = np.concatenate([np.linspace(-30, 30, 3000), np.geomspace(1e-7, 1, 200)]).astype(np.float32).reshape(-1, 64)
 

@@ -32,7 +32,7 @@ def check(spec: BeforeSpec, dataset: Dataset, source: Source, models_dir: Path, 
         raise BadInput(
             f"`scoring_samples` must be at most the {samples} training samples. Received: {spec.scoring_samples}"
         )
-    if shapes := source.chain_shapes(spec, dataset):  # of other networks, `prepare` knows
+    if shapes := source.mlp_shapes(spec, dataset):  # of other networks, `prepare` knows
         check_densities(spec, shapes)
 
 
@@ -74,7 +74,7 @@ def chosen(spec: BeforeSpec) -> list[int]:
 
 def ticket(spec: BeforeSpec, bench: Workbench, seed: int, round: int) -> Ticket:
     """Return what a round starts from: initial weights under the mask that they give."""
-    from ticketlab import variables
+    from ticketlab.networks import variables
 
     initial = variables.draw(bench.model, seed, "initialisation")
     mask = masks.all_kept(initial, bench.paths)

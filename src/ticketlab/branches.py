@@ -127,7 +127,7 @@ def ticket(spec: ImpSpec, bench: Workbench, dense: Record, record: Record) -> Ti
 
 def facts(spec: ImpSpec, bench: Workbench, dense: Record, round: int, masks: Arrays) -> Facts:
     """Gather what a control may need to know of a round, given the run's round 0 and the round's masks."""
-    from ticketlab import variables
+    from ticketlab.networks import variables
 
     seed = dense.attributes["seed"]
     return Facts(

@@ -12,10 +12,11 @@ from typing import Any
 
 from rich.console import Console
 
-from ticketlab import branches, launch, networks
+from ticketlab import branches, launch
 from ticketlab.data import sources
 from ticketlab.errors import BadInput, TicketlabError
 from ticketlab.flags import Parser
+from ticketlab.networks import architectures
 from ticketlab.presets import PRESETS, compatible
 from ticketlab.progress import data_line, screen, summary
 from ticketlab.runs.defaults import fitting
@@ -131,7 +132,7 @@ def resolve(
     chosen = {**compatible(published, given), **given}
     # what can be refused is refused before any data is looked for
     spec = spec_class(**{**compatible(usual, chosen), **chosen})
-    networks.check_name(spec.network, spec.activation, spec.initialiser)
+    architectures.check_name(spec.network, spec.activation, spec.initialiser)
     dataset, notice = sources.resolve(chosen.get("dataset"), data_dir, usual.get("dataset", "mnist"))
     if notice:
         _say(f"WARNING: {notice}", 0)

@@ -180,7 +180,7 @@ class Rules:
 
     def _drawn(self, iteration: int) -> dict[str, np.ndarray]:
         """Draw what new weights are, at all positions."""
-        from ticketlab import variables
+        from ticketlab.networks import variables
 
         if self._spec.grown == "initialiser":
             return variables.draw(self._model, self._seed, f"grown {iteration}")

@@ -9,8 +9,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ticketlab import tensorflow_setup, variables
+from ticketlab import tensorflow_setup
 from ticketlab.data.dataset import Dataset, split, variance
+from ticketlab.networks import variables
 from ticketlab.optimizers import AVERAGE, BETA_1, penalised, slot_names, update
 from ticketlab.runs.spec import Spec
 from ticketlab.saliency import Scalar

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ticketlab import networks
 from ticketlab.data import sources
 from ticketlab.data.dataset import DataFacts, standardised
 from ticketlab.errors import BadInput, WriteFailed
+from ticketlab.networks import architectures
 from ticketlab.runs.folder import Record, Run, write_bytes, write_file
 from ticketlab.sparsity import masks
 from ticketlab.sparsity.masks import Arrays
@@ -82,7 +82,7 @@ def save_keras(run: Run, record: Record, weights: Arrays, path: Path, data_dir: 
     """
     import keras
 
-    from ticketlab import variables
+    from ticketlab.networks import variables
 
     spec = json.loads(record.attributes["spec"])
     facts = run.data or _facts(run, spec, data_dir)
@@ -135,7 +135,7 @@ def _network(run: Run, spec: Mapping[str, Any], facts: DataFacts) -> "keras.Mode
 
     if run.network is None:
         settings = {name: spec[name] for name in ("activation", "initialiser") if name in spec}
-        return networks.build(spec["network"], facts.constant.shape, facts.outputs, **settings)
+        return architectures.build(spec["network"], facts.constant.shape, facts.outputs, **settings)
     try:
         return keras.models.model_from_json(json.dumps(run.network["model"]))
     except (ValueError, TypeError) as error:

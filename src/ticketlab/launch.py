@@ -11,7 +11,7 @@ from rich.console import Console
 from ticketlab import before_training, branches, lottery, pool, sparse_training
 from ticketlab.data.dataset import Dataset, from_arrays
 from ticketlab.kinds import BeforeSpec, ImpSpec
-from ticketlab.own_network import located
+from ticketlab.networks.user_model import located
 from ticketlab.progress import PAUSE, Display, data_line, screen
 from ticketlab.runs.fields import refused
 from ticketlab.runs.folder import Run

@@ -33,7 +33,7 @@ def check(spec: ImpSpec, dataset: Dataset, source: Source, models_dir: Path, see
     workbench.check(spec, dataset, source)
     if spec.branch:
         branches.check(spec, dataset, models_dir, seeds)
-    elif shapes := source.chain_shapes(spec, dataset):  # of other networks, `prepare` knows
+    elif shapes := source.mlp_shapes(spec, dataset):  # of other networks, `prepare` knows
         number_of_rounds(spec, shapes)
 
 
@@ -77,7 +77,7 @@ def replicate(spec: ImpSpec, bench: Workbench, run: Run, seed: int, report: Repo
 
 def ticket(spec: ImpSpec, bench: Workbench, run: Run, seed: int, previous: Record | None) -> Ticket:
     """Return what the round after `previous` starts from."""
-    from ticketlab import variables
+    from ticketlab.networks import variables
 
     initial = variables.draw(bench.model, seed, "initialisation")
     if previous is None:

@@ -39,7 +39,7 @@ def check(spec: SparseSpec, dataset: Dataset, source: Source, models_dir: Path, 
     if spec.update_every == 0 and not spec.updates(dataset.samples):
         expected = f"more than an epoch, {dataset.samples / spec.batch_size:.4g} iterations, for an update after each"
         raise refused("update_until", expected, spec.update_until)
-    if shapes := source.chain_shapes(spec, dataset):  # of other networks, `prepare` knows
+    if shapes := source.mlp_shapes(spec, dataset):  # of other networks, `prepare` knows
         connectivity.final_counts(spec, shapes)
 
 
@@ -97,7 +97,7 @@ def replicate(spec: SparseSpec, bench: Workbench, run: Run, seed: int, report: R
 
 def beginning(spec: SparseSpec, bench: Workbench, seed: int) -> "Checkpoint":
     """Return the state before the first step: initial weights under the first masks."""
-    from ticketlab import variables
+    from ticketlab.networks import variables
     from ticketlab.training import Checkpoint
 
     mask = connectivity.first_masks(spec, bench.shapes, seed)
@@ -108,7 +108,7 @@ def write(
     spec: SparseSpec, bench: Workbench, run: Run, seed: int, round: int, stretch: tuple[int, int], state: "Checkpoint"
 ) -> Record:
     """Write a round's file: the state at the stretch's end, and what the stretch cost."""
-    from ticketlab import variables
+    from ticketlab.networks import variables
 
     samples = bench.train_indices.size
     known, (begin, end) = (spec, bench.costs, bench.shapes, samples), stretch

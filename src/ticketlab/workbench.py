@@ -12,16 +12,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ticketlab import networks, own_network, variables
 from ticketlab.data import sources
 from ticketlab.data.dataset import Dataset, split, standardised
 from ticketlab.errors import BadInput
-from ticketlab.own_network import located
+from ticketlab.networks import architectures, user_model, variables
+from ticketlab.networks.mlp import dense_layers
+from ticketlab.networks.user_model import located
 from ticketlab.runs.folder import Run
 from ticketlab.runs.lock import held
 from ticketlab.runs.overwriting import NOTHING, Overwritten
 from ticketlab.runs.spec import Spec
-from ticketlab.sparse.chain import dense_chain
 from ticketlab.sparsity.distributions import Shapes
 from ticketlab.sparsity.masks import Arrays, density
 
@@ -56,9 +56,9 @@ class Source:
         dataset = self.dataset or sources.load(spec.dataset, self.data_dir, task=spec.task, input_kind=spec.input_kind)
         return standardised(dataset) if spec.inputs == "standardised" else dataset
 
-    def chain_shapes(self, spec: Spec, dataset: Dataset) -> Shapes | None:
+    def mlp_shapes(self, spec: Spec, dataset: Dataset) -> Shapes | None:
         """Return the kernels' shapes by path where they are known without building the network."""
-        return None if self.build else networks.chain_shapes(spec.network, dataset.input_shape, dataset.outputs)
+        return None if self.build else architectures.mlp_shapes(spec.network, dataset.input_shape, dataset.outputs)
 
 
 def check(spec: Spec, dataset: Dataset, source: Source) -> None:
@@ -67,11 +67,11 @@ def check(spec: Spec, dataset: Dataset, source: Source) -> None:
         most = f"at most the {dataset.samples} training samples"
         raise BadInput(f"`batch_size` must be {most}. Received: {spec.batch_size}")
     if source.build is None:
-        networks.check(spec.network, dataset.input_shape, spec.activation, spec.initialiser)
-        if spec.engine == "sparse" and not located(spec.network) and networks.known(spec.network).widths is None:
+        architectures.check(spec.network, dataset.input_shape, spec.activation, spec.initialiser)
+        if spec.engine == "sparse" and not located(spec.network) and architectures.known(spec.network).widths is None:
             refuse_sparse(spec.network)
     else:
-        networks.check_own(spec.activation, spec.initialiser)
+        architectures.check_own(spec.activation, spec.initialiser)
 
 
 class Workbench:
@@ -99,7 +99,7 @@ class Workbench:
         self.train_indices, _ = split(len(dataset.x_train))
         self.costs = variables.costs(model, dataset.input_shape)
         self.outputs, self.chained = variables.output_kernels(model), variables.chained(model)
-        self._chain = dense_chain(model)
+        self._chain = dense_layers(model)
         if spec.engine == "sparse" and self._chain is None:
             refuse_sparse(spec.network)
         if spec.engine == "sparse" and not self.agreed:
@@ -119,7 +119,7 @@ class Workbench:
     @cached_property
     def agreed(self) -> bool:
         """Whether the sparse engine gives what the network gives; tried once in a process, with the same result."""
-        from ticketlab import probe
+        from ticketlab.networks import probe
 
         return probe.agrees(self.sparse, self.model, self.dataset)
 
@@ -153,7 +153,7 @@ def described(model: "keras.Model", dataset: Dataset) -> dict[str, Any]:
     """Describe a network as network.json keeps it. Raises BadInput where Keras cannot."""
     import keras
 
-    from ticketlab import probe
+    from ticketlab.networks import probe
 
     try:
         text = model.to_json()
@@ -192,9 +192,9 @@ def prepare(
         run.check(spec, dataset.digest)
     regression = dataset.task == "regression"
     if source.build:
-        model = own_network.finished(source.build, dataset.input_shape, dataset.outputs, regression=regression)
+        model = user_model.finished(source.build, dataset.input_shape, dataset.outputs, regression=regression)
     else:
-        model = networks.build(
+        model = architectures.build(
             spec.network, dataset.input_shape, dataset.outputs, spec.activation, spec.initialiser, regression=regression
         )
     bench = Workbench(spec, model, dataset)

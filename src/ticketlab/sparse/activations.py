@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from ticketlab.networks.mlp import ACTIVATIONS
 from ticketlab.sparse.arrays import ONE, ZERO, compiled
-from ticketlab.sparse.chain import ACTIVATIONS
 from ticketlab.sparse.lanes import power_of_two
 
 RELU, TANH, SIGMOID, GELU = (ACTIVATIONS.index(name) for name in ("relu", "tanh", "sigmoid", "gelu"))

@@ -11,11 +11,11 @@ from itertools import pairwise
 import numpy as np
 
 from ticketlab.data.dataset import Dataset, split, variance
+from ticketlab.networks.mlp import ACTIVATIONS, DenseLayer
 from ticketlab.optimizers import slot_names
 from ticketlab.runs.spec import Spec
 from ticketlab.sparse import kernels
 from ticketlab.sparse.arrays import Buffers, Samples, Settings, State
-from ticketlab.sparse.chain import ACTIVATIONS, DenseLayer
 from ticketlab.sparse.gradients import dense_gradients
 from ticketlab.sparse.lanes import ALIGNMENT, VECTOR
 from ticketlab.sparse.wiring import wire

@@ -44,7 +44,7 @@ def calls(model: "keras.Model") -> list[Call]:
     return found
 
 
-def chain(model: "keras.Model") -> list[Call] | None:
+def sequence(model: "keras.Model") -> list[Call] | None:
     """Return the calls if each takes the result of the one before and nothing else, and none is done twice; or None."""
     found = calls(model)
     in_line = all(call.sources == tuple(range(place)[-1:]) for place, call in enumerate(found))

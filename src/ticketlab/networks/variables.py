@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ticketlab import graph, operations
+from ticketlab.networks import graph, operations
 from ticketlab.random_streams import stream_seed
 from ticketlab.sparsity.flops import Cost
 
@@ -59,7 +59,7 @@ def chained(model: "keras.Model") -> bool:
     and nothing but kernels mixes units. Unit i of a kernel's inputs is unit i of what the kernel before gives, or, of
     a convolution's flattened images, the channel ``i % channels``.
     """
-    calls = graph.chain(model)
+    calls = graph.sequence(model)
     if calls is None:
         return False
     kernels: list[tuple[int, ...]] = []

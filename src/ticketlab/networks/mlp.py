@@ -1,9 +1,9 @@
-"""Which networks are chains of dense layers, the networks that can be trained with their kept weights alone."""
+"""Which networks are multilayer perceptrons: dense layers one after the other, which kept weights alone can train."""
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ticketlab import graph, operations
+from ticketlab.networks import graph, operations
 
 if TYPE_CHECKING:
     import keras
@@ -13,7 +13,7 @@ ACTIVATIONS = ("linear", "relu", "tanh", "sigmoid", "gelu")
 
 @dataclass(frozen=True)
 class DenseLayer:
-    """One layer of a chain.
+    """One layer of a multilayer perceptron.
 
     Attributes:
         kernel: path of its kernel.
@@ -28,23 +28,23 @@ class DenseLayer:
     activation: str
 
 
-def dense_chain(model: "keras.Model") -> list[DenseLayer] | None:
+def dense_layers(model: "keras.Model") -> list[DenseLayer] | None:
     """Return a network's dense layers if they are all it computes, one after the other; else None.
 
     Before the first of them inputs may be flattened or otherwise reshaped; after each, one activation may follow.
     """
-    chain: list[DenseLayer] = []
-    for call in graph.chain(model) or ():
+    found: list[DenseLayer] = []
+    for call in graph.sequence(model) or ():
         role, activation = operations.role(call), operations.function(call.operation)
-        if role == operations.INPUT or (role == operations.RESHAPE and not chain):
+        if role == operations.INPUT or (role == operations.RESHAPE and not found):
             continue
         if activation not in ACTIVATIONS:
             return None
         if role == operations.KERNEL and len(call.taken[0]) == 2:
             bias = f"{call.path}/bias" if call.operation.use_bias else None
-            chain.append(DenseLayer(f"{call.path}/kernel", bias, tuple(call.operation.kernel.shape), activation))
-        elif role == operations.ELEMENTWISE and chain and chain[-1].activation == "linear":
-            chain[-1] = replace(chain[-1], activation=activation)
+            found.append(DenseLayer(f"{call.path}/kernel", bias, tuple(call.operation.kernel.shape), activation))
+        elif role == operations.ELEMENTWISE and found and found[-1].activation == "linear":
+            found[-1] = replace(found[-1], activation=activation)
         else:
             return None
-    return chain if chain and chain[-1].activation == "linear" else None
+    return found if found and found[-1].activation == "linear" else None

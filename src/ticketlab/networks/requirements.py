@@ -8,8 +8,8 @@ import re
 import textwrap
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ticketlab import graph, variables
 from ticketlab.errors import BadInput
+from ticketlab.networks import graph, variables
 
 if TYPE_CHECKING:
     import keras

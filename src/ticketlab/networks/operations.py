@@ -6,7 +6,7 @@ known as well. Of all others nothing is said. Keras is imported inside the funct
 
 from typing import Any
 
-from ticketlab.graph import Call
+from ticketlab.networks.graph import Call
 
 INPUT, KERNEL, RESHAPE, ELEMENTWISE, UNITWISE = "input", "kernel", "reshape", "elementwise", "unitwise"
 

@@ -13,8 +13,8 @@ from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from ticketlab import own_network, refusals
 from ticketlab.errors import BadInput
+from ticketlab.networks import requirements, user_model
 
 if TYPE_CHECKING:
     import keras
@@ -53,7 +53,7 @@ def check(
     Received: samples of shape (6,)
     """
     check_name(name, activation, initialiser)
-    least = 0 if own_network.located(name) else known(name).least_side
+    least = 0 if user_model.located(name) else known(name).least_side
     if least and (len(input_shape) not in (2, 3) or min(input_shape[:2]) < least):
         raise BadInput(
             f"`network` must be one for the data: {name} takes images of at least {least}×{least} pixels. "
@@ -63,11 +63,11 @@ def check(
 
 def check_name(name: str, activation: str = ACTIVATION, initialiser: str = INITIALISER) -> None:
     """Refuse a network that there is not, whatever the data. Raises BadInput."""
-    own = own_network.located(name)
+    own = user_model.located(name)
     if own is None:
         known(name)
         return
-    own_network.check_file(*own)
+    user_model.check_file(*own)
     check_own(activation, initialiser)
 
 
@@ -101,10 +101,10 @@ def build(
         BadInput: if there is no such network, it is not for the data, or one's own does not do.
     """
     check(name, input_shape, activation, initialiser)
-    if own := own_network.located(name):
-        return own_network.build_file(*own, input_shape, outputs, regression=regression)
+    if own := user_model.located(name):
+        return user_model.build_file(*own, input_shape, outputs, regression=regression)
     model = known(name).build(input_shape, outputs, activation, initialiser)
-    refusals.refuse(model, input_shape, outputs, regression=regression)
+    requirements.refuse(model, input_shape, outputs, regression=regression)
     return model
 
 
@@ -122,13 +122,13 @@ def known(name: str) -> Network:
     return NETWORKS[name]
 
 
-def chain_shapes(name: str, input_shape: tuple[int, ...], outputs: int) -> dict[str, tuple[int, int]] | None:
+def mlp_shapes(name: str, input_shape: tuple[int, ...], outputs: int) -> dict[str, tuple[int, int]] | None:
     """Return the kernels' shapes of one dense layer after the other, by path; None for any other network.
 
-    >>> chain_shapes("lenet_300_100", (28, 28), 10)
+    >>> mlp_shapes("lenet_300_100", (28, 28), 10)
     {'dense_1/kernel': (784, 300), 'dense_2/kernel': (300, 100), 'dense_3/kernel': (100, 10)}
     """
-    widths = None if own_network.located(name) else known(name).widths
+    widths = None if user_model.located(name) else known(name).widths
     if widths is None:
         return None
     pairs = pairwise((math.prod(input_shape), *widths, outputs))

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ticketlab import variables
 from ticketlab.data.dataset import Dataset, split
+from ticketlab.networks import variables
 from ticketlab.random_streams import stream
 from ticketlab.runs.fingerprint import close
 from ticketlab.sparsity import masks

@@ -18,8 +18,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from ticketlab import refusals, tensorflow_setup
+from ticketlab import tensorflow_setup
 from ticketlab.errors import BadInput
+from ticketlab.networks import requirements
 
 if TYPE_CHECKING:
     import keras
@@ -99,7 +100,7 @@ def finished(
     finally:
         tensorflow_setup.load_tensorflow()  # imports nothing again, but sets Keras as the numbers of a run want it
         keras.config.set_dtype_policy("float32")
-    refusals.refuse(model, input_shape, outputs, regression=regression)
+    requirements.refuse(model, input_shape, outputs, regression=regression)
     return model
 
 
