@@ -29,12 +29,12 @@ contenders.start(1)
 import numpy as np  # noqa: E402
 
 from ticketlab.data import dataset, sources  # noqa: E402
-from ticketlab.engine import Engine  # noqa: E402
 from ticketlab.kinds import ImpSpec  # noqa: E402
 from ticketlab.networks import architectures, variables  # noqa: E402
 from ticketlab.networks.mlp import dense_layers  # noqa: E402
-from ticketlab.sparse.engine import SparseEngine  # noqa: E402
 from ticketlab.sparsity import masks, pruning  # noqa: E402
+from ticketlab.training.dense_engine import Engine  # noqa: E402
+from ticketlab.training.sparse_engine.engine import SparseEngine  # noqa: E402
 
 mnist = sources.load("mnist", flags.data_dir)
 model = architectures.build("lenet_300_100", mnist.input_shape, mnist.outputs)

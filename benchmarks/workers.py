@@ -41,9 +41,9 @@ def spawned(pipe) -> None:
 
 def prepare_training(data_dir: Path | None, processes: int, meeting: str):
     """Make the job of a worker that trains a little and tells its memory when all others have come as far."""
-    from ticketlab.engine import Engine
     from ticketlab.networks import architectures
     from ticketlab.sparsity import masks
+    from ticketlab.training.dense_engine import Engine
 
     spec = ImpSpec()
     mnist = sources.load("mnist", data_dir)

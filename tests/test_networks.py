@@ -244,7 +244,8 @@ def test_files_of_the_same_names_in_two_folders_are_two(tensorflow, own):
 
 def test_check_runs_nothing_and_loads_no_tensorflow(own):
     code = (
-        "import sys; from ticketlab.networks import architectures as a; a.check(sys.argv[1], (8, 8)); a.check('conv2', (8, 8))"
+        "import sys; from ticketlab.networks import architectures as a; a.check(sys.argv[1], (8, 8))"
+        "; a.check('conv2', (8, 8))"
         "; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code, own()("small")], capture_output=True, check=False)

@@ -7,12 +7,12 @@ from keras import layers
 
 from ticketlab import launch
 from ticketlab.data.dataset import from_arrays
-from ticketlab.engine import Engine
 from ticketlab.errors import BadInput
 from ticketlab.kinds import BeforeSpec, ImpSpec
 from ticketlab.networks import variables
 from ticketlab.sparse_spec import SparseSpec
 from ticketlab.sparsity import masks
+from ticketlab.training.dense_engine import Engine
 
 pytestmark = pytest.mark.usefixtures("tensorflow")
 SETTINGS = {"dataset": "mine", "network": "own", "iterations": 6, "eval_every": 6, "rounds": 6}

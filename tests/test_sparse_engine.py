@@ -9,14 +9,14 @@ import pytest
 
 from conftest import contents, only_run
 from ticketlab.data.dataset import batches, from_arrays, standardised
-from ticketlab.engine import Engine
 from ticketlab.errors import BadInput
 from ticketlab.kinds import ImpSpec
 from ticketlab.networks import variables
 from ticketlab.networks.mlp import ACTIVATIONS, DenseLayer, dense_layers
-from ticketlab.sparse.engine import SparseEngine
 from ticketlab.sparsity import masks
-from ticketlab.workbench import Workbench
+from ticketlab.training.context import Context
+from ticketlab.training.dense_engine import Engine
+from ticketlab.training.sparse_engine.engine import SparseEngine
 
 STEPS = 50
 ADAM = ImpSpec(dataset="digits", eval_every=STEPS)
@@ -216,7 +216,7 @@ def test_the_engine_is_a_matter_of_spec_network_and_density(tensorflow, digits):
     at = {density: ticket(chain, density)[1] for density in (1, 0.5)}
 
     def chosen(model, density, **settings):
-        return Workbench(ImpSpec(dataset="digits", **settings), model, digits).choose(at[density])
+        return Context(ImpSpec(dataset="digits", **settings), model, digits).choose(at[density])
 
     assert [chosen(chain, density) for density in at] == ["dense", "sparse"]
     assert [chosen(chain, density, engine="sparse") for density in at] == ["sparse", "sparse"]

@@ -7,7 +7,6 @@ saliency.py. TensorFlow is imported inside functions.
 from collections.abc import Callable
 from pathlib import Path
 
-from ticketlab import workbench
 from ticketlab.data.dataset import Dataset
 from ticketlab.errors import BadInput
 from ticketlab.kinds import OF_LOSS, BeforeSpec
@@ -19,14 +18,14 @@ from ticketlab.runs.overwriting import Overwritten
 from ticketlab.saliency import prune_before_training
 from ticketlab.sparsity import masks
 from ticketlab.sparsity.distributions import Shapes, layer_sizes
-from ticketlab.workbench import Source, Workbench
+from ticketlab.training.context import Context, Source, check_context, prepare_context
 
 MOST_ROUNDS = 10_000
 
 
 def check(spec: BeforeSpec, dataset: Dataset, source: Source, models_dir: Path, seeds: list[int]) -> None:
     """Refuse what spec and data forbid together. Raises BadInput."""
-    workbench.check(spec, dataset, source)
+    check_context(spec, dataset, source)
     samples = dataset.samples
     if spec.method in OF_LOSS and spec.scoring_samples > samples:
         raise BadInput(
@@ -50,16 +49,18 @@ def check_densities(spec: BeforeSpec, shapes: Shapes) -> None:
 def prepare(spec_json: str, run_folder: str, source: Source, overwritten: Overwritten) -> Callable[[int, Report], None]:
     """Load data and network once; return a function of seed and report that computes one replicate."""
     spec, run = BeforeSpec.from_json(spec_json), Run(run_folder)
-    bench = workbench.prepare(
+    context = prepare_context(
         spec, run, source, overwritten=overwritten, agree=lambda shapes, _: check_densities(spec, shapes)
     )
-    return lambda seed, report: replicate(spec, bench, run, seed, report)
+    return lambda seed, report: replicate(spec, context, run, seed, report)
 
 
-def replicate(spec: BeforeSpec, bench: Workbench, run: Run, seed: int, report: Report) -> None:
+def replicate(spec: BeforeSpec, context: Context, run: Run, seed: int, report: Report) -> None:
     """Compute one seed's rounds, but for those that are on disk already."""
     with run.claim(seed):
-        independent_rounds(spec, bench, run, seed, chosen(spec), lambda round: ticket(spec, bench, seed, round), report)
+        independent_rounds(
+            spec, context, run, seed, chosen(spec), lambda round: ticket(spec, context, seed, round), report
+        )
 
 
 def finished(spec: BeforeSpec, dataset: Dataset, run: Run, seed: int) -> bool:
@@ -72,17 +73,17 @@ def chosen(spec: BeforeSpec) -> list[int]:
     return list(spec.only_rounds) or list(range(number_of_rounds(spec) + 1))
 
 
-def ticket(spec: BeforeSpec, bench: Workbench, seed: int, round: int) -> Ticket:
+def ticket(spec: BeforeSpec, context: Context, seed: int, round: int) -> Ticket:
     """Return what a round starts from: initial weights under the mask that they give."""
     from ticketlab.networks import variables
 
-    initial = variables.draw(bench.model, seed, "initialisation")
-    mask = masks.all_kept(initial, bench.paths)
+    initial = variables.draw(context.model, seed, "initialisation")
+    mask = masks.all_kept(initial, context.paths)
     if round:
-        samples = stream(seed, "scoring samples").permutation(bench.train_indices)[: spec.scoring_samples]
+        samples = stream(seed, "scoring samples").permutation(context.train_indices)[: spec.scoring_samples]
         mask = prune_before_training(
-            {path: initial[path] for path in bench.paths},
-            *bench.dense.functions(initial, samples),
+            {path: initial[path] for path in context.paths},
+            *context.dense.functions(initial, samples),
             method=spec.method,
             density=density(spec, round),
             distribution=spec.distribution,

@@ -17,7 +17,7 @@ from ticketlab.runs.spec import Spec
 from ticketlab.sparsity import pruning
 from ticketlab.sparsity.distributions import Shapes
 from ticketlab.sparsity.masks import Arrays
-from ticketlab.workbench import Workbench
+from ticketlab.training.context import Context
 
 
 def find(spec: Spec, models_dir: Path) -> Run:
@@ -93,12 +93,12 @@ def finished(spec: ImpSpec, branch: Run, seed: int) -> bool:
     return complete(spec, branch, seed, chosen(spec, trunk(spec, branch.folder.parent), seed))
 
 
-def replicate(spec: ImpSpec, bench: Workbench, branch: Run, seed: int, report: Report) -> None:
+def replicate(spec: ImpSpec, context: Context, branch: Run, seed: int, report: Report) -> None:
     """Compute a branch of one seed, but for the rounds that are on disk already.
 
     Args:
         spec: the branch's.
-        bench: network, data and engines of this spec.
+        context: network, data and engines of this spec.
         branch: where the branch's rounds are found and written.
         seed: of the replicate.
         report: called with the name of an event and its facts.
@@ -110,22 +110,22 @@ def replicate(spec: ImpSpec, bench: Workbench, branch: Run, seed: int, report: R
     dense, rounds = run.round(seed, 0), chosen(spec, run, seed)
 
     def start(round: int) -> Ticket:
-        return ticket(spec, bench, dense, run.round(seed, round))
+        return ticket(spec, context, dense, run.round(seed, round))
 
     with branch.claim(seed):
-        independent_rounds(spec, bench, branch, seed, rounds, start, report)
+        independent_rounds(spec, context, branch, seed, rounds, start, report)
 
 
-def ticket(spec: ImpSpec, bench: Workbench, dense: Record, record: Record) -> Ticket:
+def ticket(spec: ImpSpec, context: Context, dense: Record, record: Record) -> Ticket:
     """Return what stands in a round's place, given the run's round 0 and the round itself."""
     control, round = CONTROLS[spec.branch], record.attributes["round"]
-    weights, masks = control.make(facts(spec, bench, dense, round, record.masks))
+    weights, masks = control.make(facts(spec, context, dense, round, record.masks))
     if control.from_beginning:
         return Ticket(weights, masks, 0, spec.learning_rates, control.trained)
     return Ticket(weights, masks, spec.rewind_iteration, spec.rewound_learning_rates, control.trained)
 
 
-def facts(spec: ImpSpec, bench: Workbench, dense: Record, round: int, masks: Arrays) -> Facts:
+def facts(spec: ImpSpec, context: Context, dense: Record, round: int, masks: Arrays) -> Facts:
     """Gather what a control may need to know of a round, given the run's round 0 and the round's masks."""
     from ticketlab.networks import variables
 
@@ -134,13 +134,13 @@ def facts(spec: ImpSpec, bench: Workbench, dense: Record, round: int, masks: Arr
         seed=seed,
         round=round,
         origin=dense.rewind,
-        initial=variables.draw(bench.model, seed, "initialisation"),
+        initial=variables.draw(context.model, seed, "initialisation"),
         dense=dense.weights,
         masks=masks,
-        fresh=lambda: variables.draw(bench.model, seed, f"fresh draw {round}"),
+        fresh=lambda: variables.draw(context.model, seed, f"fresh draw {round}"),
         criterion=spec.criterion,
         scope=spec.scope,
-        held=[path for path, rate in rates(spec, bench.shapes, bench.outputs).items() if not rate],
+        held=[path for path, rate in rates(spec, context.shapes, context.outputs).items() if not rate],
     )
 
 

@@ -23,7 +23,7 @@ from ticketlab.runs.defaults import fitting
 from ticketlab.runs.fields import value_type
 from ticketlab.runs.overwriting import Overwritten
 from ticketlab.runs.spec import Spec
-from ticketlab.workbench import Source
+from ticketlab.training.context import Source
 
 MOST_NUMBERS = 10_000
 

@@ -1,7 +1,7 @@
 """Which weights a sparse training keeps: at first, after each update, and what that costs.
 
 Carries the rules of drop_grow.py over to all layers, weights and slots of the optimizer. Does not know rounds,
-files or steps (training.py, sparse_training.py).
+files or steps (loop.py, sparse_training.py).
 """
 
 import math
@@ -26,7 +26,7 @@ from ticketlab.sparsity.masks import Arrays
 if TYPE_CHECKING:
     import keras
 
-    from ticketlab.training import Change, Trainer
+    from ticketlab.training.loop import Change, Trainer
 
 NORMAL_DEVIATION = 0.1  # of new weights; Mocanu et al.'s code
 
@@ -138,7 +138,7 @@ class Rules:
 
     def _prune(self, engine: "Trainer", weights: Arrays, present: Arrays, iteration: int) -> "Change":
         """Keep the weights of largest magnitude, as many as the schedule says."""
-        from ticketlab.training import Change
+        from ticketlab.training.loop import Change
 
         scores = {path: np.abs(weights[path]) for path in present}
         kept = pruning.keep(present, scores, counts_at(self._spec, self._shapes, iteration))
@@ -146,7 +146,7 @@ class Rules:
 
     def _exchange(self, engine: "Trainer", weights: Arrays, present: Arrays, iteration: int) -> "Change":
         """Drop and grow in every layer (Evci et al. 2020, arXiv 1911.11134, algorithm 1; SET's is a case of it)."""
-        from ticketlab.training import Change
+        from ticketlab.training.loop import Change
 
         spec, optimizer = self._spec, engine.optimizer_state()
         scores, losses = self._scores(engine, optimizer, iteration)
@@ -166,7 +166,7 @@ class Rules:
         self, engine: "Trainer", optimizer: Arrays, iteration: int
     ) -> tuple[dict[str, np.ndarray], tuple[float, ...]]:
         """Score positions for growing; and the loss of the batch, if it took one."""
-        from ticketlab.optimizers import AVERAGE
+        from ticketlab.training.optimizers import AVERAGE
 
         if self._spec.chosen.grow == "random":
             rng = stream(self._seed, "grow", iteration)
@@ -204,7 +204,7 @@ def cleared(optimizer: Arrays, survivors: Arrays) -> dict[str, np.ndarray]:
     >>> cleared({"steps": np.array(7), "k/momentum": np.array([2.0, 3.0])}, {"k": np.array([True, False])})
     {'steps': array(7), 'k/momentum': array([2., 0.])}
     """
-    from ticketlab.optimizers import AVERAGE
+    from ticketlab.training.optimizers import AVERAGE
 
     owners = {name: name.rpartition("/")[0] for name in optimizer if not name.endswith(f"/{AVERAGE}")}
     return {

@@ -12,5 +12,5 @@ from ticketlab import tensorflow_setup
 
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 tensorflow_setup.load_tensorflow()
-importlib.import_module("ticketlab.sparse.engine")
+importlib.import_module("ticketlab.training.sparse_engine.engine")
 gc.freeze()

@@ -18,7 +18,7 @@ from ticketlab.runs.folder import Run
 from ticketlab.runs.overwriting import NOTHING, Overwritten
 from ticketlab.runs.spec import Spec
 from ticketlab.sparse_spec import SparseSpec
-from ticketlab.workbench import Build, Source
+from ticketlab.training.context import Build, Source
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,10 @@ from ticketlab.runs.spec import Spec
 from ticketlab.sparsity import flops, masks
 from ticketlab.sparsity.distributions import layer_sizes
 from ticketlab.sparsity.masks import Arrays
-from ticketlab.workbench import Workbench
+from ticketlab.training.context import Context
 
 if TYPE_CHECKING:
-    from ticketlab.training import Checkpoint
+    from ticketlab.training.loop import Checkpoint
 
 Report = Callable[[str, dict[str, Any]], None]
 PARTIAL_SECONDS = 60.0  # a killed process loses at most about so much work
@@ -53,7 +53,7 @@ class Ticket:
 
 def train_round(
     spec: Spec,
-    bench: Workbench,
+    context: Context,
     run: Run,
     seed: int,
     round: int,
@@ -65,30 +65,30 @@ def train_round(
 
     In round 0, the weights at the iteration `keep_at` are kept as those that later rounds rewind to.
     """
-    from ticketlab.training import Checkpoint
+    from ticketlab.training.loop import Checkpoint
 
     weights, mask = start.weights, start.masks
-    engine = bench.engine(mask)
+    engine = context.engine(mask)
     engine.load(weights, mask)
     _, untrained_accuracy = engine.evaluate("test")
     stretch = (start.iteration, spec.iterations if start.trained else start.iteration)
     begin = find_partial(spec, run, seed, round, report) or Checkpoint(start.iteration, weights, mask)
     further = {"patience": spec.patience, "keep_at": keep_at if round == 0 else None}
-    done = carry_on(spec, bench, run, seed, round, stretch, begin, report, start.learning_rates, **further)
-    operations = flops.inference(bench.costs, masks.counts(mask))
+    done = carry_on(spec, context, run, seed, round, stretch, begin, report, start.learning_rates, **further)
+    operations = flops.inference(context.costs, masks.counts(mask))
     found = {
         "untrained_test_accuracy": untrained_accuracy,
         "training_flops": flops.plain(operations) * spec.batch_size * (done.iteration - start.iteration),
     }
     rewind = {"rewind": done.kept or weights} if round == 0 else {}
-    record = write_round(spec, bench, run, seed, round, done, found, rewind)
+    record = write_round(spec, context, run, seed, round, done, found, rewind)
     run.partial_path(seed, round).unlink(missing_ok=True)
     return record
 
 
 def carry_on(
     spec: Spec,
-    bench: Workbench,
+    context: Context,
     run: Run,
     seed: int,
     round: int,
@@ -102,7 +102,7 @@ def carry_on(
 
     Args:
         spec: the experiment.
-        bench: network, data and engines of this spec.
+        context: network, data and engines of this spec.
         run: where partial files are written.
         seed: of the replicate.
         round: its number.
@@ -112,11 +112,11 @@ def carry_on(
         rates: learning rates of the iterations from its first argument to its second.
         **further: arguments of `training.train`.
     """
-    from ticketlab.training import train
+    from ticketlab.training.loop import train
 
-    bench.tell(begin.masks, report)
+    context.tell(begin.masks, report)
     return train(
-        bench.engine,
+        context.engine,
         begin,
         seed=seed,
         stop=stretch[1],
@@ -132,7 +132,7 @@ def carry_on(
 
 def write_round(
     spec: Spec,
-    bench: Workbench,
+    context: Context,
     run: Run,
     seed: int,
     round: int,
@@ -141,9 +141,9 @@ def write_round(
     groups: Mapping[str, Arrays],
 ) -> Record:
     """Test what a round came to and write its file; with further attributes and groups."""
-    from ticketlab.training import as_columns
+    from ticketlab.training.loop import as_columns
 
-    engine = bench.engine(done.masks)
+    engine = context.engine(done.masks)
     engine.load(done.weights, done.masks)
     test_loss, test_accuracy = engine.evaluate("test")
     best = {path: mask | (done.best[path] != 0) for path, mask in done.masks.items()}  # they may be of earlier masks
@@ -155,9 +155,9 @@ def write_round(
         "seed": seed,
         "round": round,
         "density": masks.density(done.masks),
-        "chain": bench.chained,
+        "chain": context.chained,
         "task": engine.task,
-        "engine": bench.choose(done.masks),
+        "engine": context.choose(done.masks),
         "seconds": done.seconds,
         "versions": json.dumps(versions()),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -166,8 +166,8 @@ def write_round(
         "early_stop_iteration": int(early_stop_iteration),
         "early_stop_test_accuracy": early_stop_test_accuracy,
         "early_stop_validation_loss": early_stop_validation_loss,
-        "inference_flops": flops.inference(bench.costs, masks.counts(done.masks)),
-        "dense_inference_flops": flops.inference(bench.costs, layer_sizes(bench.shapes)),
+        "inference_flops": flops.inference(context.costs, masks.counts(done.masks)),
+        "dense_inference_flops": flops.inference(context.costs, layer_sizes(context.shapes)),
         **found,
     }
     parts = {"masks": done.masks, "weights": done.weights, "history": as_columns(done.history), **groups}
@@ -177,7 +177,7 @@ def write_round(
 
 def independent_rounds(
     spec: Spec,
-    bench: Workbench,
+    context: Context,
     run: Run,
     seed: int,
     rounds: Sequence[int],
@@ -188,7 +188,7 @@ def independent_rounds(
 
     Args:
         spec: the experiment.
-        bench: network, data and engines of this spec.
+        context: network, data and engines of this spec.
         run: where rounds are found and written.
         seed: of the replicate.
         rounds: their numbers.
@@ -204,7 +204,7 @@ def independent_rounds(
         record = find_round(spec, run, seed, round, told)
         new = record is None
         if record is None:
-            record = train_round(spec, bench, run, seed, round, start(round), told)
+            record = train_round(spec, context, run, seed, round, start(round), told)
         told("round", {"new": new, **record.attributes})
 
 
@@ -231,7 +231,7 @@ def complete(spec: Spec, run: Run, seed: int, rounds: Sequence[int]) -> bool:
 
 def find_partial(spec: Spec, run: Run, seed: int, round: int, report: Report) -> "Checkpoint | None":
     """Return where a killed process had come to, if it left anything."""
-    from ticketlab.training import Checkpoint, as_rows
+    from ticketlab.training.loop import Checkpoint, as_rows
 
     path = run.partial_path(seed, round)
     record = _readable(path, report)
@@ -248,7 +248,7 @@ def find_partial(spec: Spec, run: Run, seed: int, round: int, report: Report) ->
 
 def save_partial(spec: Spec, run: Run, seed: int, round: int, state: "Checkpoint") -> None:
     """Write a training's state so that it can go on from there to the same bits."""
-    from ticketlab.training import as_columns
+    from ticketlab.training.loop import as_columns
 
     attributes = {name: getattr(state, name) for name in PROGRESS}
     attributes |= {"spec": json.dumps(spec.described()), "seed": seed, "round": round}

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ticketlab import connectivity, workbench
+from ticketlab import connectivity
 from ticketlab.data.dataset import Dataset
 from ticketlab.rounds import (
     Report,
@@ -27,15 +27,15 @@ from ticketlab.runs.overwriting import Overwritten
 from ticketlab.sparse_spec import SparseSpec
 from ticketlab.sparsity import masks
 from ticketlab.sparsity.distributions import Shapes
-from ticketlab.workbench import Source, Workbench
+from ticketlab.training.context import Context, Source, check_context, prepare_context
 
 if TYPE_CHECKING:
-    from ticketlab.training import Checkpoint
+    from ticketlab.training.loop import Checkpoint
 
 
 def check(spec: SparseSpec, dataset: Dataset, source: Source, models_dir: Path, seeds: list[int]) -> None:
     """Refuse what spec and data forbid together, as far as can be told without TensorFlow. Raises BadInput."""
-    workbench.check(spec, dataset, source)
+    check_context(spec, dataset, source)
     if spec.update_every == 0 and not spec.updates(dataset.samples):
         expected = f"more than an epoch, {dataset.samples / spec.batch_size:.4g} iterations, for an update after each"
         raise refused("update_until", expected, spec.update_until)
@@ -46,8 +46,8 @@ def check(spec: SparseSpec, dataset: Dataset, source: Source, models_dir: Path, 
 def prepare(spec_json: str, run_folder: str, source: Source, overwritten: Overwritten) -> Callable[[int, Report], None]:
     """Load data and network once; return a function of seed and report that computes one replicate."""
     spec, run = SparseSpec.from_json(spec_json), Run(run_folder)
-    bench = workbench.prepare(spec, run, source, overwritten=overwritten, agree=partial(check_layers, spec))
-    return lambda seed, report: replicate(spec, bench, run, seed, report)
+    context = prepare_context(spec, run, source, overwritten=overwritten, agree=partial(check_layers, spec))
+    return lambda seed, report: replicate(spec, context, run, seed, report)
 
 
 def check_layers(spec: SparseSpec, shapes: Shapes, outputs: Collection[str]) -> None:
@@ -62,61 +62,61 @@ def finished(spec: SparseSpec, dataset: Dataset, run: Run, seed: int) -> bool:
     return complete(spec, run, seed, range(len(spec.stretches(dataset.samples))))
 
 
-def replicate(spec: SparseSpec, bench: Workbench, run: Run, seed: int, report: Report) -> None:
+def replicate(spec: SparseSpec, context: Context, run: Run, seed: int, report: Report) -> None:
     """Compute one seed's training, but for what is on disk already.
 
     It goes on from the beginning of the first round that is missing. Where that state is lost as well, it begins anew:
     it comes to the same bits, and rounds that are there stay as they are.
     """
-    from ticketlab.training import Updates
+    from ticketlab.training.loop import Updates
 
-    samples = bench.train_indices.size
+    samples = context.train_indices.size
     stretches = spec.stretches(samples)
-    updates = Updates(spec.updates(samples), connectivity.Rules(spec, bench.model, bench.shapes, seed).change)
+    updates = Updates(spec.updates(samples), connectivity.Rules(spec, context.model, context.shapes, seed).change)
     report("begin", {"rounds": len(stretches) - 1})
     with run.claim(seed):
         records = [find_round(spec, run, seed, round, report) for round in range(len(stretches))]
         missing = [round for round, record in enumerate(records) if record is None]
         begun = find_partial(spec, run, seed, missing[0], report) if missing else None
-        state = begun or beginning(spec, bench, seed)
+        state = begun or beginning(spec, context, seed)
         to_do = range(missing[0] if begun else 0, missing[-1] + 1) if missing else ()
         for round, record in enumerate(records):
             if round in to_do:
                 stretch = stretches[round]
                 ended = carry_on(
-                    spec, bench, run, seed, round, stretch, state, report, spec.learning_rates, updates=updates
+                    spec, context, run, seed, round, stretch, state, report, spec.learning_rates, updates=updates
                 )
                 state = replace(ended, history=(), seconds=0.0)
                 if round + 1 in to_do:  # before the round's own file, lest there be nothing to go on from
                     save_partial(spec, run, seed, round + 1, state)
                 if record is None:
-                    record = write(spec, bench, run, seed, round, stretch, ended)
+                    record = write(spec, context, run, seed, round, stretch, ended)
                 run.partial_path(seed, round).unlink(missing_ok=True)
             report("round", {"new": round in missing, **record.attributes})
 
 
-def beginning(spec: SparseSpec, bench: Workbench, seed: int) -> "Checkpoint":
+def beginning(spec: SparseSpec, context: Context, seed: int) -> "Checkpoint":
     """Return the state before the first step: initial weights under the first masks."""
     from ticketlab.networks import variables
-    from ticketlab.training import Checkpoint
+    from ticketlab.training.loop import Checkpoint
 
-    mask = connectivity.first_masks(spec, bench.shapes, seed)
-    return Checkpoint(0, masks.apply(variables.draw(bench.model, seed, "initialisation"), mask), mask)
+    mask = connectivity.first_masks(spec, context.shapes, seed)
+    return Checkpoint(0, masks.apply(variables.draw(context.model, seed, "initialisation"), mask), mask)
 
 
 def write(
-    spec: SparseSpec, bench: Workbench, run: Run, seed: int, round: int, stretch: tuple[int, int], state: "Checkpoint"
+    spec: SparseSpec, context: Context, run: Run, seed: int, round: int, stretch: tuple[int, int], state: "Checkpoint"
 ) -> Record:
     """Write a round's file: the state at the stretch's end, and what the stretch cost."""
     from ticketlab.networks import variables
 
-    samples = bench.train_indices.size
-    known, (begin, end) = (spec, bench.costs, bench.shapes, samples), stretch
+    samples = context.train_indices.size
+    known, (begin, end) = (spec, context.costs, context.shapes, samples), stretch
     paper = connectivity.paper_flops(*known, end - begin)
     found = {
         "iteration": state.iteration,
         "training_flops": connectivity.training_flops(*known, begin, end),
         **({} if paper is None else {"training_flops_paper": paper}),
     }
-    rewind = {"rewind": variables.draw(bench.model, seed, "initialisation")} if round == 0 else {}
-    return write_round(spec, bench, run, seed, round, state, found, rewind)
+    rewind = {"rewind": variables.draw(context.model, seed, "initialisation")} if round == 0 else {}
+    return write_round(spec, context, run, seed, round, state, found, rewind)

@@ -16,7 +16,7 @@ from ticketlab.sparsity import masks
 if TYPE_CHECKING:
     import keras
 
-    from ticketlab.sparse.engine import SparseEngine
+    from ticketlab.training.sparse_engine.engine import SparseEngine
 
 SAMPLES = 8
 LARGER = 10  # times the first kernel, for bounds that initial weights do not reach

@@ -1,6 +1,6 @@
 """What `--overwrite` deletes: the rounds that were there when a command began, and none that was computed since.
 
-They are deleted by the first process that is ready to compute, when all that can refuse has agreed (workbench.py): so
+They are deleted by the first process that is ready to compute, when all that can refuse has agreed (context.py): so
 nothing is lost to a mistake, and a second try after a crash deletes nothing of the first.
 """
 

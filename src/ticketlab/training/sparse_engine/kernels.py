@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from ticketlab.sparse.activations import activate, derive
-from ticketlab.sparse.arrays import ONE, ZERO, Buffers, Samples, Settings, State, compiled
-from ticketlab.sparse.lanes import dot, filled, four_dots, load, multiply_add, prefetch, store
-from ticketlab.sparse.losses import losses
-from ticketlab.sparse.updates import optimise
-from ticketlab.sparse.wiring import Wiring
+from ticketlab.training.sparse_engine.activations import activate, derive
+from ticketlab.training.sparse_engine.losses import losses
+from ticketlab.training.sparse_engine.optimizers import optimise
+from ticketlab.training.sparse_engine.simd import dot, filled, four_dots, load, multiply_add, prefetch, store
+from ticketlab.training.sparse_engine.structs import ONE, ZERO, Buffers, Samples, Settings, State, compiled
+from ticketlab.training.sparse_engine.tiled_csr import Wiring
 
 BLOCK = 16  # rows that are filled together, so that what is written stays in the cache
 AHEAD = 2  # samples whose inputs are asked for before they are needed

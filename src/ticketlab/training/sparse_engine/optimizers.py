@@ -1,12 +1,12 @@
-"""Steps of the optimizers on kept weights, with the formulas of ticketlab.optimizers."""
+"""Steps of the optimizers on kept weights, with the formulas of ticketlab.training.optimizers."""
 
 import math
 from typing import Any
 
 import numpy as np
 
-from ticketlab.optimizers import BETA_1, BETA_2, EPSILON
-from ticketlab.sparse.arrays import ONE, ZERO, compiled
+from ticketlab.training.optimizers import BETA_1, BETA_2, EPSILON
+from ticketlab.training.sparse_engine.structs import ONE, ZERO, compiled
 
 DECAY_1, DECAY_2, SMALL = np.float32(BETA_1), np.float32(BETA_2), np.float32(EPSILON)
 SHARE_1, SHARE_2 = np.float32(1 - BETA_1), np.float32(1 - BETA_2)

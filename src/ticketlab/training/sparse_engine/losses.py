@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ticketlab.sparse.arrays import ONE, ZERO, compiled
+from ticketlab.training.sparse_engine.structs import ONE, ZERO, compiled
 
 
 @compiled

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ticketlab.sparse.arrays import ZERO, compiled
-from ticketlab.sparse.kernels import INDEX, backward, forward, gather
-from ticketlab.sparse.lanes import dot, filled, four_dots, load, store
-from ticketlab.sparse.losses import losses
+from ticketlab.training.sparse_engine.kernels import INDEX, backward, forward, gather
+from ticketlab.training.sparse_engine.losses import losses
+from ticketlab.training.sparse_engine.simd import dot, filled, four_dots, load, store
+from ticketlab.training.sparse_engine.structs import ZERO, compiled
 
 
 @compiled

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ticketlab.networks.mlp import ACTIVATIONS
-from ticketlab.sparse.arrays import ONE, ZERO, compiled
-from ticketlab.sparse.lanes import power_of_two
+from ticketlab.training.sparse_engine.simd import power_of_two
+from ticketlab.training.sparse_engine.structs import ONE, ZERO, compiled
 
 RELU, TANH, SIGMOID, GELU = (ACTIVATIONS.index(name) for name in ("relu", "tanh", "sigmoid", "gelu"))
 HALF, TWO = np.float32(0.5), np.float32(2)

@@ -12,10 +12,10 @@ import tensorflow as tf
 from ticketlab import tensorflow_setup
 from ticketlab.data.dataset import Dataset, split, variance
 from ticketlab.networks import variables
-from ticketlab.optimizers import AVERAGE, BETA_1, penalised, slot_names, update
 from ticketlab.runs.spec import Spec
 from ticketlab.saliency import Scalar
 from ticketlab.sparsity.masks import Arrays
+from ticketlab.training.optimizers import AVERAGE, BETA_1, penalised, slot_names, update
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,14 +12,14 @@ import numpy as np
 
 from ticketlab.data.dataset import Dataset, split, variance
 from ticketlab.networks.mlp import ACTIVATIONS, DenseLayer
-from ticketlab.optimizers import slot_names
 from ticketlab.runs.spec import Spec
-from ticketlab.sparse import kernels
-from ticketlab.sparse.arrays import Buffers, Samples, Settings, State
-from ticketlab.sparse.gradients import dense_gradients
-from ticketlab.sparse.lanes import ALIGNMENT, VECTOR
-from ticketlab.sparse.wiring import wire
 from ticketlab.sparsity.masks import Arrays
+from ticketlab.training.optimizers import slot_names
+from ticketlab.training.sparse_engine import kernels
+from ticketlab.training.sparse_engine.dense_gradients import dense_gradients
+from ticketlab.training.sparse_engine.simd import ALIGNMENT, VECTOR
+from ticketlab.training.sparse_engine.structs import Buffers, Samples, Settings, State
+from ticketlab.training.sparse_engine.tiled_csr import wire
 
 WIDEST = 8  # vectors in a row: with more, they would not stay in registers
 LISTED = 1 / 3  # inputs are listed where fewer than this share are not 0

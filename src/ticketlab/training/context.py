@@ -1,7 +1,7 @@
 """What a process computes a run with: its data, network and engines. The same for every kind of experiment.
 
 Knows where these come from, that a run keeps to the network it began with, and which engine trains which round.
-TensorFlow is imported by `prepare`, and numba by the sparse engine.
+TensorFlow is imported by `prepare_context`, and numba by the sparse engine.
 """
 
 import json
@@ -28,9 +28,9 @@ from ticketlab.sparsity.masks import Arrays, density
 if TYPE_CHECKING:
     import keras
 
-    from ticketlab.engine import Engine
-    from ticketlab.sparse.engine import SparseEngine
-    from ticketlab.training import Trainer
+    from ticketlab.training.dense_engine import Engine
+    from ticketlab.training.loop import Trainer
+    from ticketlab.training.sparse_engine.engine import SparseEngine
 
 Build = Callable[[tuple[int, ...], int], "keras.Model"]
 Report = Callable[[str, dict[str, Any]], None]
@@ -61,7 +61,7 @@ class Source:
         return None if self.build else architectures.mlp_shapes(spec.network, dataset.input_shape, dataset.outputs)
 
 
-def check(spec: Spec, dataset: Dataset, source: Source) -> None:
+def check_context(spec: Spec, dataset: Dataset, source: Source) -> None:
     """Refuse what spec, data and network forbid together, as far as can be told without TensorFlow. Raises BadInput."""
     if spec.batch_size > dataset.samples:
         most = f"at most the {dataset.samples} training samples"
@@ -74,7 +74,7 @@ def check(spec: Spec, dataset: Dataset, source: Source) -> None:
         architectures.check_own(spec.activation, spec.initialiser)
 
 
-class Workbench:
+class Context:
     """Network, data and engines of a run in one process; an engine is made when the first round asks for it.
 
     Attributes:
@@ -130,14 +130,14 @@ class Workbench:
     @cached_property
     def dense(self) -> "Engine":
         """The engine that any network has."""
-        from ticketlab.engine import Engine
+        from ticketlab.training.dense_engine import Engine
 
         return Engine(self.model, self.dataset, self.spec)
 
     @cached_property
     def sparse(self) -> "SparseEngine":
         """The engine that chains of dense layers have as well."""
-        from ticketlab.sparse.engine import SparseEngine
+        from ticketlab.training.sparse_engine.engine import SparseEngine
 
         return SparseEngine(self._chain, self.dataset, self.spec)
 
@@ -163,7 +163,7 @@ def described(model: "keras.Model", dataset: Dataset) -> dict[str, Any]:
     return {"keras": keras.__version__, "model": json.loads(text), **probe.fingerprint(model, dataset)}
 
 
-def prepare(
+def prepare_context(
     spec: Spec,
     run: Run,
     source: Source,
@@ -171,7 +171,7 @@ def prepare(
     *,
     overwritten: Overwritten = NOTHING,
     agree: Callable[[Shapes, Collection[str]], Any] = lambda shapes, outputs: None,
-) -> Workbench:
+) -> Context:
     """Load data and build the network; then, when nothing can refuse any more, delete what is to be computed again.
 
     Args:
@@ -197,9 +197,9 @@ def prepare(
         model = architectures.build(
             spec.network, dataset.input_shape, dataset.outputs, spec.activation, spec.initialiser, regression=regression
         )
-    bench = Workbench(spec, model, dataset)
+    context = Context(spec, model, dataset)
     network = described(model, dataset)
-    agree(bench.shapes, bench.outputs)
+    agree(context.shapes, context.outputs)
     kept = [trunk] if trunk and trunk.network else []  # a run of an earlier version says none
     kept = kept if anew else [*kept, run]
     for each in kept:
@@ -209,7 +209,7 @@ def prepare(
     overwritten.delete(run)
     if anew:
         _begin_anew(run, spec, dataset, network)
-    return bench
+    return context
 
 
 def _begin_anew(run: Run, spec: Spec, dataset: Dataset, network: dict[str, Any]) -> None:
