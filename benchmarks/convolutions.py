@@ -41,7 +41,7 @@ import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
 from ticketlab.data import dataset, sources  # noqa: E402
-from ticketlab.kinds import ImpSpec  # noqa: E402
+from ticketlab.experiments.lottery.spec import ImpSpec  # noqa: E402
 from ticketlab.networks import architectures, variables  # noqa: E402
 from ticketlab.sparsity import masks  # noqa: E402
 from ticketlab.training.dense_engine import Engine  # noqa: E402

@@ -29,7 +29,7 @@ contenders.start(1)
 import numpy as np  # noqa: E402
 
 from ticketlab.data import dataset, sources  # noqa: E402
-from ticketlab.kinds import ImpSpec  # noqa: E402
+from ticketlab.experiments.lottery.spec import ImpSpec  # noqa: E402
 from ticketlab.networks import architectures, variables  # noqa: E402
 from ticketlab.networks.mlp import dense_layers  # noqa: E402
 from ticketlab.sparsity import masks, pruning  # noqa: E402

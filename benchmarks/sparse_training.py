@@ -24,22 +24,22 @@ parser.add_argument("--data-dir", type=Path)
 flags = parser.parse_args()
 contenders.start(1)
 
-from ticketlab.connectivity import Rules  # noqa: E402
 from ticketlab.data import sources  # noqa: E402
+from ticketlab.experiments.sparse_training.experiment import beginning  # noqa: E402
+from ticketlab.experiments.sparse_training.mask_updates import Rules  # noqa: E402
+from ticketlab.experiments.sparse_training.spec import SparseTrainingSpec  # noqa: E402
 from ticketlab.networks import architectures  # noqa: E402
-from ticketlab.sparse_spec import SparseSpec  # noqa: E402
-from ticketlab.sparse_training import beginning  # noqa: E402
 from ticketlab.training.context import Context  # noqa: E402
 from ticketlab.training.loop import Updates, train  # noqa: E402
 
 mnist = sources.load("mnist", flags.data_dir)
 model = architectures.build("lenet_300_100", mnist.input_shape, mnist.outputs)
-DENSE = SparseSpec(method="dense", iterations=flags.iterations, eval_every=flags.iterations)
+DENSE = SparseTrainingSpec(method="dense", iterations=flags.iterations, eval_every=flags.iterations)
 context = Context(DENSE, model, mnist)
 context.dense, context.sparse  # noqa: B018, compiled before anything is timed
 
 
-def seconds(spec: SparseSpec) -> float:
+def seconds(spec: SparseTrainingSpec) -> float:
     """Time a whole training by the engine that the spec names."""
     context.spec = spec
     rules, start = Rules(spec, model, context.shapes, 0), beginning(spec, context, 0)

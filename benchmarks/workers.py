@@ -16,7 +16,7 @@ import psutil
 
 from ticketlab import pool, tensorflow_setup
 from ticketlab.data import dataset, sources
-from ticketlab.kinds import ImpSpec
+from ticketlab.experiments.lottery.spec import ImpSpec
 from ticketlab.networks import variables
 
 

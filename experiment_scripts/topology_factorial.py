@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ticketlab.analysis.factorial import measure, write
 from ticketlab.cli import main
-from ticketlab.presets import PRESETS
+from ticketlab.experiments.presets import PRESETS
 from ticketlab.runs.folder import Run
 
 FACTORS = {

@@ -17,7 +17,7 @@ import pytest
 
 from ticketlab import tensorflow_setup
 from ticketlab.data import sources
-from ticketlab.kinds import ImpSpec
+from ticketlab.experiments.lottery.spec import ImpSpec
 from ticketlab.networks import architectures
 from ticketlab.runs.folder import Run
 from ticketlab.training import loop

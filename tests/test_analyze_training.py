@@ -16,7 +16,7 @@ from ticketlab.analysis.highlights import highlights
 from ticketlab.analysis.report import report
 from ticketlab.analysis.results import measure
 from ticketlab.analysis.runs import read_runs
-from ticketlab.methods import METHODS
+from ticketlab.experiments.sparse_training.methods import METHODS
 
 
 def measured(*folders):

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from conftest import contents, only_run, same, trainings
-from ticketlab import launch, rounds
+from ticketlab import launch
 from ticketlab.data import sources
 from ticketlab.data.dataset import split
-from ticketlab.saliency import DISTRIBUTIONS, SALIENCIES
+from ticketlab.experiments import rounds
+from ticketlab.experiments.pruning_at_init.saliency import DISTRIBUTIONS, SALIENCIES
 from ticketlab.sparsity import distributions, masks
 
 SCRIPT = "pruning_before_training.py"

@@ -8,7 +8,7 @@ import pytest
 
 from conftest import arrays_of, only_run, same, trainings
 from ticketlab import launch
-from ticketlab.controls import CONTROLS
+from ticketlab.experiments.lottery.controls import CONTROLS
 from ticketlab.runs.folder import Run
 from ticketlab.sparsity import masks
 

@@ -5,18 +5,19 @@ import dataclasses
 import numpy as np
 import pytest
 
-from ticketlab.connectivity import Rules, paper_flops, training_flops
 from ticketlab.data.dataset import batches
 from ticketlab.errors import Diverged
+from ticketlab.experiments.sparse_training.budgets import paper_flops, training_flops
+from ticketlab.experiments.sparse_training.experiment import beginning
+from ticketlab.experiments.sparse_training.mask_updates import Rules
+from ticketlab.experiments.sparse_training.spec import SparseTrainingSpec
 from ticketlab.networks import architectures
-from ticketlab.sparse_spec import SparseSpec
-from ticketlab.sparse_training import beginning
 from ticketlab.sparsity import masks
 from ticketlab.sparsity.flops import Cost
 from ticketlab.training.context import Context
 from ticketlab.training.loop import Updates, train
 
-SPEC = SparseSpec(
+SPEC = SparseTrainingSpec(
     dataset="digits", network="fcn_30_20", iterations=60, update_every=10, eval_every=30, batch_size=30, density=0.3
 )
 SGD = {"optimizer": "sgd", "learning_rate": 0.1, "momentum": 0.9}
@@ -53,7 +54,7 @@ def spec_of(engine="dense", **changed):
     values = {name: getattr(SPEC, name) for name in kept if name in own}
     if changed.get("method") == "set":
         values.pop("update_every", None)
-    return SparseSpec(**{**values, "engine": engine, **changed})
+    return SparseTrainingSpec(**{**values, "engine": engine, **changed})
 
 
 def watch(context, seed=0):
@@ -241,7 +242,7 @@ def test_training_flops_by_hand():
     settings = {"density": 0.5, "distribution": "uniform", "iterations": 100, "batch_size": 2, "update_every": 4}
 
     def cost(**changed):
-        return training_flops(SparseSpec(**{**settings, **changed}), costs, shapes, 20, 0, 100) / 200
+        return training_flops(SparseTrainingSpec(**{**settings, **changed}), costs, shapes, 20, 0, 100) / 200
 
     none = dict.fromkeys(["density", "distribution", "update_every"])
     dense, sparse = 2 * 60 + 7, 2 * 30 + 7
@@ -255,9 +256,9 @@ def test_training_flops_by_hand():
     assert cost(method="snfs") == cost(method="snfs", update_until=9) == update
     assert cost(method="cut", update_every=None) == 3 * dense
     until = {"method": "gradual", "update_every": 50, "update_until": 99}
-    assert paper_flops(SparseSpec(**settings, method="set"), costs, shapes, 20, 100) is None
+    assert paper_flops(SparseTrainingSpec(**settings, method="set"), costs, shapes, 20, 100) is None
     for every, steps in ((4, 4), (0, 10)):
-        spec = SparseSpec(**{**settings, "update_every": every})
+        spec = SparseTrainingSpec(**{**settings, "update_every": every})
         average = (3 * sparse * steps + update) / (steps + 1)
         assert paper_flops(spec, costs, shapes, 20, 100) == pytest.approx(200 * average)
         parts = [training_flops(spec, costs, shapes, 20, *each) for each in ((0, 0), (0, 20), (20, 75), (75, 100))]

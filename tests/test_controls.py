@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from ticketlab.controls import CONTROLS, Facts, signed_constant
+from ticketlab.experiments.lottery.controls import CONTROLS, Facts, signed_constant
 from ticketlab.random_streams import stream
 from ticketlab.sparsity import masks
 from ticketlab.sparsity.criteria import CRITERIA

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ticketlab.data.dataset import batches, split
-from ticketlab.kinds import ImpSpec
+from ticketlab.experiments.lottery.spec import ImpSpec
 from ticketlab.networks import variables
 from ticketlab.sparsity import masks
 from ticketlab.training.dense_engine import Engine

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from conftest import arrays_of, contents, only_run, same, trainings
-from ticketlab import launch, rounds
+from ticketlab import launch
 from ticketlab.data import sources
-from ticketlab.kinds import ImpSpec
+from ticketlab.experiments import rounds
+from ticketlab.experiments.lottery.spec import ImpSpec
 from ticketlab.networks import architectures
 from ticketlab.runs.folder import Run
 from ticketlab.sparsity import masks

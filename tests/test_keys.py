@@ -9,17 +9,19 @@ import numpy as np
 import pytest
 
 from conftest import contents, only_run
-from ticketlab import branches, cli, launch
+from ticketlab import cli, launch
 from ticketlab.errors import BadInput
-from ticketlab.kinds import BeforeSpec, ImpSpec
-from ticketlab.methods import METHODS
+from ticketlab.experiments.lottery import branches
+from ticketlab.experiments.lottery.spec import ImpSpec
+from ticketlab.experiments.pruning_at_init.saliency import SALIENCIES
+from ticketlab.experiments.pruning_at_init.spec import PruningAtInitSpec
+from ticketlab.experiments.sparse_training.methods import METHODS
+from ticketlab.experiments.sparse_training.spec import SparseTrainingSpec
 from ticketlab.networks import architectures
 from ticketlab.runs.defaults import DATASET_DEFAULTS, NETWORK_DEFAULTS, is_mlp
 from ticketlab.runs.folder import differences
-from ticketlab.saliency import SALIENCIES
-from ticketlab.sparse_spec import SparseSpec
 
-SPECS = (ImpSpec, BeforeSpec, SparseSpec)
+SPECS = (ImpSpec, PruningAtInitSpec, SparseTrainingSpec)
 NAMES = (*architectures.NETWORKS, "fcn_30_20")
 CONV = {"network": "lenet5"}
 CHOICES = ({}, {"scope": "global"}, {"optimizer": "sgd"}, {"optimizer": "adam"}, {"batch_size": 7})
@@ -87,13 +89,13 @@ IDLE = [
     (ImpSpec, {"warmup": 10, "rewind_iteration": 9}, {"schedule_from": "final"}),
     (ImpSpec, {"schedule": "step", "schedule_steps": (30,), "rewind_iteration": 30}, {"schedule_from": "final"}),
     (ImpSpec, {"engine": "sparse"}, {"threads": 2}),
-    (SparseSpec, {"engine": "sparse"}, {"threads": 2}),
-    (SparseSpec, {"method": "snfs"}, {"engine": "dense"}),
-    (SparseSpec, {"method": "dense"}, {"engine": "dense"}),
-    (SparseSpec, {"method": "dense"}, {"break_even_density": 0.3}),
-    *((BeforeSpec, {"method": method}, {"scoring_samples": 7}) for method in ("random", "magnitude", "synflow")),
-    *((BeforeSpec, {"method": method}, {"scoring_steps": SALIENCIES[method].steps}) for method in SALIENCIES),
-    (BeforeSpec, {"method": "magnitude"}, {"scoring_steps": 4}),
+    (SparseTrainingSpec, {"engine": "sparse"}, {"threads": 2}),
+    (SparseTrainingSpec, {"method": "snfs"}, {"engine": "dense"}),
+    (SparseTrainingSpec, {"method": "dense"}, {"engine": "dense"}),
+    (SparseTrainingSpec, {"method": "dense"}, {"break_even_density": 0.3}),
+    *((PruningAtInitSpec, {"method": method}, {"scoring_samples": 7}) for method in ("random", "magnitude", "synflow")),
+    *((PruningAtInitSpec, {"method": method}, {"scoring_steps": SALIENCIES[method].steps}) for method in SALIENCIES),
+    (PruningAtInitSpec, {"method": "magnitude"}, {"scoring_steps": 4}),
 ]
 COUNTING = [
     (ImpSpec, CONV, {"conv_prune_rate": 0.1}),
@@ -107,11 +109,11 @@ COUNTING = [
     (ImpSpec, {"warmup": 11, "rewind_iteration": 9}, {"schedule_from": "final"}),
     (ImpSpec, {"schedule": "step", "schedule_steps": (30,), "rewind_iteration": 29}, {"schedule_from": "final"}),
     (ImpSpec, {}, {"threads": 2}),
-    (BeforeSpec, {"engine": "sparse"}, {"threads": 2}),
-    (SparseSpec, {"method": "dense"}, {"engine": "sparse"}),
-    (SparseSpec, {"method": "cut"}, {"engine": "dense"}),
-    *((BeforeSpec, {"method": method}, {"scoring_samples": 7}) for method in ("snip", "grasp")),
-    (BeforeSpec, {"method": "random"}, {"scoring_steps": 4}),
+    (PruningAtInitSpec, {"engine": "sparse"}, {"threads": 2}),
+    (SparseTrainingSpec, {"method": "dense"}, {"engine": "sparse"}),
+    (SparseTrainingSpec, {"method": "cut"}, {"engine": "dense"}),
+    *((PruningAtInitSpec, {"method": method}, {"scoring_samples": 7}) for method in ("snip", "grasp")),
+    (PruningAtInitSpec, {"method": "random"}, {"scoring_steps": 4}),
 ]
 
 
@@ -133,7 +135,7 @@ def test_the_same_fields_change_the_key_where_they_count(spec_class, fields, cha
 @pytest.mark.parametrize("method", METHODS)
 def test_what_a_method_fills_in_stays_in_its_key(method):
     fields = {"engine": "dense"} if method not in ("dense", "snfs") else {"eval_every": 50}
-    assert SparseSpec(method=method).key() != SparseSpec(method=method, **fields).key()
+    assert SparseTrainingSpec(method=method).key() != SparseTrainingSpec(method=method, **fields).key()
 
 
 TINY = ("--iterations", 20, "--eval-every", 10, "--batch-size", 16, "--rounds", 1)

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from conftest import contents
-from ticketlab import lottery, rounds
 from ticketlab.errors import BadInput, Diverged, TicketlabError
-from ticketlab.kinds import ImpSpec
-from ticketlab.lottery import replicate
+from ticketlab.experiments import rounds
+from ticketlab.experiments.lottery import imp
+from ticketlab.experiments.lottery.imp import replicate
+from ticketlab.experiments.lottery.spec import ImpSpec
 from ticketlab.networks import architectures, variables
 from ticketlab.runs.folder import Run, write_file
 from ticketlab.sparsity import masks
@@ -147,7 +148,7 @@ def test_other_origins_of_the_kept_weights(context, tmp_path, weights_from):
     run.begin(spec, "digest")
     replicate(dataclasses.replace(spec, rounds=0), context, run, 0, lambda name, facts: None)
     dense = run.round(0, 0)
-    start = lottery.ticket(spec, context, run, 0, dense)
+    start = imp.ticket(spec, context, run, 0, dense)
     weights, mask = start.weights, start.masks
     kernel, kept = weights["dense_1/kernel"], mask["dense_1/kernel"]
     origin, final = dense.rewind["dense_1/kernel"], dense.weights["dense_1/kernel"]

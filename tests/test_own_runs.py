@@ -8,7 +8,8 @@ import pytest
 from conftest import contents, only_run
 from ticketlab import export_command, launch
 from ticketlab.errors import BadInput
-from ticketlab.kinds import BeforeSpec, ImpSpec
+from ticketlab.experiments.lottery.spec import ImpSpec
+from ticketlab.experiments.pruning_at_init.spec import PruningAtInitSpec
 
 TINY = ("--dataset", "digits", "--iterations", 20, "--eval-every", 10, "--rounds", 1)
 FILE = """
@@ -162,7 +163,7 @@ def test_counts_are_learnt_as_numbers_from_a_table_of_uint8(inline, table_file, 
 
 
 def test_pruning_before_training_from_python(inline, tmp_path):
-    spec = BeforeSpec(dataset="waves", network="fcn_6", iterations=10, eval_every=5, rounds=1, batch_size=20)
+    spec = PruningAtInitSpec(dataset="waves", network="fcn_6", iterations=10, eval_every=5, rounds=1, batch_size=20)
     arrays = (*numbers(120, 0), *numbers(30, 1))
     with pytest.raises(BadInput, match="`scoring_samples` must be at most the 110 training samples"):
         launch.run(spec.changed(scoring_samples=111), [0], processes=0, arrays=arrays)

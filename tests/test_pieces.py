@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from conftest import contents, only_run
-from ticketlab import rounds
 from ticketlab.data.dataset import batches
-from ticketlab.kinds import ImpSpec
+from ticketlab.experiments import checkpoints, rounds
+from ticketlab.experiments.lottery.spec import ImpSpec
 from ticketlab.networks import variables
 from ticketlab.runs.folder import Record
 from ticketlab.sparsity import masks
@@ -60,7 +60,7 @@ def test_no_bit_depends_on_where_stretches_are_cut(compute, whole, monkeypatch):
 def test_a_training_killed_in_the_middle_of_a_stretch_goes_on_from_there(compute, whole, monkeypatch):
     monkeypatch.setattr(rounds, "PARTIAL_SECONDS", 0.0)
     monkeypatch.setattr(loop, "piece_length", lambda seconds: 4)
-    save, left_off, saves = rounds.save_partial, [], iter([3, 3, 3, 10**9])
+    save, left_off, saves = checkpoints.save_partial, [], iter([3, 3, 3, 10**9])
     countdown = next(saves)
 
     def saved(spec, run, seed, round, state):
@@ -87,7 +87,7 @@ def test_a_partial_file_of_an_earlier_version_is_read(compute, whole, monkeypatc
     """They stand at evaluations, and say nothing of steps since."""
     monkeypatch.setattr(rounds, "PARTIAL_SECONDS", 0.0)
     monkeypatch.setattr(loop, "piece_length", lambda seconds: 10**9)
-    save, write = rounds.save_partial, rounds.write_file
+    save, write = checkpoints.save_partial, rounds.write_file
 
     def written(path, attributes, groups):
         newer = ("steps", "losses", "running")

@@ -8,8 +8,13 @@ import numpy as np
 import pytest
 
 from ticketlab.errors import BadInput, TicketlabError
+from ticketlab.experiments.pruning_at_init.saliency import (
+    DISTRIBUTIONS,
+    SALIENCIES,
+    prune_before_training,
+    saliency_scores,
+)
 from ticketlab.networks import variables
-from ticketlab.saliency import DISTRIBUTIONS, SALIENCIES, prune_before_training, saliency_scores
 from ticketlab.sparsity import distributions, masks
 
 pytestmark = pytest.mark.usefixtures("tensorflow")

@@ -10,7 +10,7 @@ import pytest
 from conftest import contents, only_run
 from ticketlab.data.dataset import batches, from_arrays, standardised
 from ticketlab.errors import BadInput
-from ticketlab.kinds import ImpSpec
+from ticketlab.experiments.lottery.spec import ImpSpec
 from ticketlab.networks import variables
 from ticketlab.networks.mlp import ACTIVATIONS, DenseLayer, dense_layers
 from ticketlab.sparsity import masks

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from conftest import contents, only_run
-from ticketlab import export, launch, rounds
-from ticketlab.methods import METHODS
+from ticketlab import export, launch
+from ticketlab.experiments import rounds
+from ticketlab.experiments.sparse_training.methods import METHODS
 from ticketlab.runs.folder import Record
 from ticketlab.sparsity import masks
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from ticketlab.errors import BadInput, TicketlabError, WriteFailed
-from ticketlab.kinds import ImpSpec
+from ticketlab.experiments.lottery.spec import ImpSpec
 from ticketlab.runs import hdf5, lock
 from ticketlab.runs.folder import Damaged, Record, Run, write_file
 

@@ -12,12 +12,14 @@ from typing import Any
 
 from rich.console import Console
 
-from ticketlab import branches, launch
+from ticketlab import launch
 from ticketlab.data import sources
 from ticketlab.errors import BadInput, TicketlabError
+from ticketlab.experiments import registry
+from ticketlab.experiments.lottery import branches
+from ticketlab.experiments.presets import PRESETS, compatible
 from ticketlab.flags import Parser
 from ticketlab.networks import architectures
-from ticketlab.presets import PRESETS, compatible
 from ticketlab.progress import data_line, screen, summary
 from ticketlab.runs.defaults import fitting
 from ticketlab.runs.fields import value_type
@@ -52,7 +54,7 @@ def main(
     Returns:
         0 if all replicates are complete, 1 if some failed, 2 on bad input, 130 if interrupted.
     """
-    spec_class = launch.EXPERIMENTS[kind].spec
+    spec_class = registry.EXPERIMENTS[kind].spec
     fixed, usual = fixed or {}, usual or {}
     parser = make_parser(spec_class, description, {*fixed, *cells[0]}, usual, finishes=finish is not None)
     flags = vars(parser.parse_args(argv))

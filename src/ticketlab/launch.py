@@ -1,48 +1,23 @@
 """From a spec and seeds to a finished run: checks, folder, pool, progress. What scripts and notebooks both call."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from rich.console import Console
 
-from ticketlab import before_training, branches, lottery, pool, sparse_training
+from ticketlab import pool
 from ticketlab.data.dataset import Dataset, from_arrays
-from ticketlab.kinds import BeforeSpec, ImpSpec
+from ticketlab.experiments.lottery import branches
+from ticketlab.experiments.registry import EXPERIMENTS
 from ticketlab.networks.user_model import located
 from ticketlab.progress import PAUSE, Display, data_line, screen
 from ticketlab.runs.fields import refused
 from ticketlab.runs.folder import Run
 from ticketlab.runs.overwriting import NOTHING, Overwritten
 from ticketlab.runs.spec import Spec
-from ticketlab.sparse_spec import SparseSpec
 from ticketlab.training.context import Build, Source
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """What a kind of experiment consists of.
-
-    Attributes:
-        spec: its class of specs.
-        check: refuses what spec, data and finished rounds forbid together, without TensorFlow.
-        finished: tells of a seed whether all of its rounds are there.
-        prepare: makes the function that computes a replicate, in the process that computes it.
-    """
-
-    spec: type[Spec]
-    check: Callable[..., None]
-    finished: Callable[[Any, Dataset, Run, int], bool]
-    prepare: Callable[..., pool.Replicate]
-
-
-EXPERIMENTS = {
-    "imp": Experiment(ImpSpec, lottery.check, lottery.finished, lottery.prepare),
-    "before_training": Experiment(BeforeSpec, before_training.check, before_training.finished, before_training.prepare),
-    "sparse_training": Experiment(SparseSpec, sparse_training.check, sparse_training.finished, sparse_training.prepare),
-}
 
 
 def check(

@@ -17,7 +17,7 @@ from ticketlab.analysis.pixels import centre_margin, heat_map, shape_of
 from ticketlab.analysis.runs import facts_by_name
 from ticketlab.analysis.tables import mean_table
 from ticketlab.errors import BadInput, WriteFailed
-from ticketlab.methods import METHODS
+from ticketlab.experiments.sparse_training.methods import METHODS
 from ticketlab.plot_axes import finished, written
 from ticketlab.runs.folder import Run, write_bytes
 from ticketlab.styles import Styles

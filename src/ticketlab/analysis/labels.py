@@ -9,11 +9,11 @@ from typing import Any
 
 from ticketlab.analysis.runs import FinishedRun, trunks
 from ticketlab.analysis.words import TICKET, words
-from ticketlab.methods import METHODS
-from ticketlab.sparse_spec import OPTIONS, SparseSpec
+from ticketlab.experiments.sparse_training.methods import METHODS
+from ticketlab.experiments.sparse_training.spec import OPTIONS, SparseTrainingSpec
 
 NAMED = ("method", "density", "epsilon")  # of sparse training, in words
-SPARSE_TRAINING = SparseSpec.kind
+SPARSE_TRAINING = SparseTrainingSpec.kind
 KINDS = {"imp": "IMP", "before_training": "pruning before training"}
 LONGEST = 48  # characters of a label that may name every difference; longer ones name as few as tell runs apart
 

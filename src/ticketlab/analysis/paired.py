@@ -11,8 +11,8 @@ import pandas as pd
 
 from ticketlab.analysis.runs import FinishedRun, trunks
 from ticketlab.analysis.words import UNTRAINED
+from ticketlab.experiments.sparse_training.spec import OPTIONS
 from ticketlab.means import mean_interval
-from ticketlab.sparse_spec import OPTIONS
 
 DENSE = "dense"  # what a difference is taken from, if it is no branch
 ITERATION = "early_stop_iteration"

@@ -15,7 +15,7 @@ from typing import Any
 from ticketlab.analysis.words import place
 from ticketlab.data.dataset import DataFacts
 from ticketlab.errors import BadInput
-from ticketlab.kinds import ImpSpec
+from ticketlab.experiments.lottery.spec import ImpSpec
 from ticketlab.runs.fingerprint import difference
 from ticketlab.runs.folder import Damaged, Record, Run
 

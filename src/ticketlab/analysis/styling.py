@@ -10,7 +10,7 @@ from ticketlab.analysis.layers import ALL, layer_words
 from ticketlab.analysis.results import Results
 from ticketlab.analysis.runs import trunks
 from ticketlab.analysis.words import CHANCE, DENSE, LAST_ITERATION, TICKET, minus, words
-from ticketlab.controls import CONTROLS
+from ticketlab.experiments.lottery.controls import CONTROLS
 from ticketlab.plot_axes import described
 from ticketlab.positions import PLACES
 from ticketlab.styles import Style, chosen, dashed, marked, ordered, reference

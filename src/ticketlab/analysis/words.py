@@ -1,6 +1,6 @@
 """The papers' words for controls, and the order in which figures and tables show them. Knows no run."""
 
-from ticketlab.controls import CONTROLS
+from ticketlab.experiments.lottery.controls import CONTROLS
 
 # their weights take no step, so that no iteration means anything
 UNTRAINED = frozenset(name for name, control in CONTROLS.items() if not control.trained)

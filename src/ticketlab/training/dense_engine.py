@@ -11,9 +11,9 @@ import tensorflow as tf
 
 from ticketlab import tensorflow_setup
 from ticketlab.data.dataset import Dataset, split, variance
+from ticketlab.experiments.pruning_at_init.saliency import Scalar
 from ticketlab.networks import variables
 from ticketlab.runs.spec import Spec
-from ticketlab.saliency import Scalar
 from ticketlab.sparsity.masks import Arrays
 from ticketlab.training.optimizers import AVERAGE, BETA_1, penalised, slot_names, update
 

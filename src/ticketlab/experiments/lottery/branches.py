@@ -6,11 +6,12 @@ Knows which rounds of which run a branch needs. What a control puts in a ticket'
 from collections.abc import Collection
 from pathlib import Path
 
-from ticketlab.controls import CONTROLS, Facts
 from ticketlab.data.dataset import Dataset
 from ticketlab.errors import BadInput
-from ticketlab.kinds import ImpSpec
-from ticketlab.rounds import Report, Ticket, complete, independent_rounds
+from ticketlab.experiments.checkpoints import complete
+from ticketlab.experiments.lottery.controls import CONTROLS, Facts
+from ticketlab.experiments.lottery.spec import ImpSpec
+from ticketlab.experiments.rounds import Report, Ticket, independent_rounds
 from ticketlab.runs.fields import refused
 from ticketlab.runs.folder import Record, Run
 from ticketlab.runs.spec import Spec

@@ -1,63 +1,30 @@
-"""The kinds of experiments: the fields that each adds to those of spec.py, and what these forbid together."""
+"""The spec of iterative magnitude pruning, and what its fields forbid together."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from ticketlab.controls import CONTROLS
+from ticketlab.experiments.lottery.controls import CONTROLS
+from ticketlab.experiments.pruning_spec import PruningSpec
 from ticketlab.runs.defaults import is_mlp
 from ticketlab.runs.fields import (
     HALF_OPEN_UNIT,
-    INCREASING,
     LEFT_OUT,
     NOT_NEGATIVE,
-    OPEN_UNIT,
-    POSITIVE,
-    UNIT,
     option,
     refused,
 )
-from ticketlab.runs.spec import Spec
-from ticketlab.saliency import DISTRIBUTIONS, SALIENCIES
 from ticketlab.sparsity.criteria import CRITERIA, OF_INITIAL
 from ticketlab.sparsity.pruning import SCOPES
 
 WEIGHTS_FROM = ("rewind", "final", "fresh", "signed_constant", "shuffled_weights")
-OF_LOSS = ("snip", "grasp")  # methods that see training samples
+
+
 SCHEDULE_FROM = ("rewind", "final")
+
+
 ELSEWHERE = ("fresh", "signed_constant", "shuffled_weights")  # of WEIGHTS_FROM, weights that no training came past
-
-
-@dataclass(frozen=True, kw_only=True)
-class PruningSpec(Spec):
-    """Rounds of falling density, of which round 0 is dense."""
-
-    rounds: int | None = option(
-        16, "pruning", "rounds of pruning after the dense round 0", valid=NOT_NEGATIVE, key=False, fitted=True
-    )
-    target_density: float | None = option(
-        None,
-        "pruning",
-        "prune until the density is at most this, in place of --rounds",
-        valid=UNIT,
-        key=False,
-        excludes=("rounds",),
-    )
-    only_rounds: tuple[int, ...] = option(
-        (),
-        "pruning",
-        "of rounds that do not rest on each other, these only, in place of --rounds",
-        valid=INCREASING,
-        key=False,
-        excludes=("rounds", "target_density"),
-    )
-    prune_rate: float = option(0.2, "pruning", "share of the kept weights that each round prunes", valid=OPEN_UNIT)
-
-    @property
-    def last_round(self) -> int | None:
-        """As of `Spec`."""
-        return None if self.target_density is not None or self.only_rounds else self.rounds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,34 +129,3 @@ class ImpSpec(PruningSpec):
     def folder_name(self) -> str:
         """Return the name of the run's folder; a branch's is that of its run and the branch's name."""
         return f"{self.trunk().folder_name()}-{self.branch}" if self.branch else super().folder_name()
-
-
-@dataclass(frozen=True, kw_only=True)
-class BeforeSpec(PruningSpec):
-    """Pruning before training; round r has the density ``(1 − prune_rate)^r`` (compared in arXiv 2009.08576)."""
-
-    kind: ClassVar[str] = "before_training"
-
-    method: str = option("snip", "pruning", "scores by which initial weights are kept", choices=tuple(SALIENCIES))
-    distribution: str = option(
-        "global",
-        "pruning",
-        "compare scores over all layers, or within layers of these densities",
-        choices=DISTRIBUTIONS,
-    )
-    scoring_steps: int | None = option(
-        None, "pruning", "steps in which a mask is found, scored anew in each; the method's own number if left out",
-        valid=POSITIVE,
-    )  # fmt: skip
-    scoring_samples: int = option(
-        100, "pruning", "training samples whose loss snip and grasp differentiate", valid=POSITIVE
-    )
-
-    def idle(self) -> set[str]:
-        """As of `Spec`."""
-        names = super().idle() - {"threads"}  # scores are computed by the dense engine
-        if self.method not in OF_LOSS:
-            names |= {"scoring_samples"}
-        if self.scoring_steps == SALIENCIES[self.method].steps or self.method == "magnitude":
-            names |= {"scoring_steps"}  # of magnitudes, which stay the same, any number of them
-        return names

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import ClassVar
 
-from ticketlab.methods import METHODS, Method
+from ticketlab.experiments.sparse_training.methods import METHODS, Method
 from ticketlab.runs.fields import NOT_NEGATIVE, OPEN_UNIT, POSITIVE, UNIT, option, refused
 from ticketlab.runs.spec import Spec
 from ticketlab.sparsity.density_schedules import FRACTION_SCHEDULES, update_iterations
@@ -17,15 +17,15 @@ SAVES = 10  # in equal stretches, where nothing else is said
 
 
 @dataclass(frozen=True, kw_only=True)
-class SparseSpec(Spec):
+class SparseTrainingSpec(Spec):
     """One training, sparse from the start or becoming so; a round is a stretch between two saves.
 
     Fields that are left out are the method's own, and are filled in; those that mean nothing for it are refused.
 
-    >>> spec = SparseSpec(method="set", iterations=1000)
+    >>> spec = SparseTrainingSpec(method="set", iterations=1000)
     >>> spec.density, spec.distribution, spec.drop, spec.drop_fraction, spec.update_until, spec.save_every
     (0.1, 'erk', 'sign', 0.3, 1000, 100)
-    >>> spec == SparseSpec.from_json(spec.to_json())
+    >>> spec == SparseTrainingSpec.from_json(spec.to_json())
     True
     """
 
@@ -140,7 +140,7 @@ class SparseSpec(Spec):
         Args:
             samples: for training, which make an epoch.
 
-        >>> SparseSpec(method="set", iterations=10, batch_size=2).updates(5)
+        >>> SparseTrainingSpec(method="set", iterations=10, batch_size=2).updates(5)
         [3, 5, 8]
         """
         if self.method == "cut":
@@ -153,7 +153,7 @@ class SparseSpec(Spec):
     def stretches(self, samples: int) -> list[tuple[int, int]]:
         """List where rounds begin and end; round 0 is the beginning, and the cut a round without iterations.
 
-        >>> SparseSpec(method="cut", iterations=10, save_every=4).stretches(5)
+        >>> SparseTrainingSpec(method="cut", iterations=10, save_every=4).stretches(5)
         [(0, 0), (0, 4), (4, 8), (8, 10), (10, 10)]
         """
         saves = self.updates(samples) if self.save_every == 0 else range(0, self.iterations, self.save_every)
@@ -161,4 +161,6 @@ class SparseSpec(Spec):
         return [*ends, (self.iterations, self.iterations)] if self.method == "cut" else ends
 
 
-OPTIONS = [each.name for each in fields(SparseSpec) if any(each.name in method.options for method in METHODS.values())]
+OPTIONS = [
+    each.name for each in fields(SparseTrainingSpec) if any(each.name in method.options for method in METHODS.values())
+]

@@ -10,21 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ticketlab import connectivity
 from ticketlab.data.dataset import Dataset
-from ticketlab.rounds import (
-    Report,
-    carry_on,
-    complete,
-    find_partial,
-    find_round,
-    save_partial,
-    write_round,
-)
+from ticketlab.experiments.checkpoints import complete, find_partial, find_round, save_partial
+from ticketlab.experiments.rounds import Report, carry_on, write_round
+from ticketlab.experiments.sparse_training import budgets, mask_updates
+from ticketlab.experiments.sparse_training.spec import SparseTrainingSpec
 from ticketlab.runs.fields import refused
 from ticketlab.runs.folder import Record, Run
 from ticketlab.runs.overwriting import Overwritten
-from ticketlab.sparse_spec import SparseSpec
 from ticketlab.sparsity import masks
 from ticketlab.sparsity.distributions import Shapes
 from ticketlab.training.context import Context, Source, check_context, prepare_context
@@ -33,36 +26,36 @@ if TYPE_CHECKING:
     from ticketlab.training.loop import Checkpoint
 
 
-def check(spec: SparseSpec, dataset: Dataset, source: Source, models_dir: Path, seeds: list[int]) -> None:
+def check(spec: SparseTrainingSpec, dataset: Dataset, source: Source, models_dir: Path, seeds: list[int]) -> None:
     """Refuse what spec and data forbid together, as far as can be told without TensorFlow. Raises BadInput."""
     check_context(spec, dataset, source)
     if spec.update_every == 0 and not spec.updates(dataset.samples):
         expected = f"more than an epoch, {dataset.samples / spec.batch_size:.4g} iterations, for an update after each"
         raise refused("update_until", expected, spec.update_until)
     if shapes := source.mlp_shapes(spec, dataset):  # of other networks, `prepare` knows
-        connectivity.final_counts(spec, shapes)
+        budgets.final_counts(spec, shapes)
 
 
 def prepare(spec_json: str, run_folder: str, source: Source, overwritten: Overwritten) -> Callable[[int, Report], None]:
     """Load data and network once; return a function of seed and report that computes one replicate."""
-    spec, run = SparseSpec.from_json(spec_json), Run(run_folder)
+    spec, run = SparseTrainingSpec.from_json(spec_json), Run(run_folder)
     context = prepare_context(spec, run, source, overwritten=overwritten, agree=partial(check_layers, spec))
     return lambda seed, report: replicate(spec, context, run, seed, report)
 
 
-def check_layers(spec: SparseSpec, shapes: Shapes, outputs: Collection[str]) -> None:
+def check_layers(spec: SparseTrainingSpec, shapes: Shapes, outputs: Collection[str]) -> None:
     """Refuse layers that cannot hold what is asked for. Raises BadInput."""
     if spec.dense_output and len(outputs) > 1:
         raise refused("dense_output", f"left out with the {len(outputs)} output layers {', '.join(outputs)}", True)
-    connectivity.final_counts(spec, shapes)
+    budgets.final_counts(spec, shapes)
 
 
-def finished(spec: SparseSpec, dataset: Dataset, run: Run, seed: int) -> bool:
+def finished(spec: SparseTrainingSpec, dataset: Dataset, run: Run, seed: int) -> bool:
     """Tell whether nothing is left to compute of one seed."""
     return complete(spec, run, seed, range(len(spec.stretches(dataset.samples))))
 
 
-def replicate(spec: SparseSpec, context: Context, run: Run, seed: int, report: Report) -> None:
+def replicate(spec: SparseTrainingSpec, context: Context, run: Run, seed: int, report: Report) -> None:
     """Compute one seed's training, but for what is on disk already.
 
     It goes on from the beginning of the first round that is missing. Where that state is lost as well, it begins anew:
@@ -72,7 +65,7 @@ def replicate(spec: SparseSpec, context: Context, run: Run, seed: int, report: R
 
     samples = context.train_indices.size
     stretches = spec.stretches(samples)
-    updates = Updates(spec.updates(samples), connectivity.Rules(spec, context.model, context.shapes, seed).change)
+    updates = Updates(spec.updates(samples), mask_updates.Rules(spec, context.model, context.shapes, seed).change)
     report("begin", {"rounds": len(stretches) - 1})
     with run.claim(seed):
         records = [find_round(spec, run, seed, round, report) for round in range(len(stretches))]
@@ -95,27 +88,33 @@ def replicate(spec: SparseSpec, context: Context, run: Run, seed: int, report: R
             report("round", {"new": round in missing, **record.attributes})
 
 
-def beginning(spec: SparseSpec, context: Context, seed: int) -> "Checkpoint":
+def beginning(spec: SparseTrainingSpec, context: Context, seed: int) -> "Checkpoint":
     """Return the state before the first step: initial weights under the first masks."""
     from ticketlab.networks import variables
     from ticketlab.training.loop import Checkpoint
 
-    mask = connectivity.first_masks(spec, context.shapes, seed)
+    mask = budgets.first_masks(spec, context.shapes, seed)
     return Checkpoint(0, masks.apply(variables.draw(context.model, seed, "initialisation"), mask), mask)
 
 
 def write(
-    spec: SparseSpec, context: Context, run: Run, seed: int, round: int, stretch: tuple[int, int], state: "Checkpoint"
+    spec: SparseTrainingSpec,
+    context: Context,
+    run: Run,
+    seed: int,
+    round: int,
+    stretch: tuple[int, int],
+    state: "Checkpoint",
 ) -> Record:
     """Write a round's file: the state at the stretch's end, and what the stretch cost."""
     from ticketlab.networks import variables
 
     samples = context.train_indices.size
     known, (begin, end) = (spec, context.costs, context.shapes, samples), stretch
-    paper = connectivity.paper_flops(*known, end - begin)
+    paper = budgets.paper_flops(*known, end - begin)
     found = {
         "iteration": state.iteration,
-        "training_flops": connectivity.training_flops(*known, begin, end),
+        "training_flops": budgets.training_flops(*known, begin, end),
         **({} if paper is None else {"training_flops_paper": paper}),
     }
     rewind = {"rewind": variables.draw(context.model, seed, "initialisation")} if round == 0 else {}

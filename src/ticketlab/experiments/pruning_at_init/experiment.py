@@ -9,13 +9,14 @@ from pathlib import Path
 
 from ticketlab.data.dataset import Dataset
 from ticketlab.errors import BadInput
-from ticketlab.kinds import OF_LOSS, BeforeSpec
+from ticketlab.experiments.checkpoints import complete
+from ticketlab.experiments.pruning_at_init.saliency import prune_before_training
+from ticketlab.experiments.pruning_at_init.spec import OF_LOSS, PruningAtInitSpec
+from ticketlab.experiments.rounds import Report, Ticket, independent_rounds
 from ticketlab.random_streams import stream
-from ticketlab.rounds import Report, Ticket, complete, independent_rounds
 from ticketlab.runs.fields import refused
 from ticketlab.runs.folder import Run
 from ticketlab.runs.overwriting import Overwritten
-from ticketlab.saliency import prune_before_training
 from ticketlab.sparsity import masks
 from ticketlab.sparsity.distributions import Shapes, layer_sizes
 from ticketlab.training.context import Context, Source, check_context, prepare_context
@@ -23,7 +24,7 @@ from ticketlab.training.context import Context, Source, check_context, prepare_c
 MOST_ROUNDS = 10_000
 
 
-def check(spec: BeforeSpec, dataset: Dataset, source: Source, models_dir: Path, seeds: list[int]) -> None:
+def check(spec: PruningAtInitSpec, dataset: Dataset, source: Source, models_dir: Path, seeds: list[int]) -> None:
     """Refuse what spec and data forbid together. Raises BadInput."""
     check_context(spec, dataset, source)
     samples = dataset.samples
@@ -35,7 +36,7 @@ def check(spec: BeforeSpec, dataset: Dataset, source: Source, models_dir: Path, 
         check_densities(spec, shapes)
 
 
-def check_densities(spec: BeforeSpec, shapes: Shapes) -> None:
+def check_densities(spec: PruningAtInitSpec, shapes: Shapes) -> None:
     """Refuse rounds of fewer weights than there are layers, before any is trained. Raises BadInput."""
     last = max(chosen(spec))
     counts = (round(density(spec, each) * sum(layer_sizes(shapes).values())) for each in range(last + 1))
@@ -48,14 +49,14 @@ def check_densities(spec: BeforeSpec, shapes: Shapes) -> None:
 
 def prepare(spec_json: str, run_folder: str, source: Source, overwritten: Overwritten) -> Callable[[int, Report], None]:
     """Load data and network once; return a function of seed and report that computes one replicate."""
-    spec, run = BeforeSpec.from_json(spec_json), Run(run_folder)
+    spec, run = PruningAtInitSpec.from_json(spec_json), Run(run_folder)
     context = prepare_context(
         spec, run, source, overwritten=overwritten, agree=lambda shapes, _: check_densities(spec, shapes)
     )
     return lambda seed, report: replicate(spec, context, run, seed, report)
 
 
-def replicate(spec: BeforeSpec, context: Context, run: Run, seed: int, report: Report) -> None:
+def replicate(spec: PruningAtInitSpec, context: Context, run: Run, seed: int, report: Report) -> None:
     """Compute one seed's rounds, but for those that are on disk already."""
     with run.claim(seed):
         independent_rounds(
@@ -63,17 +64,17 @@ def replicate(spec: BeforeSpec, context: Context, run: Run, seed: int, report: R
         )
 
 
-def finished(spec: BeforeSpec, dataset: Dataset, run: Run, seed: int) -> bool:
+def finished(spec: PruningAtInitSpec, dataset: Dataset, run: Run, seed: int) -> bool:
     """Tell whether nothing is left to compute of one seed."""
     return complete(spec, run, seed, chosen(spec))
 
 
-def chosen(spec: BeforeSpec) -> list[int]:
+def chosen(spec: PruningAtInitSpec) -> list[int]:
     """List the rounds that a spec asks for: those named, or the dense one and as many after it."""
     return list(spec.only_rounds) or list(range(number_of_rounds(spec) + 1))
 
 
-def ticket(spec: BeforeSpec, context: Context, seed: int, round: int) -> Ticket:
+def ticket(spec: PruningAtInitSpec, context: Context, seed: int, round: int) -> Ticket:
     """Return what a round starts from: initial weights under the mask that they give."""
     from ticketlab.networks import variables
 
@@ -93,12 +94,12 @@ def ticket(spec: BeforeSpec, context: Context, seed: int, round: int) -> Ticket:
     return Ticket(masks.apply(initial, mask), mask, 0, spec.learning_rates)
 
 
-def density(spec: BeforeSpec, round: int) -> float:
+def density(spec: PruningAtInitSpec, round: int) -> float:
     """Return the density of a round, that which so many rounds of pruning at the same rate would leave."""
     return (1 - spec.prune_rate) ** round
 
 
-def number_of_rounds(spec: BeforeSpec) -> int:
+def number_of_rounds(spec: PruningAtInitSpec) -> int:
     """Count the rounds after round 0 that a spec asks for, by number or by density. Raises BadInput."""
     if spec.target_density is None:
         return spec.rounds

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ticketlab.methods import METHODS
+from ticketlab.experiments.sparse_training.methods import METHODS
 from ticketlab.runs import defaults
 from ticketlab.runs.defaults import NETWORK_DEFAULTS
 

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ticketlab import branches
-from ticketlab.controls import CONTROLS
 from ticketlab.data.dataset import Dataset
 from ticketlab.errors import BadInput
-from ticketlab.kinds import ImpSpec
+from ticketlab.experiments.checkpoints import complete, find_round
+from ticketlab.experiments.lottery import branches
+from ticketlab.experiments.lottery.controls import CONTROLS
+from ticketlab.experiments.lottery.spec import ImpSpec
+from ticketlab.experiments.rounds import Report, Ticket, train_round
 from ticketlab.random_streams import stream
-from ticketlab.rounds import Report, Ticket, complete, find_round, train_round
 from ticketlab.runs.folder import Record, Run
 from ticketlab.runs.overwriting import Overwritten
 from ticketlab.sparsity import density_schedules, masks, pruning
