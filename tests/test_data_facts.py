@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from rounds_on_disk import write_run
-from ticketlab import export
 from ticketlab.analysis.runs import read_runs
 from ticketlab.data.dataset import from_arrays, split
+from ticketlab.evaluation import export
 from ticketlab.experiments.lottery.spec import ImpSpec
 from ticketlab.runs.folder import Run
 

@@ -3,8 +3,9 @@
 import sys
 from pathlib import Path
 
-from ticketlab import export, tensorflow_setup
+from ticketlab import tensorflow_setup
 from ticketlab.errors import BadInput, TicketlabError
+from ticketlab.evaluation import export
 from ticketlab.flags import Parser
 from ticketlab.runs.folder import Record, Run
 
