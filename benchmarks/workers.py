@@ -14,8 +14,9 @@ from pathlib import Path
 import multiprocess
 import psutil
 
-from ticketlab import pool, tensorflow_setup
+from ticketlab import tensorflow_setup
 from ticketlab.data import dataset, sources
+from ticketlab.execution import local_pool
 from ticketlab.experiments.lottery.spec import ImpSpec
 from ticketlab.networks import variables
 
@@ -82,8 +83,11 @@ def time_spawn(processes: int) -> float:
 def time_pool(processes: int) -> float:
     """Return the seconds until all workers of the pool are ready."""
     began, ready = time.perf_counter(), []
-    pool.run(
-        pool.Job(prepare_first_function, ()), range(processes), processes, lambda *_: ready.append(time.perf_counter())
+    local_pool.run(
+        local_pool.Job(prepare_first_function, ()),
+        range(processes),
+        processes,
+        lambda *_: ready.append(time.perf_counter()),
     )
     return ready[-1] - began
 
@@ -102,9 +106,9 @@ def main() -> None:
     )
     facts = []
     with tempfile.TemporaryDirectory() as meeting:
-        job = pool.Job(prepare_training, (flags.data_dir, flags.processes, meeting))
+        job = local_pool.Job(prepare_training, (flags.data_dir, flags.processes, meeting))
         collect = lambda seed, name, each: facts.append(each) if name == "memory" else None  # noqa: E731
-        pool.run(job, range(flags.processes), flags.processes, collect)
+        local_pool.run(job, range(flags.processes), flags.processes, collect)
     mean = {name: sum(each[name] for each in facts) / len(facts) for name in ("private", "proportional", "data")}
     print(
         f"per worker: {mean['private']:.0f} MB private, of which {mean['data']:.0f} MB data, "

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from conftest import contents, only_run, same, trainings
-from ticketlab import launch
 from ticketlab.data import sources
 from ticketlab.data.dataset import split
+from ticketlab.execution import launch
 from ticketlab.experiments import rounds
 from ticketlab.experiments.pruning_at_init.saliency import DISTRIBUTIONS, SALIENCIES
 from ticketlab.sparsity import distributions, masks

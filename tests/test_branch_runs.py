@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from conftest import arrays_of, only_run, same, trainings
-from ticketlab import launch
+from ticketlab.execution import launch
 from ticketlab.experiments.lottery.controls import CONTROLS
 from ticketlab.runs.folder import Run
 from ticketlab.sparsity import masks

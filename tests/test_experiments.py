@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from conftest import arrays_of, contents, only_run, same, trainings
-from ticketlab import launch
 from ticketlab.data import sources
+from ticketlab.execution import launch
 from ticketlab.experiments import rounds
 from ticketlab.experiments.lottery.spec import ImpSpec
 from ticketlab.networks import architectures

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from conftest import contents, only_run
-from ticketlab import cli, launch
+from ticketlab import cli
 from ticketlab.errors import BadInput
+from ticketlab.execution import launch
 from ticketlab.experiments.lottery import branches
 from ticketlab.experiments.lottery.spec import ImpSpec
 from ticketlab.experiments.pruning_at_init.saliency import SALIENCIES

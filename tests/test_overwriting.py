@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from conftest import contents, only_run
-from ticketlab import launch, pool
 from ticketlab.analysis.runs import read_runs
 from ticketlab.errors import TicketlabError
+from ticketlab.execution import launch, local_pool
 from ticketlab.runs import hdf5, overwriting
 from ticketlab.runs.folder import Run
 from ticketlab.runs.overwriting import NOTHING, Overwritten
@@ -122,7 +122,7 @@ def test_interrupted_it_goes_on_without_the_flag_and_ends_at_the_same_bits(compu
 
 def test_a_second_try_deletes_nothing_of_the_first(compute, tmp_path, monkeypatch):
     assert compute("relu", "--seeds", 0).returncode == 0
-    run, attempt, tried = only_run(tmp_path / "models"), pool._Attempt.__call__, []
+    run, attempt, tried = only_run(tmp_path / "models"), local_pool._Attempt.__call__, []
     before, written = contents(run), []
 
     def crashes_once(self, seed, report):
@@ -136,7 +136,7 @@ def test_a_second_try_deletes_nothing_of_the_first(compute, tmp_path, monkeypatc
 
         return attempt(self, seed, told)
 
-    monkeypatch.setattr(pool._Attempt, "__call__", crashes_once)
+    monkeypatch.setattr(local_pool._Attempt, "__call__", crashes_once)
     done = compute("relu", "--seeds", 0, "--overwrite")
     assert done.returncode == 0
     assert "trying once more" in done.stderr

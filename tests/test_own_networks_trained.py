@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from keras import layers
 
-from ticketlab import launch
 from ticketlab.data.dataset import from_arrays
 from ticketlab.errors import BadInput
+from ticketlab.execution import launch
 from ticketlab.experiments.lottery.spec import ImpSpec
 from ticketlab.experiments.pruning_at_init.spec import PruningAtInitSpec
 from ticketlab.experiments.sparse_training.spec import SparseTrainingSpec

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from conftest import contents, only_run
-from ticketlab import export_command, launch
+from ticketlab import export_command
 from ticketlab.errors import BadInput
+from ticketlab.execution import launch
 from ticketlab.experiments.lottery.spec import ImpSpec
 from ticketlab.experiments.pruning_at_init.spec import PruningAtInitSpec
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from conftest import contents, only_run
-from ticketlab import launch
 from ticketlab.evaluation import export
+from ticketlab.execution import launch
 from ticketlab.experiments import rounds
 from ticketlab.experiments.sparse_training.methods import METHODS
 from ticketlab.runs.folder import Record

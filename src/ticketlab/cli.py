@@ -12,15 +12,15 @@ from typing import Any
 
 from rich.console import Console
 
-from ticketlab import launch
 from ticketlab.data import sources
 from ticketlab.errors import BadInput, TicketlabError
+from ticketlab.execution import launch
+from ticketlab.execution.progress import data_line, screen, summary
 from ticketlab.experiments import registry
 from ticketlab.experiments.lottery import branches
 from ticketlab.experiments.presets import PRESETS, compatible
 from ticketlab.flags import Parser
 from ticketlab.networks import architectures
-from ticketlab.progress import data_line, screen, summary
 from ticketlab.runs.defaults import fitting
 from ticketlab.runs.fields import value_type
 from ticketlab.runs.overwriting import Overwritten

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from ticketlab import pool
 from ticketlab.data.dataset import Dataset, from_arrays
+from ticketlab.execution import local_pool
+from ticketlab.execution.progress import PAUSE, Display, data_line, screen
 from ticketlab.experiments.lottery import branches
 from ticketlab.experiments.registry import EXPERIMENTS
 from ticketlab.networks.user_model import located
-from ticketlab.progress import PAUSE, Display, data_line, screen
 from ticketlab.runs.fields import refused
 from ticketlab.runs.folder import Run
 from ticketlab.runs.overwriting import NOTHING, Overwritten
@@ -101,7 +101,7 @@ def run(
     if not seeds:
         return run, {}
     arguments = (spec.to_json(), str(run.folder), source, overwritten)
-    job = pool.Job(EXPERIMENTS[spec.kind].prepare, arguments, spec.threads)
+    job = local_pool.Job(EXPERIMENTS[spec.kind].prepare, arguments, spec.threads)
     with Display(seeds, getattr(spec, "rounds", None) or 0, **shown) as display:
-        failures = pool.run(job, seeds, processes, display.event)
+        failures = local_pool.run(job, seeds, processes, display.event)
     return run, failures

@@ -179,7 +179,7 @@ def _send(worker: _Worker, seed: int | None) -> None:
 
 def _start(job: Job, number: int, seed: int) -> _Worker:
     context = multiprocess.get_context("forkserver")
-    context.set_forkserver_preload(["ticketlab.forkserver"])
+    context.set_forkserver_preload(["ticketlab.execution.forkserver_preload"])
     here, there = context.Pipe()
     process = context.Process(target=_work, args=(there, job, number), name=f"ticketlab-{number}", daemon=True)
     process.start()
