@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from ticketlab.analysis.factorial import measure, write
-from ticketlab.cli import main
+from ticketlab.cli.train import main
 from ticketlab.experiments.presets import PRESETS
 from ticketlab.runs.folder import Run
 

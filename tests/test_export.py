@@ -7,7 +7,6 @@ import pytest
 
 from conftest import TINY, contents, only_run
 from rounds_on_disk import write_run
-from ticketlab import export_command
 from ticketlab.data import sources
 from ticketlab.errors import BadInput
 from ticketlab.evaluation import export

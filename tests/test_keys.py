@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from conftest import contents, only_run
-from ticketlab import cli
+from ticketlab.cli import train
 from ticketlab.errors import BadInput
 from ticketlab.execution import launch
 from ticketlab.experiments.lottery import branches
@@ -40,7 +40,7 @@ def test_both_doors_make_the_same_spec(spec_class):
     for name, chosen in itertools.product(NAMES, CHOICES):
         if set(chosen) <= fields:
             given = {"network": name, "dataset": "digits", **chosen}
-            assert cli.resolve(spec_class, given, {}, None, None) == spec_class(**given), given
+            assert train.resolve(spec_class, given, {}, None, None) == spec_class(**given), given
     spec = spec_class(network="conv2", dataset="digits")
     for defaults in (NETWORK_DEFAULTS["conv2"], DATASET_DEFAULTS["digits"]):
         assert all(getattr(spec, field) == value for field, value in defaults.items() if field in fields)

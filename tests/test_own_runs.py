@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from conftest import contents, only_run
-from ticketlab import export_command
+from ticketlab.cli import export
 from ticketlab.errors import BadInput
 from ticketlab.execution import launch
 from ticketlab.experiments.lottery.spec import ImpSpec
@@ -70,7 +70,7 @@ def check_exports(run, tmp_path, capsys):
     digits = sources.load("digits")
     for form, accuracy in (("trained", "test_accuracy"), ("ticket", "untrained_test_accuracy")):
         to = str(tmp_path / f"{form}.keras")
-        assert export_command.main("", [str(run.folder), form, "--seed", "1", "--round", "1", "--to", to]) == 0
+        assert export.main("", [str(run.folder), form, "--seed", "1", "--round", "1", "--to", to]) == 0
         model = keras.saving.load_model(to)
         found = model.evaluate(digits.x_test, digits.y_test, verbose=0, return_dict=True)["accuracy"]
         assert found == pytest.approx(run.round(1, 1).attributes[accuracy], abs=1e-6)
@@ -120,7 +120,7 @@ def test_a_regression_from_a_file_and_its_export(inline, table_file, tmp_path, c
     assert inline(tmp_path, *line).returncode == 0
     run = only_run(tmp_path / "models")
     to = str(tmp_path / "net.keras")
-    assert export_command.main("", [str(run.folder), "trained", "--round", "1", "--to", to]) == 0
+    assert export.main("", [str(run.folder), "trained", "--round", "1", "--to", to]) == 0
     capsys.readouterr()
     found = keras.saving.load_model(to).evaluate(x_test, y_test, verbose=0, return_dict=True)
     stored = run.round(0, 1).attributes

@@ -20,8 +20,8 @@ from ticketlab.analysis.chart_weights import weight_charts
 from ticketlab.analysis.report import report
 from ticketlab.analysis.results import Results, measure
 from ticketlab.analysis.runs import Unreadable, read_runs
+from ticketlab.cli.parser import Parser
 from ticketlab.errors import BadInput, TicketlabError, WriteFailed
-from ticketlab.flags import Parser
 from ticketlab.runs.folder import write_bytes
 
 CHARTS: Sequence[Callable[[Results], Iterator[Chart]]] = (

@@ -1,6 +1,6 @@
 """What determines the numbers of a run: frozen dataclasses ⇄ JSON ⇄ run key.
 
-One field is one flag (cli.py makes it), one entry of the metadata in every file, and one part of the run key. A field
+One field is one flag (train.py makes it), one entry of the metadata in every file, and one part of the run key. A field
 that does not change the numbers of a round (how many rounds, say) is marked ``key=False`` and stays out of the key,
 one that changes none beside the others is there at its default. The key leaves out defaults: a new field's default must
 therefore be the old behaviour. What each kind of experiment adds to these fields stands in kinds.py.

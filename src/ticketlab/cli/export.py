@@ -4,9 +4,9 @@ import sys
 from pathlib import Path
 
 from ticketlab import tensorflow_setup
+from ticketlab.cli.parser import Parser
 from ticketlab.errors import BadInput, TicketlabError
 from ticketlab.evaluation import export
-from ticketlab.flags import Parser
 from ticketlab.runs.folder import Record, Run
 
 SUFFIXES = {"masks": ".npz", "ticket": ".keras", "trained": ".keras", "slim": ""}
