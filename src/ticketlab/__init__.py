@@ -1,7 +1,6 @@
 """A laboratory for lottery tickets and sparse training of neural networks.
 
-As a library: ``open_run`` opens a finished run; ``ticketlab.analysis`` and ``ticketlab.plots`` are imported when they
-are first named.
+As a library: ``open_run`` opens a finished run; ``ticketlab.analysis`` is imported when it is first named.
 """
 
 import importlib
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ticketlab.runs.folder import Run
 
-LAZY = ("analysis", "kinds", "launch", "plots", "storage")
+LAZY = ("analysis", "kinds", "launch", "storage")
 
 
 def open_run(folder: Path | str) -> "Run":

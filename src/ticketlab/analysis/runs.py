@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from ticketlab.analysis.words import place
+from ticketlab.analysis.control_names import place
 from ticketlab.data.dataset import DataFacts
 from ticketlab.errors import BadInput
 from ticketlab.experiments.lottery.spec import ImpSpec

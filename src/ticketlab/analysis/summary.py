@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from ticketlab.analysis.efficiency import efficiency_table
-from ticketlab.analysis.paired import DENSE
+from ticketlab.analysis.measures.efficiency import efficiency_table
+from ticketlab.analysis.measures.paired import DENSE
 from ticketlab.analysis.runs import FinishedRun
 from ticketlab.means import mean_interval
 from ticketlab.sparsity.masks import Arrays
