@@ -73,7 +73,7 @@ def seconds(turn: Callable[[], object]) -> float:
 
 def compare(batch_size: int) -> None:
     """Let the engines take turns at each density, and print a table."""
-    spec = ImpSpec(batch_size=batch_size, eval_every=flags.iterations)
+    spec = ImpSpec(batch_size=batch_size, eval_every=flags.iterations).resolved
     dense, sparse, torch = (
         Engine(model, mnist, spec),
         SparseEngine(dense_layers(model), mnist, spec),

@@ -41,7 +41,7 @@ context.dense, context.sparse  # noqa: B018, compiled before anything is timed
 
 def seconds(spec: SparseTrainingSpec) -> float:
     """Time a whole training by the engine that the spec names."""
-    context.spec = spec
+    spec = context.spec = spec.resolved
     rules, start = Rules(spec, model, context.shapes, 0), beginning(spec, context, 0)
     settings = {"seed": 0, "stop": spec.iterations, "batch_size": spec.batch_size, "eval_every": spec.eval_every}
     updates = Updates(spec.updates(context.train_indices.size), rules.change)

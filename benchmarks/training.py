@@ -32,7 +32,7 @@ from ticketlab.networks import architectures, variables  # noqa: E402
 from ticketlab.sparsity import masks  # noqa: E402
 from ticketlab.training.dense_engine import Engine  # noqa: E402
 
-SPEC = ImpSpec()
+SPEC = ImpSpec().resolved
 mnist = sources.load("mnist", flags.data_dir)
 train, validation = dataset.split(len(mnist.x_train))
 x_float = mnist.x_train.astype(np.float32) / 255

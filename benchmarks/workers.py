@@ -46,7 +46,7 @@ def prepare_training(data_dir: Path | None, processes: int, meeting: str):
     from ticketlab.sparsity import masks
     from ticketlab.training.dense_engine import Engine
 
-    spec = ImpSpec()
+    spec = ImpSpec().resolved
     mnist = sources.load("mnist", data_dir)
     engine = Engine(architectures.build("lenet_300_100", mnist.input_shape, 10), mnist, spec)
     size = sum(array.nbytes for array in (mnist.x_train, mnist.y_train, mnist.x_test, mnist.y_test))

@@ -47,7 +47,7 @@ def engine(tensorflow, digits):
     from ticketlab.training.dense_engine import Engine
 
     model = architectures.build("lenet_300_100", digits.input_shape, digits.outputs)
-    return Engine(model, digits, ImpSpec(dataset="digits", eval_every=20))
+    return Engine(model, digits, ImpSpec(dataset="digits", eval_every=20).resolved)
 
 
 @pytest.fixture

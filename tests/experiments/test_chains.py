@@ -65,7 +65,7 @@ def test_normalisation_statistics_are_those_of_the_end_of_training_and_of_the_re
     rewound = once.weights
     assert same(run.round(0, 0).rewind, rewound)
     small = sources.load("small", images)
-    spec = ImpSpec(optimizer="sgd", momentum=0.9, batch_size=16, eval_every=2, iterations=4)
+    spec = ImpSpec(optimizer="sgd", momentum=0.9, batch_size=16, eval_every=2, iterations=4).resolved
     engine = inline.engine(architectures.build("resnet20", (8, 8), 10), small, spec)
     for record in run.records():
         weights, attributes = record.weights, record.attributes

@@ -12,8 +12,8 @@ from ticketlab.networks import variables
 from ticketlab.sparsity import masks
 from ticketlab.training.dense_engine import Engine
 
-ADAM = ImpSpec(dataset="digits", eval_every=20)
-SGD = ImpSpec(dataset="digits", eval_every=20, optimizer="sgd", learning_rate=0.1)
+ADAM = ImpSpec(dataset="digits", eval_every=20).resolved
+SGD = ImpSpec(dataset="digits", eval_every=20, optimizer="sgd", learning_rate=0.1).resolved
 MOMENTUM = dataclasses.replace(SGD, momentum=0.9, nesterov=True)
 
 

@@ -19,7 +19,7 @@ from ticketlab.training.dense_engine import Engine
 from ticketlab.training.sparse_engine.engine import SparseEngine
 
 STEPS = 50
-ADAM = ImpSpec(dataset="digits", eval_every=STEPS)
+ADAM = ImpSpec(dataset="digits", eval_every=STEPS).resolved
 SGD = dataclasses.replace(ADAM, optimizer="sgd", learning_rate=0.1)
 OPTIMIZERS = {
     "adam": ADAM,
