@@ -40,6 +40,7 @@ import tensorflow as tf  # noqa: E402
 
 from ticketlab import data, dataset, masks, networks, presets, variables  # noqa: E402
 from ticketlab.engine import Engine  # noqa: E402
+from ticketlab.engines import EngineSettings  # noqa: E402
 from ticketlab.kinds import ImpSpec  # noqa: E402
 
 
@@ -74,7 +75,7 @@ class Race:
 
     def engine(self) -> tuple[Turn, Turn]:
         """Return the turn of ticketlab's engine, and its pass over the validation images."""
-        ours = Engine(self.network(), self.pictures, self.spec)
+        ours = Engine(self.network(), self.pictures, EngineSettings.of(self.spec))
         weights = variables.draw(ours.model, 0, "initialisation")
         ours.load(weights, masks.all_kept(weights, ours.paths))
         rates = self.spec.learning_rates(0, self.iterations)

@@ -30,6 +30,7 @@ import numpy as np  # noqa: E402
 
 from ticketlab import data, dataset, masks, networks, pruning, variables  # noqa: E402
 from ticketlab.engine import Engine  # noqa: E402
+from ticketlab.engines import EngineSettings  # noqa: E402
 from ticketlab.kinds import ImpSpec  # noqa: E402
 from ticketlab.sparse.chain import dense_chain  # noqa: E402
 from ticketlab.sparse.engine import SparseEngine  # noqa: E402
@@ -71,10 +72,11 @@ def seconds(turn: Callable[[], object]) -> float:
 
 def compare(batch_size: int) -> None:
     """Let the engines take turns at each density, and print a table."""
-    spec = ImpSpec(batch_size=batch_size, eval_every=flags.iterations)
+    spec = ImpSpec(batch_size=batch_size)
+    settings = EngineSettings.of(spec)
     dense, sparse, torch = (
-        Engine(model, mnist, spec),
-        SparseEngine(dense_chain(model), mnist, spec),
+        Engine(model, mnist, settings),
+        SparseEngine(dense_chain(model), mnist, settings),
         torch_step(batch_size),
     )
     rates = spec.learning_rates(0, flags.iterations)

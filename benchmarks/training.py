@@ -28,6 +28,7 @@ import tensorflow as tf  # noqa: E402
 
 from ticketlab import data, dataset, masks, networks, variables  # noqa: E402
 from ticketlab.engine import Engine  # noqa: E402
+from ticketlab.engines import EngineSettings  # noqa: E402
 from ticketlab.kinds import ImpSpec  # noqa: E402
 
 SPEC = ImpSpec()
@@ -44,7 +45,7 @@ def network() -> keras.Model:
 
 def engine(evaluate: bool):
     """Return the turn of ticketlab's engine."""
-    ours = Engine(network(), mnist, SPEC)
+    ours = Engine(network(), mnist, EngineSettings.of(SPEC))
     weights = variables.draw(ours.model, 0, "initialisation")
     ours.load(weights, masks.all_kept(weights, ours.paths))
 

@@ -41,10 +41,11 @@ def prepare_training(data_dir: Path | None, processes: int, meeting: str):
     """Make the job of a worker that trains a little and tells its memory when all others have come as far."""
     from ticketlab import masks, networks
     from ticketlab.engine import Engine
+    from ticketlab.engines import EngineSettings
 
     spec = ImpSpec()
     mnist = data.load("mnist", data_dir)
-    engine = Engine(networks.build("lenet_300_100", mnist.input_shape, 10), mnist, spec)
+    engine = Engine(networks.build("lenet_300_100", mnist.input_shape, 10), mnist, EngineSettings.of(spec))
     size = sum(array.nbytes for array in (mnist.x_train, mnist.y_train, mnist.x_test, mnist.y_test))
     del mnist
 

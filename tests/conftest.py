@@ -1,7 +1,6 @@
 """What several tests share: TensorFlow set up, small data, commands as a person types them, runs bit by bit."""
 
 import contextlib
-import dataclasses
 import io
 import os
 import runpy
@@ -16,6 +15,7 @@ import numpy as np
 import pytest
 
 from ticketlab import data, devices, networks, training
+from ticketlab.engines import EngineSettings
 from ticketlab.kinds import ImpSpec
 from ticketlab.storage import Run
 
@@ -40,11 +40,11 @@ def digits():
 
 @pytest.fixture(scope="session")
 def engine(tensorflow, digits):
-    """An engine of LeNet-300-100 on digits, evaluated every 20 iterations; whoever uses it loads its own weights."""
+    """An engine of LeNet-300-100 on digits; whoever uses it loads its own weights."""
     from ticketlab.engine import Engine
 
     model = networks.build("lenet_300_100", digits.input_shape, digits.outputs)
-    return Engine(model, digits, ImpSpec(dataset="digits", eval_every=20))
+    return Engine(model, digits, EngineSettings())
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def bench(engine, digits):
     from ticketlab.workbench import Workbench
 
     made = Workbench(ImpSpec(dataset="digits", eval_every=20), engine.model, digits)
-    made.dense = engine
+    made.engines["dense"] = engine
     return made
 
 
@@ -133,18 +133,15 @@ class Done:
 def inline(tensorflow) -> Callable[..., Done]:
     """Run a script in this process, in a folder and with no workers unless told otherwise.
 
-    An engine is compiled once for all commands that need the same one, as a worker keeps it from seed to seed; it is
-    made for stretches of 20 iterations, and others cost nothing.
+    An engine is compiled once for all commands that need the same one, as a worker keeps it from seed to seed.
     """
     from ticketlab import engine
 
     real, compiled = engine.Engine, {}
-    settings = ("batch_size", "optimizer", "momentum", "nesterov", "weight_decay", "l1_penalty", "averages")
 
-    def kept(model, dataset, spec):
-        key = (model.to_json(), dataset.digest, dataset.offset, *(getattr(spec, name) for name in settings))
-        longer = dataclasses.replace(spec, eval_every=20, iterations=max(20, spec.iterations))
-        return compiled.get(key) or compiled.setdefault(key, real(model, dataset, longer))
+    def kept(model, dataset, settings):
+        key = (model.to_json(), dataset.digest, dataset.offset, settings)
+        return compiled.get(key) or compiled.setdefault(key, real(model, dataset, settings))
 
     def run(folder, *flags, script="fcn_imp.py", processes=0) -> Done:
         out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))

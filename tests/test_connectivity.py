@@ -1,6 +1,7 @@
 """Updates of connectivity in a real training, with both engines: the laws that every method obeys."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
@@ -8,11 +9,12 @@ import pytest
 from ticketlab import masks, networks
 from ticketlab.connectivity import Rules, paper_flops, training_flops
 from ticketlab.dataset import batches
+from ticketlab.engines import EngineSettings
 from ticketlab.errors import Diverged
 from ticketlab.flops import Cost
 from ticketlab.sparse_spec import SparseSpec
 from ticketlab.sparse_training import beginning
-from ticketlab.training import Updates, train
+from ticketlab.training import Plan, Updates, train
 from ticketlab.workbench import Workbench
 
 SPEC = SparseSpec(
@@ -38,9 +40,7 @@ def make(tensorflow, digits):
 
     def workbench(spec):
         bench = Workbench(spec, model, digits)
-        key = spec.engine, spec.optimizer, spec.averages
-        engine = made.get(key) or made.setdefault(key, bench.sparse if spec.engine == "sparse" else bench.dense)
-        setattr(bench, "sparse" if spec.engine == "sparse" else "dense", engine)
+        bench.engines = made.setdefault(EngineSettings.of(spec), {})
         return bench
 
     return workbench
@@ -65,17 +65,14 @@ def watch(bench, seed=0):
         seen.append((*before, rules.change(engine, present, iteration)))
         return seen[-1][-1]
 
-    done = train(
-        bench.engine,
-        beginning(spec, bench, seed),
-        seed=seed,
+    plan = Plan(
         stop=spec.iterations,
-        batch_size=spec.batch_size,
-        eval_every=spec.eval_every,
+        order=functools.partial(batches, bench.train_indices, spec.batch_size, seed),
         rates=spec.learning_rates,
+        eval_every=spec.eval_every,
         updates=Updates(spec.updates(bench.train_indices.size), change),
     )
-    return seen, done
+    return seen, train(bench.engine, beginning(spec, bench, seed), plan)
 
 
 def slots(optimizer, path):

@@ -9,6 +9,7 @@ import pytest
 from ticketlab import masks, variables
 from ticketlab.dataset import batches, split
 from ticketlab.engine import Engine
+from ticketlab.engines import EngineSettings
 from ticketlab.kinds import ImpSpec
 
 ADAM = ImpSpec(dataset="digits", eval_every=20)
@@ -33,7 +34,8 @@ def make(digits, tensorflow):
     def small(spec, dataset=digits):
         inputs = keras.Input(dataset.input_shape)
         hidden = keras.layers.Dense(12, "relu", name="one")(keras.layers.Flatten()(inputs))
-        return Engine(keras.Model(inputs, keras.layers.Dense(len(dataset.classes), name="two")(hidden)), dataset, spec)
+        model = keras.Model(inputs, keras.layers.Dense(len(dataset.classes), name="two")(hidden))
+        return Engine(model, dataset, EngineSettings.of(spec))
 
     return small
 

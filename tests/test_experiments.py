@@ -9,6 +9,7 @@ import pytest
 
 from conftest import arrays_of, contents, only_run, same, trainings
 from ticketlab import data, launch, masks, networks, rounds
+from ticketlab.engines import EngineSettings
 from ticketlab.kinds import ImpSpec
 from ticketlab.pruning import CRITERIA, SCOPES
 from ticketlab.storage import Run
@@ -61,7 +62,7 @@ def test_normalisation_statistics_are_those_of_the_end_of_training_and_of_the_re
     assert same(run.round(0, 0).rewind, rewound)
     small = data.load("small", images)
     spec = ImpSpec(optimizer="sgd", momentum=0.9, batch_size=16, eval_every=2, iterations=4)
-    engine = inline.engine(networks.build("resnet20", (8, 8), 10), small, spec)
+    engine = inline.engine(networks.build("resnet20", (8, 8), 10), small, EngineSettings.of(spec))
     for record in run.records():
         weights, attributes = record.weights, record.attributes
         engine.load(weights, record.masks)

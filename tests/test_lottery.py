@@ -1,6 +1,7 @@
 """Training and the chain of rounds: what a checkpoint, a file and a rewind hold."""
 
 import dataclasses
+import functools
 import json
 
 import numpy as np
@@ -8,11 +9,12 @@ import pytest
 
 from conftest import contents
 from ticketlab import lottery, masks, networks, rounds, variables
+from ticketlab.dataset import batches
 from ticketlab.errors import BadInput, Diverged, TicketlabError
 from ticketlab.kinds import ImpSpec
 from ticketlab.lottery import replicate
 from ticketlab.storage import Run, write_file
-from ticketlab.training import Checkpoint, train
+from ticketlab.training import Checkpoint, Plan, train
 from ticketlab.workbench import Workbench
 
 SPEC = ImpSpec(dataset="digits", iterations=60, eval_every=20, rounds=2)
@@ -33,9 +35,10 @@ def chain(bench, tmp_path):
 
 def training(engine, stop=60, begin=None, **settings):
     initial = variables.draw(engine.model, 0, "initialisation")
-    settings = {"seed": 0, "stop": stop, "batch_size": 60, "eval_every": 20, "rates": SPEC.learning_rates, **settings}
+    order = functools.partial(batches, engine.train_indices, 60, 0)
+    plan = Plan(stop=stop, order=order, rates=SPEC.learning_rates, eval_every=20, **settings)
     begin = begin or Checkpoint(0, initial, masks.all_kept(initial, engine.paths))
-    return train(lambda masks: engine, begin, **settings)
+    return train(lambda masks: engine, begin, plan)
 
 
 def test_history_has_one_value_per_evaluation(chain):

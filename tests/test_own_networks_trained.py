@@ -8,6 +8,7 @@ from keras import layers
 from ticketlab import launch, masks, variables
 from ticketlab.dataset import from_arrays
 from ticketlab.engine import Engine
+from ticketlab.engines import EngineSettings
 from ticketlab.errors import BadInput
 from ticketlab.kinds import BeforeSpec, ImpSpec
 from ticketlab.sparse_spec import SparseSpec
@@ -82,7 +83,7 @@ def test_a_lookup_is_trained_by_each_way_of_compiling(digits, monkeypatch):
     found = []
     for compiled in (False, True):
         monkeypatch.setattr(variables, "dense_only", lambda model, compiled=compiled: compiled)
-        engine = Engine(embedded((64,), 10), dataset, spec)
+        engine = Engine(embedded((64,), 10), dataset, EngineSettings.of(spec))
         weights = variables.draw(engine.model, 0, "initialisation")
         engine.load(weights, masks.all_kept(weights, engine.paths))
         order = np.arange(spec.batch_size, dtype=np.int32)[np.newaxis]

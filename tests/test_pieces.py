@@ -114,7 +114,7 @@ def test_an_engine_takes_any_number_of_rows_and_evaluates_in_parts(bench, monkey
     initial = variables.draw(bench.model, 0, "initialisation")
     mask = masks.all_kept(initial, bench.paths)
     order, rates = batches(bench.train_indices, 60, 0, 0, 50), ImpSpec().learning_rates(0, 50)
-    for engine in (bench.dense, bench.sparse):
+    for engine in (bench.named("dense"), bench.named("sparse")):
         found = []
         for cuts in ((0, 50), (0, 1, 20, 33, 50)):
             engine.load(initial, mask)
@@ -125,7 +125,7 @@ def test_an_engine_takes_any_number_of_rows_and_evaluates_in_parts(bench, monkey
         assert found[0] == found[1]
         evaluated = set()
         for chunks in (1, 2, 10**6):
-            monkeypatch.setattr(bench.dense, "_evaluation_chunks", chunks)
+            monkeypatch.setattr(bench.named("dense"), "_evaluation_chunks", chunks)
             monkeypatch.setattr(sparse, "EVALUATED", 64 * chunks)
             evaluated.add((engine.evaluate("validation"), engine.evaluate("test")))
         assert len(evaluated) == 1

@@ -11,6 +11,7 @@ from conftest import contents, only_run
 from ticketlab import masks, variables
 from ticketlab.dataset import batches, from_arrays, standardised
 from ticketlab.engine import Engine
+from ticketlab.engines import EngineSettings
 from ticketlab.errors import BadInput
 from ticketlab.kinds import ImpSpec
 from ticketlab.sparse.chain import ACTIVATIONS, DenseLayer, dense_chain
@@ -36,7 +37,8 @@ def network(shape, outputs, activation="relu", bias=True):
 
 
 def both(model, dataset, spec):
-    return Engine(model, dataset, spec), SparseEngine(dense_chain(model), dataset, spec)
+    settings = EngineSettings.of(spec)
+    return Engine(model, dataset, settings), SparseEngine(dense_chain(model), dataset, settings)
 
 
 def ticket(model, density, seed=0):

@@ -81,7 +81,7 @@ def ticket(spec: BeforeSpec, bench: Workbench, seed: int, round: int) -> Ticket:
         samples = stream(seed, "scoring samples").permutation(bench.train_indices)[: spec.scoring_samples]
         mask = prune_before_training(
             {path: initial[path] for path in bench.paths},
-            *bench.dense.functions(initial, samples),
+            *bench.named("dense").functions(initial, samples),
             method=spec.method,
             density=density(spec, round),
             distribution=spec.distribution,

@@ -9,12 +9,14 @@ import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ticketlab import flops, masks, storage
+from ticketlab.dataset import batches
 from ticketlab.densities import layer_sizes
 from ticketlab.errors import TicketlabError
 from ticketlab.masks import Arrays
@@ -109,24 +111,20 @@ def carry_on(
         begin: the state.
         report: called with the name of an event and its facts.
         rates: learning rates of the iterations from its first argument to its second.
-        **further: arguments of `training.train`.
+        **further: further fields of `training.Plan`.
     """
-    from ticketlab.training import train
+    from ticketlab.training import Observer, Plan, train
 
-    bench.tell(begin.masks, report)
-    return train(
-        bench.engine,
-        begin,
-        seed=seed,
-        stop=stretch[1],
-        batch_size=spec.batch_size,
-        eval_every=spec.eval_every,
-        rates=rates,
+    if message := bench.notice(begin.masks):
+        report("note", {"message": message})
+    order = partial(batches, bench.train_indices, spec.batch_size, seed)
+    observer = Observer(
         report=lambda state: report("evaluation", _evaluation_facts(round, stretch, state)),
         save=lambda state: save_partial(spec, run, seed, round, state),
         save_every=PARTIAL_SECONDS,
-        **further,
     )
+    plan = Plan(stop=stretch[1], order=order, rates=rates, eval_every=spec.eval_every, **further)
+    return train(bench.engine, begin, plan, observer)
 
 
 def write_round(

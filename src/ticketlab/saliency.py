@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ticketlab import densities, masks, pruning
+from ticketlab.engines import Scalar, Tensors
 from ticketlab.errors import BadInput, TicketlabError
 from ticketlab.masks import Arrays
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-Tensors = Mapping[str, "tf.Tensor"]
-Scalar = Callable[[Tensors], "tf.Tensor"]
 Method = Callable[[Tensors, Scalar, Scalar, np.random.Generator], Arrays]
 
 
