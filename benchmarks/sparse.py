@@ -28,15 +28,17 @@ contenders.start(1)
 
 import numpy as np  # noqa: E402
 
-from ticketlab import data, dataset, masks, networks, pruning, variables  # noqa: E402
-from ticketlab.engine import Engine  # noqa: E402
-from ticketlab.engines import EngineSettings  # noqa: E402
-from ticketlab.kinds import ImpSpec  # noqa: E402
-from ticketlab.sparse.chain import dense_chain  # noqa: E402
-from ticketlab.sparse.engine import SparseEngine  # noqa: E402
+from ticketlab.data import dataset, sources  # noqa: E402
+from ticketlab.experiments.lottery.spec import ImpSpec  # noqa: E402
+from ticketlab.networks import architectures, variables  # noqa: E402
+from ticketlab.networks.mlp import dense_layers  # noqa: E402
+from ticketlab.sparsity import masks, pruning  # noqa: E402
+from ticketlab.training.dense_engine import DenseEngine  # noqa: E402
+from ticketlab.training.engine import EngineSettings  # noqa: E402
+from ticketlab.training.sparse_engine.engine import SparseEngine  # noqa: E402
 
-mnist = data.load("mnist", flags.data_dir)
-model = networks.build("lenet_300_100", mnist.input_shape, mnist.outputs)
+mnist = sources.load("mnist", flags.data_dir)
+model = architectures.build("lenet_300_100", mnist.input_shape, mnist.outputs)
 initial = variables.draw(model, 0, "initialisation")
 
 
@@ -75,8 +77,8 @@ def compare(batch_size: int) -> None:
     spec = ImpSpec(batch_size=batch_size)
     settings = EngineSettings.of(spec)
     dense, sparse, torch = (
-        Engine(model, mnist, settings),
-        SparseEngine(dense_chain(model), mnist, settings),
+        DenseEngine(model, mnist, settings),
+        SparseEngine(dense_layers(model), mnist, settings),
         torch_step(batch_size),
     )
     rates = spec.learning_rates(0, flags.iterations)
