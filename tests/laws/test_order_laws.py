@@ -1,6 +1,7 @@
 """Laws of orders and numbers: batches without gap or repetition, seeds from a text."""
 
 import argparse
+import itertools
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ def test_every_sample_is_used_once_per_epoch_and_no_batch_is_short(samples, batc
 @given(st.integers(1, 60), st.integers(1, 20), SEEDS, st.lists(st.integers(0, 30), min_size=2, max_size=5).map(sorted))
 def test_stretches_one_after_the_other_are_the_whole(samples, batch_size, seed, ends):
     indices = np.arange(samples, dtype=np.int32)
-    parts = [batches(indices, batch_size, seed, *pair) for pair in zip(ends, ends[1:], strict=False)]
+    parts = [batches(indices, batch_size, seed, *pair) for pair in itertools.pairwise(ends)]
     assert np.array_equal(np.concatenate(parts), batches(indices, batch_size, seed, ends[0], ends[-1]))
 
 
@@ -76,5 +77,5 @@ def test_the_stretches_of_a_sparse_training_follow_each_other(method, iterations
     spec = SparseTrainingSpec(method=method, dataset="digits", **settings)
     stretches = spec.stretches(samples)
     assert (stretches[0], stretches[-1][1]) == ((0, 0), iterations)
-    assert all(first[1] == second[0] for first, second in zip(stretches, stretches[1:], strict=False))
+    assert all(first[1] == second[0] for first, second in itertools.pairwise(stretches))
     assert all(begin < end for begin, end in stretches[1 : len(stretches) - (method == "cut")])

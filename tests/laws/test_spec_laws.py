@@ -20,10 +20,9 @@ NUMBERS = {
 
 
 def values(each):
-    """Return a strategy for a field: one of its names, or numbers of its type."""
-    return st.sampled_from(NAMES.get(each.name) or each.metadata["choices"] or ()) | NUMBERS.get(
-        value_type(each.type), st.nothing()
-    )
+    """Return a strategy for a field: one of its names, or what its type holds."""
+    names = NAMES.get(each.name) or each.metadata["choices"]
+    return st.sampled_from(names) if names else NUMBERS[value_type(each.type)]
 
 
 @st.composite
