@@ -1,0 +1,20 @@
+"""The Python that pages show runs as it stands there, all blocks of a page one after the other, in an empty folder."""
+
+import pytest
+
+from documents import PAGES, ROOT, blocks, name
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=name)
+def test_examples_run(page, tmp_path, monkeypatch, tensorflow, capsys):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "example").symlink_to(ROOT / "models" / "example")
+    monkeypatch.chdir(tmp_path)
+    names = {"__name__": "__main__"}
+    for block in blocks(page, "python"):
+        code = compile("\n" * block.line + block.text, name(page), "exec")
+        if 'data-run="compile"' not in block.info:
+            exec(code, names)
+    failed = names.get("failures", {})
+    assert failed == {}
+    assert [line for line in capsys.readouterr().err.splitlines() if "WARNING" in line or "Error" in line] == []
