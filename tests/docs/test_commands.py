@@ -1,4 +1,4 @@
-"""Every command that a page shows is one that the parsers and specs take, and folders that it names are those it writes.
+"""Commands that pages show are such as parsers and specs take; folders of runs that they name are those they write.
 
 Blocks of bash run in a real shell, in which python, ticketlab and all others only note how they were called.
 """
@@ -14,10 +14,10 @@ import sys
 import tomllib
 
 import pytest
-
 from documents import PAGES, ROOT, blocks, inline, name
-from ticketlab.data import sources
 from ticketlab.execution import launch
+
+from ticketlab.data import sources
 
 TOOLS = ("python", "python3", "pip", "ticketlab", "ruff", "pyright", "lint-imports", "mkdocs", "jupyter")
 NOTE = """#!/bin/sh
@@ -98,9 +98,7 @@ def ours(page, folder):
     for call in noted(page, folder):
         if call[0] == "python" and call[1:2] == ["-m"]:
             call = call[2:]
-        if call[0] == "ticketlab" and len(call) > 1:
-            yield call
-        elif call[0] == "python" and len(call) > 1:
+        if call[0] in ("ticketlab", "python") and len(call) > 1:
             yield call
 
 

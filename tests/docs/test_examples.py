@@ -1,8 +1,8 @@
 """The Python that pages show runs as it stands there, all blocks of a page one after the other, in an empty folder."""
 
 import pytest
-
 from documents import PAGES, ROOT, blocks, name
+from ticketlab.runs.folder import Run
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=name)
@@ -15,6 +15,8 @@ def test_examples_run(page, tmp_path, monkeypatch, tensorflow, capsys):
         code = compile("\n" * block.line + block.text, name(page), "exec")
         if 'data-run="compile"' not in block.info:
             exec(code, names)
-    failed = names.get("failures", {})
-    assert failed == {}
+    assert names.get("failures", {}) == {}
+    for run in (value for value in names.values() if isinstance(value, Run)):
+        for seed in run.seeds():
+            assert run.round(seed, run.rounds(seed)[-1]).attributes["test_accuracy"] > 0.8
     assert [line for line in capsys.readouterr().err.splitlines() if "WARNING" in line or "Error" in line] == []

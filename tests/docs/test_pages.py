@@ -4,7 +4,6 @@ import importlib
 import re
 
 import pytest
-
 from documents import PAGES, ROOT, anchors, blocks, inline, name, prose
 
 MADE = re.compile(r"models/(?!example|README)|outputs/(?!README)")  # by commands, not by us

@@ -3,8 +3,8 @@
 import re
 
 import pytest
-
 from documents import ROOT
+
 from ticketlab import open_run
 from ticketlab.analysis.tables import mean_table, rounds_table
 

@@ -1,13 +1,13 @@
-"""The documentation becomes a site without a warning and without the network, and the site loads nothing from elsewhere."""
+"""The documentation becomes a site, without a warning and without the network; the site loads nothing from elsewhere."""
 
 import re
 import subprocess
 import sys
 
 import pytest
+from documents import ROOT
 
 import ticketlab
-from documents import ROOT
 
 OFFLINE = """
 import socket, sys
