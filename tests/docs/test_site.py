@@ -1,4 +1,4 @@
-"""The documentation becomes a site, without a warning and without the network; the site loads nothing from elsewhere."""
+"""The documentation becomes a site without a warning and without the network, and loads nothing from elsewhere."""
 
 import re
 import subprocess
