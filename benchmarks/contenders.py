@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ticketlab import devices
+from ticketlab import tensorflow_setup
 
 if TYPE_CHECKING:
     import keras
@@ -21,7 +21,7 @@ def start(threads: int) -> None:
     """Bind this process to as many cores as threads and load TensorFlow; its other settings stay its defaults."""
     os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = str(threads)
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
-    devices.load_tensorflow()
+    tensorflow_setup.load_tensorflow()
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)

@@ -22,6 +22,8 @@ from pathlib import Path
 import contenders
 from contenders import Turn
 
+from ticketlab.runs import defaults
+
 ITERATIONS = {"conv2": 10, "resnet20": 3}  # of one turn: short, so that what else the machine does meets all alike
 FAR_BEHIND = 5
 
@@ -38,15 +40,17 @@ import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-from ticketlab import data, dataset, masks, networks, presets, variables  # noqa: E402
-from ticketlab.engine import Engine  # noqa: E402
-from ticketlab.kinds import ImpSpec  # noqa: E402
+from ticketlab.data import dataset, sources  # noqa: E402
+from ticketlab.experiments.lottery.spec import ImpSpec  # noqa: E402
+from ticketlab.networks import architectures, variables  # noqa: E402
+from ticketlab.sparsity import masks  # noqa: E402
+from ticketlab.training.dense_engine import Engine  # noqa: E402
 
 
 def images() -> dataset.Dataset:
     """Return CIFAR-10's images or, where there are none, random ones of their shape."""
-    if data.find("cifar10_subset", flags.data_dir):
-        return data.load("cifar10_subset", flags.data_dir)
+    if sources.find("cifar10_subset", flags.data_dir):
+        return sources.load("cifar10_subset", flags.data_dir)
     rng = np.random.default_rng(0)
     x_train, x_test = (rng.integers(256, size=(n, 32, 32, 3), dtype=np.uint8) for n in (10_000, 2_000))
     return dataset.from_arrays("random images", x_train, np.arange(10_000) % 10, x_test, np.arange(2_000) % 10)
@@ -57,14 +61,14 @@ class Race:
 
     def __init__(self, name: str, pictures: dataset.Dataset) -> None:
         self.name, self.pictures, self.iterations = name, pictures, ITERATIONS[name]
-        self.spec = ImpSpec(network=name, **presets.fitting(name, {}))
+        self.spec = ImpSpec(network=name, **defaults.fitting(name, {}))
         train, _ = dataset.split(len(pictures.x_train))
         self.order = dataset.batches(train, self.spec.batch_size, 0, 0, self.iterations)
         self.x, self.y = pictures.x_train.astype(np.float32) * np.float32(pictures.scale), pictures.y_train
 
     def network(self) -> keras.Model:
         """Build the network that all contenders train."""
-        return networks.build(self.name, self.pictures.input_shape, self.pictures.outputs)
+        return architectures.build(self.name, self.pictures.input_shape, self.pictures.outputs)
 
     def optimizer(self) -> keras.Optimizer:
         """Return Keras's optimizer with the engine's settings."""

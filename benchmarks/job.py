@@ -17,19 +17,19 @@ import tempfile
 import time
 from pathlib import Path
 
-from ticketlab import storage
-from ticketlab.storage import Run
+from ticketlab.runs.folder import Run
+from ticketlab.runs.hdf5 import Record, write_file
 
 SCRIPT = Path(__file__).parent.parent / "experiment_scripts" / "lenet_300_100_imp.py"
 GROUPS = ("masks", "weights", "rewind", "history")
 
 
-def seconds_to_save(record: storage.Record, folder: Path) -> float:
+def seconds_to_save(record: Record, folder: Path) -> float:
     """Time one more writing of a round, fsync included."""
     groups = {group: record.arrays(group) for group in GROUPS}
     attributes = {name: value for name, value in record.attributes.items() if name != "format"}
     began = time.perf_counter()
-    storage.write_file(folder / "again.h5", attributes, groups)
+    write_file(folder / "again.h5", attributes, groups)
     return time.perf_counter() - began
 
 

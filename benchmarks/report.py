@@ -14,8 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from ticketlab import storage
-from ticketlab.storage import Run
+from ticketlab.runs.folder import Run
+from ticketlab.runs.hdf5 import write_file
 
 SCRIPT = Path(__file__).parent.parent / "experiment_scripts" / "analyze_masks.py"
 GROUPS = ("masks", "weights", "rewind", "history")
@@ -32,7 +32,7 @@ def enlarge(run: Run, folder: Path, seeds: int) -> None:
             record = run.round(source, round)
             attributes = {name: value for name, value in record.attributes.items() if name != "format"}
             groups = {group: arrays for group in GROUPS if (arrays := record.arrays(group))}
-            storage.write_file(Run(folder).path(seed, round), {**attributes, "seed": seed}, groups)
+            write_file(Run(folder).path(seed, round), {**attributes, "seed": seed}, groups)
 
 
 def seconds(*command: str | Path) -> float:

@@ -12,8 +12,8 @@ import time
 
 import numpy as np
 
-from ticketlab.analysis.packed import Label, pack
-from ticketlab.analysis.similarity import compare, measures
+from ticketlab.analysis.measures.bitmasks import Label, pack
+from ticketlab.analysis.measures.mask_similarity import compare, measures
 
 MASKS, LOOP_PAIRS = 200, 1000
 SHAPES = {"dense_1/kernel": (784, 300), "dense_2/kernel": (300, 100), "dense_3/kernel": (100, 10)}

@@ -28,14 +28,16 @@ contenders.start(1)
 
 import numpy as np  # noqa: E402
 
-from ticketlab import data, dataset, masks, networks, pruning, variables  # noqa: E402
-from ticketlab.engine import Engine  # noqa: E402
-from ticketlab.kinds import ImpSpec  # noqa: E402
-from ticketlab.sparse.chain import dense_chain  # noqa: E402
-from ticketlab.sparse.engine import SparseEngine  # noqa: E402
+from ticketlab.data import dataset, sources  # noqa: E402
+from ticketlab.experiments.lottery.spec import ImpSpec  # noqa: E402
+from ticketlab.networks import architectures, variables  # noqa: E402
+from ticketlab.networks.mlp import dense_layers  # noqa: E402
+from ticketlab.sparsity import masks, pruning  # noqa: E402
+from ticketlab.training.dense_engine import Engine  # noqa: E402
+from ticketlab.training.sparse_engine.engine import SparseEngine  # noqa: E402
 
-mnist = data.load("mnist", flags.data_dir)
-model = networks.build("lenet_300_100", mnist.input_shape, mnist.outputs)
+mnist = sources.load("mnist", flags.data_dir)
+model = architectures.build("lenet_300_100", mnist.input_shape, mnist.outputs)
 initial = variables.draw(model, 0, "initialisation")
 
 
@@ -74,7 +76,7 @@ def compare(batch_size: int) -> None:
     spec = ImpSpec(batch_size=batch_size, eval_every=flags.iterations)
     dense, sparse, torch = (
         Engine(model, mnist, spec),
-        SparseEngine(dense_chain(model), mnist, spec),
+        SparseEngine(dense_layers(model), mnist, spec),
         torch_step(batch_size),
     )
     rates = spec.learning_rates(0, flags.iterations)

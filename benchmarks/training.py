@@ -26,12 +26,14 @@ import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-from ticketlab import data, dataset, masks, networks, variables  # noqa: E402
-from ticketlab.engine import Engine  # noqa: E402
-from ticketlab.kinds import ImpSpec  # noqa: E402
+from ticketlab.data import dataset, sources  # noqa: E402
+from ticketlab.experiments.lottery.spec import ImpSpec  # noqa: E402
+from ticketlab.networks import architectures, variables  # noqa: E402
+from ticketlab.sparsity import masks  # noqa: E402
+from ticketlab.training.dense_engine import Engine  # noqa: E402
 
 SPEC = ImpSpec()
-mnist = data.load("mnist", flags.data_dir)
+mnist = sources.load("mnist", flags.data_dir)
 train, validation = dataset.split(len(mnist.x_train))
 x_float = mnist.x_train.astype(np.float32) / 255
 order = dataset.batches(train, SPEC.batch_size, 0, 0, flags.iterations)
@@ -39,7 +41,7 @@ order = dataset.batches(train, SPEC.batch_size, 0, 0, flags.iterations)
 
 def network() -> keras.Model:
     """Build the network that all contenders train."""
-    return networks.build("lenet_300_100", mnist.input_shape, 10)
+    return architectures.build("lenet_300_100", mnist.input_shape, 10)
 
 
 def engine(evaluate: bool):

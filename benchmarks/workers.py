@@ -14,8 +14,11 @@ from pathlib import Path
 import multiprocess
 import psutil
 
-from ticketlab import data, dataset, devices, pool, variables
-from ticketlab.kinds import ImpSpec
+from ticketlab import tensorflow_setup
+from ticketlab.data import dataset, sources
+from ticketlab.execution import local_pool
+from ticketlab.experiments.lottery.spec import ImpSpec
+from ticketlab.networks import variables
 
 
 def first_function() -> None:
@@ -32,19 +35,20 @@ def prepare_first_function():
 
 def spawned(pipe) -> None:
     """Be a plain spawned worker."""
-    devices.start(1)
+    tensorflow_setup.start(1)
     first_function()
     pipe.send("ready")
 
 
 def prepare_training(data_dir: Path | None, processes: int, meeting: str):
     """Make the job of a worker that trains a little and tells its memory when all others have come as far."""
-    from ticketlab import masks, networks
-    from ticketlab.engine import Engine
+    from ticketlab.networks import architectures
+    from ticketlab.sparsity import masks
+    from ticketlab.training.dense_engine import Engine
 
     spec = ImpSpec()
-    mnist = data.load("mnist", data_dir)
-    engine = Engine(networks.build("lenet_300_100", mnist.input_shape, 10), mnist, spec)
+    mnist = sources.load("mnist", data_dir)
+    engine = Engine(architectures.build("lenet_300_100", mnist.input_shape, 10), mnist, spec)
     size = sum(array.nbytes for array in (mnist.x_train, mnist.y_train, mnist.x_test, mnist.y_test))
     del mnist
 
@@ -79,8 +83,11 @@ def time_spawn(processes: int) -> float:
 def time_pool(processes: int) -> float:
     """Return the seconds until all workers of the pool are ready."""
     began, ready = time.perf_counter(), []
-    pool.run(
-        pool.Job(prepare_first_function, ()), range(processes), processes, lambda *_: ready.append(time.perf_counter())
+    local_pool.run(
+        local_pool.Job(prepare_first_function, ()),
+        range(processes),
+        processes,
+        lambda *_: ready.append(time.perf_counter()),
     )
     return ready[-1] - began
 
@@ -99,9 +106,9 @@ def main() -> None:
     )
     facts = []
     with tempfile.TemporaryDirectory() as meeting:
-        job = pool.Job(prepare_training, (flags.data_dir, flags.processes, meeting))
+        job = local_pool.Job(prepare_training, (flags.data_dir, flags.processes, meeting))
         collect = lambda seed, name, each: facts.append(each) if name == "memory" else None  # noqa: E731
-        pool.run(job, range(flags.processes), flags.processes, collect)
+        local_pool.run(job, range(flags.processes), flags.processes, collect)
     mean = {name: sum(each[name] for each in facts) / len(facts) for name in ("private", "proportional", "data")}
     print(
         f"per worker: {mean['private']:.0f} MB private, of which {mean['data']:.0f} MB data, "

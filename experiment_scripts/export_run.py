@@ -7,7 +7,7 @@ each output. trained: the same with the weights at the end of the round. slim: t
 
 import sys
 
-from ticketlab.export_command import main
+from ticketlab.cli.export import main
 
 if __name__ == "__main__":
     sys.exit(main(__doc__))

@@ -2,7 +2,7 @@
 
 import sys
 
-from ticketlab.cli import main
+from ticketlab.cli.train import main
 
 if __name__ == "__main__":
     sys.exit(main("imp", __doc__, usual={"network": "fcn_256_32"}))

@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 from ticketlab.analysis.factorial import measure, write
-from ticketlab.cli import main
-from ticketlab.presets import PRESETS
-from ticketlab.storage import Run
+from ticketlab.cli.train import main
+from ticketlab.experiments.presets import PRESETS
+from ticketlab.runs.folder import Run
 
 FACTORS = {
     "inputs": ("unit", "standardised"),

@@ -15,9 +15,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ticketlab import data, devices, networks, training
-from ticketlab.kinds import ImpSpec
-from ticketlab.storage import Run
+from ticketlab import tensorflow_setup
+from ticketlab.data import sources
+from ticketlab.experiments.lottery.spec import ImpSpec
+from ticketlab.networks import architectures
+from ticketlab.runs.folder import Run
+from ticketlab.training import loop
 
 SCRIPTS = Path(__file__).parent.parent / "experiment_scripts"
 TINY = ("--dataset", "digits", "--iterations", "40", "--eval-every", "20", "--rounds", "2")
@@ -27,7 +30,7 @@ PASSING = ("seconds", "finished")  # attributes that differ from one computation
 @pytest.fixture(scope="session")
 def tensorflow():
     """TensorFlow as a worker sets it up."""
-    devices.start(1)
+    tensorflow_setup.start(1)
     import tensorflow
 
     return tensorflow
@@ -35,24 +38,24 @@ def tensorflow():
 
 @pytest.fixture(scope="session")
 def digits():
-    return data.load("digits")
+    return sources.load("digits")
 
 
 @pytest.fixture(scope="session")
 def engine(tensorflow, digits):
     """An engine of LeNet-300-100 on digits, evaluated every 20 iterations; whoever uses it loads its own weights."""
-    from ticketlab.engine import Engine
+    from ticketlab.training.dense_engine import Engine
 
-    model = networks.build("lenet_300_100", digits.input_shape, digits.outputs)
+    model = architectures.build("lenet_300_100", digits.input_shape, digits.outputs)
     return Engine(model, digits, ImpSpec(dataset="digits", eval_every=20))
 
 
 @pytest.fixture
-def bench(engine, digits):
-    """A workbench of the same network and data; its dense engine is that one."""
-    from ticketlab.workbench import Workbench
+def context(engine, digits):
+    """The context of the same network and data; its dense engine is that one."""
+    from ticketlab.training.context import Context
 
-    made = Workbench(ImpSpec(dataset="digits", eval_every=20), engine.model, digits)
+    made = Context(ImpSpec(dataset="digits", eval_every=20), engine.model, digits)
     made.dense = engine
     return made
 
@@ -60,7 +63,7 @@ def bench(engine, digits):
 @pytest.fixture(scope="session")
 def mnist_dir():
     """The folder of mnist.npz, where there is one."""
-    folders = [*data.folders(None), SCRIPTS.parent.parent / "shared" / "data"]
+    folders = [*sources.folders(None), SCRIPTS.parent.parent / "shared" / "data"]
     found = next((folder for folder in folders if (folder / "mnist.npz").exists()), None)
     if found is None:
         pytest.skip("needs mnist.npz in $TICKETLAB_DATA or the Keras cache")
@@ -136,9 +139,9 @@ def inline(tensorflow) -> Callable[..., Done]:
     An engine is compiled once for all commands that need the same one, as a worker keeps it from seed to seed; it is
     made for stretches of 20 iterations, and others cost nothing.
     """
-    from ticketlab import engine
+    from ticketlab.training import dense_engine
 
-    real, compiled = engine.Engine, {}
+    real, compiled = dense_engine.Engine, {}
     settings = ("batch_size", "optimizer", "momentum", "nesterov", "weight_decay", "l1_penalty", "averages")
 
     def kept(model, dataset, spec):
@@ -150,7 +153,7 @@ def inline(tensorflow) -> Callable[..., Done]:
         out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
         line = [script, *map(str, flags), *(() if "--processes" in flags else ("--processes", str(processes)))]
         with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            patch.setattr(engine, "Engine", kept)
+            patch.setattr(dense_engine, "Engine", kept)
             patch.setattr(signal, "signal", lambda *_: None)
             patch.setattr(sys, "argv", line)
             patch.chdir(folder)
@@ -165,7 +168,7 @@ def inline(tensorflow) -> Callable[..., Done]:
 @pytest.fixture(scope="session")
 def images(tmp_path_factory):
     """A folder with a few images: ``small`` ones of 8×8 pixels, and ``wide`` ones of 12×12, the least for LeNet-5."""
-    folder, digits = tmp_path_factory.mktemp("images"), data.load("digits")
+    folder, digits = tmp_path_factory.mktemp("images"), sources.load("digits")
     parts = {"x_train": digits.x_train[:240] * 15, "x_test": digits.x_test[:60] * 15}
     labels = {"y_train": digits.y_train[:240], "y_test": digits.y_test[:60]}
     np.savez(folder / "small.npz", **parts, **labels)
@@ -177,14 +180,14 @@ def images(tmp_path_factory):
 @pytest.fixture
 def uncut(monkeypatch) -> None:
     """Do every stretch in one call, however long it takes."""
-    monkeypatch.setattr(training, "piece_length", lambda seconds: 10**9)
+    monkeypatch.setattr(loop, "piece_length", lambda seconds: 10**9)
 
 
 @pytest.fixture
 def calls(tensorflow, monkeypatch, uncut) -> list[tuple]:
     """Record what engines are told: ("load", weights, masks, optimizer) and ("train", order, rates, sum of losses)."""
-    from ticketlab.engine import Engine
-    from ticketlab.sparse.engine import SparseEngine
+    from ticketlab.training.dense_engine import Engine
+    from ticketlab.training.sparse_engine.engine import SparseEngine
 
     told = []
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ticketlab.storage import Record, write_file
+from ticketlab.runs.folder import Record, write_file
 
 SHAPES = {"dense_1/kernel": (16, 12), "dense_2/kernel": (12, 6), "dense_3/kernel": (6, 3)}
 

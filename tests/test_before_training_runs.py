@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 
 from conftest import contents, only_run, same, trainings
-from ticketlab import data, densities, launch, masks, rounds
-from ticketlab.dataset import split
-from ticketlab.saliency import DISTRIBUTIONS, SALIENCIES
+from ticketlab.data import sources
+from ticketlab.data.dataset import split
+from ticketlab.execution import launch
+from ticketlab.experiments import rounds
+from ticketlab.experiments.pruning_at_init.saliency import DISTRIBUTIONS, SALIENCIES
+from ticketlab.sparsity import distributions, masks
 
 SCRIPT = "pruning_before_training.py"
 TINY = ("--dataset", "digits", "--network", "fcn_8_6", "--iterations", 20, "--eval-every", 10, "--rounds", 2)
@@ -30,7 +33,7 @@ def test_every_method_and_distribution_by_count(inline, tmp_path, calls, method,
         assert same(start.weights, masks.apply(initial, found)), "initial weights, the same in every round"
         assert (len(start.rates), start.optimizer) == (20, None)
         if distribution != "global" and number:
-            wanted = densities.DISTRIBUTIONS[distribution](shapes, 0.4**number)
+            wanted = distributions.DISTRIBUTIONS[distribution](shapes, 0.4**number)
             assert all(abs(mask.sum() - wanted[path] * mask.size) < 1 for path, mask in found.items())
         if method == "magnitude" and distribution == "global" and number:
             values, kept = (np.concatenate([of[path].ravel() for path in found]) for of in (initial, found))
@@ -41,7 +44,7 @@ def test_every_method_and_distribution_by_count(inline, tmp_path, calls, method,
 @pytest.fixture(scope="module")
 def variants(tmp_path_factory):
     """Digits; with other validation and test samples; and with other training samples."""
-    folder, digits = tmp_path_factory.mktemp("variants"), data.load("digits")
+    folder, digits = tmp_path_factory.mktemp("variants"), sources.load("digits")
     training, validation = split(300)
     for name, changed in {"given": [], "unseen": validation, "seen": training}.items():
         x, y = digits.x_train[:300] * 15, digits.y_train[:300].copy()

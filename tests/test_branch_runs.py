@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from conftest import arrays_of, only_run, same, trainings
-from ticketlab import launch, masks
-from ticketlab.controls import CONTROLS
-from ticketlab.storage import Run
+from ticketlab.execution import launch
+from ticketlab.experiments.lottery.controls import CONTROLS
+from ticketlab.runs.folder import Run
+from ticketlab.sparsity import masks
 
 TINY = ("--dataset", "digits", "--network", "fcn_8_6", "--iterations", 20, "--eval-every", 10, "--rounds", 3)
 CONTROL = TINY[:-2]  # of all rounds that the run has

@@ -7,9 +7,9 @@ import pytest
 
 from rounds_on_disk import write_branch, write_run
 from ticketlab.analysis import command
-from ticketlab.analysis.chart_training import training_charts
-from ticketlab.analysis.chart_weights import weight_charts
-from ticketlab.analysis.highlights import highlights
+from ticketlab.analysis.figures.training import training_charts
+from ticketlab.analysis.figures.weights import weight_charts
+from ticketlab.analysis.report.findings import highlights
 from ticketlab.analysis.results import measure
 from ticketlab.analysis.runs import read_runs
 

@@ -5,17 +5,19 @@ import dataclasses
 import numpy as np
 import pytest
 
-from ticketlab import masks, networks
-from ticketlab.connectivity import Rules, paper_flops, training_flops
-from ticketlab.dataset import batches
+from ticketlab.data.dataset import batches
 from ticketlab.errors import Diverged
-from ticketlab.flops import Cost
-from ticketlab.sparse_spec import SparseSpec
-from ticketlab.sparse_training import beginning
-from ticketlab.training import Updates, train
-from ticketlab.workbench import Workbench
+from ticketlab.experiments.sparse_training.budgets import paper_flops, training_flops
+from ticketlab.experiments.sparse_training.experiment import beginning
+from ticketlab.experiments.sparse_training.mask_updates import Rules
+from ticketlab.experiments.sparse_training.spec import SparseTrainingSpec
+from ticketlab.networks import architectures
+from ticketlab.sparsity import masks
+from ticketlab.sparsity.flops import Cost
+from ticketlab.training.context import Context
+from ticketlab.training.loop import Updates, train
 
-SPEC = SparseSpec(
+SPEC = SparseTrainingSpec(
     dataset="digits", network="fcn_30_20", iterations=60, update_every=10, eval_every=30, batch_size=30, density=0.3
 )
 SGD = {"optimizer": "sgd", "learning_rate": 0.1, "momentum": 0.9}
@@ -32,18 +34,18 @@ EXCHANGES = {
 
 @pytest.fixture(scope="session")
 def make(tensorflow, digits):
-    """Make a workbench; engines are compiled once for all specs that need the same ones."""
-    model = networks.build("fcn_30_20", digits.input_shape, digits.outputs)
+    """Make a context; engines are compiled once for all specs that need the same ones."""
+    model = architectures.build("fcn_30_20", digits.input_shape, digits.outputs)
     made = {}
 
-    def workbench(spec):
-        bench = Workbench(spec, model, digits)
+    def of_spec(spec):
+        context = Context(spec, model, digits)
         key = spec.engine, spec.optimizer, spec.averages
-        engine = made.get(key) or made.setdefault(key, bench.sparse if spec.engine == "sparse" else bench.dense)
-        setattr(bench, "sparse" if spec.engine == "sparse" else "dense", engine)
-        return bench
+        engine = made.get(key) or made.setdefault(key, context.sparse if spec.engine == "sparse" else context.dense)
+        setattr(context, "sparse" if spec.engine == "sparse" else "dense", engine)
+        return context
 
-    return workbench
+    return of_spec
 
 
 def spec_of(engine="dense", **changed):
@@ -52,13 +54,13 @@ def spec_of(engine="dense", **changed):
     values = {name: getattr(SPEC, name) for name in kept if name in own}
     if changed.get("method") == "set":
         values.pop("update_every", None)
-    return SparseSpec(**{**values, "engine": engine, **changed})
+    return SparseTrainingSpec(**{**values, "engine": engine, **changed})
 
 
-def watch(bench, seed=0):
+def watch(context, seed=0):
     """Train, and return what each update was given and made: (iteration, weights, masks, optimizer, change, engine)."""
-    spec, seen = bench.spec, []
-    rules = Rules(spec, bench.model, bench.shapes, seed)
+    spec, seen = context.spec, []
+    rules = Rules(spec, context.model, context.shapes, seed)
 
     def change(engine, present, iteration):
         before = iteration, engine.weights(), present, engine.optimizer_state()
@@ -66,14 +68,14 @@ def watch(bench, seed=0):
         return seen[-1][-1]
 
     done = train(
-        bench.engine,
-        beginning(spec, bench, seed),
+        context.engine,
+        beginning(spec, context, seed),
         seed=seed,
         stop=spec.iterations,
         batch_size=spec.batch_size,
         eval_every=spec.eval_every,
         rates=spec.learning_rates,
-        updates=Updates(spec.updates(bench.train_indices.size), change),
+        updates=Updates(spec.updates(context.train_indices.size), change),
     )
     return seen, done
 
@@ -90,9 +92,9 @@ BOTH = [(name, engine) for name in EXCHANGES for engine in ("dense", "sparse") i
 @pytest.mark.parametrize(("name", "engine"), BOTH)
 def test_the_laws_of_an_exchange(make, name, engine):
     spec = spec_of(**{"engine": engine, **EXCHANGES[name]})
-    bench = make(spec)
-    seen, done = watch(bench)
-    assert [each[0] for each in seen] == spec.updates(bench.train_indices.size)
+    context = make(spec)
+    seen, done = watch(context)
+    assert [each[0] for each in seen] == spec.updates(context.train_indices.size)
     assert len(seen) >= 1
     for iteration, weights, present, optimizer, change in seen:
         share = 0.3
@@ -136,13 +138,13 @@ def test_the_laws_of_an_exchange(make, name, engine):
 def test_rigl_grows_where_automatic_differentiation_finds_the_largest_gradients(make, engine, digits):
     import tensorflow as tf
 
-    bench = make(spec_of(engine, regrow=False))
-    seen, _ = watch(bench)
-    model, place = bench.model, {}
+    context = make(spec_of(engine, regrow=False))
+    seen, _ = watch(context)
+    model, place = context.model, {}
     for layer in model.layers[1:]:
         place |= {f"{layer.name}/{variable.name}": variable for variable in layer.variables}
     for iteration, weights, present, _, change in seen:
-        (chosen,) = batches(bench.train_indices, 30, 0, iteration, iteration + 1)
+        (chosen,) = batches(context.train_indices, 30, 0, iteration, iteration + 1)
         for path, variable in place.items():
             variable.assign(weights[path])
         with tf.GradientTape() as tape:
@@ -159,25 +161,25 @@ def test_rigl_grows_where_automatic_differentiation_finds_the_largest_gradients(
 
 def test_an_update_by_gradients_takes_the_place_of_a_step(make):
     """Training goes on after the batch whose gradients an update took, and its loss counts."""
-    bench = make(spec_of())
-    seen, done = watch(bench)
+    context = make(spec_of())
+    seen, done = watch(context)
     assert seen[0][3]["steps"] == 10
     assert seen[1][3]["steps"] == 19
     assert done.optimizer["steps"] == 60 - len(seen)
     assert done.iteration == 60
-    bench = make(spec_of(method="set", update_every=10))
-    assert watch(bench)[1].optimizer["steps"] == 60
+    context = make(spec_of(method="set", update_every=10))
+    assert watch(context)[1].optimizer["steps"] == 60
 
 
 def test_averaged_gradients_are_those_of_all_weights(make):
     """SNFS: after the first step the average is a tenth of its gradients, of weights that are not kept as well."""
-    bench = make(spec_of(method="snfs"))
-    start = beginning(bench.spec, bench, 0)
-    engine = bench.engine(start.masks)
+    context = make(spec_of(method="snfs"))
+    start = beginning(context.spec, context, 0)
+    engine = context.engine(start.masks)
     engine.load(start.weights, start.masks)
-    order = batches(bench.train_indices, 30, 0, 0, 1)
+    order = batches(context.train_indices, 30, 0, 0, 1)
     _, gradients = engine.gradients(order[0])
-    engine.train(order, bench.spec.learning_rates(0, 1))
+    engine.train(order, context.spec.learning_rates(0, 1))
     for path, gradient in gradients.items():
         average = engine.optimizer_state()[f"{path}/average"]
         np.testing.assert_allclose(average, gradient / 10, rtol=1e-4, atol=1e-7)
@@ -187,8 +189,8 @@ def test_averaged_gradients_are_those_of_all_weights(make):
 @pytest.mark.parametrize("engine", ["dense", "auto"])
 def test_gradual_pruning_keeps_the_largest_and_stays_nested(make, engine):
     spec = spec_of(engine, method="gradual", density=0.1, distribution="uniform", break_even_density=0.8)
-    bench = make(spec)
-    seen, done = watch(bench)
+    context = make(spec)
+    seen, done = watch(context)
     for _, weights, present, _, change in seen:
         for path, mask in present.items():
             after = change.masks[path]
@@ -212,9 +214,9 @@ def test_both_engines_agree_on_a_whole_sparse_training(make):
 
 
 def test_every_update_grows_elsewhere(make):
-    bench = make(spec_of(method="set"))
-    start = beginning(bench.spec, bench, 0)
-    engine, rules = bench.engine(start.masks), Rules(bench.spec, bench.model, bench.shapes, 0)
+    context = make(spec_of(method="set"))
+    start = beginning(context.spec, context, 0)
+    engine, rules = context.engine(start.masks), Rules(context.spec, context.model, context.shapes, 0)
     engine.load(start.weights, start.masks)
     first, again, second = (rules.change(engine, start.masks, iteration) for iteration in (10, 10, 20))
     for path in start.masks:
@@ -226,9 +228,9 @@ def test_every_update_grows_elsewhere(make):
 
 @pytest.mark.parametrize("method", ["set", "rigl", "gradual"])
 def test_divergence_before_an_update_is_said(make, method):
-    bench = make(spec_of(method=method))
-    start = beginning(bench.spec, bench, 0)
-    engine, rules = bench.engine(start.masks), Rules(bench.spec, bench.model, bench.shapes, 0)
+    context = make(spec_of(method=method))
+    start = beginning(context.spec, context, 0)
+    engine, rules = context.engine(start.masks), Rules(context.spec, context.model, context.shapes, 0)
     broken = np.where(start.masks["dense_2/kernel"], np.float32(np.nan), np.float32(0))
     engine.load({**start.weights, "dense_2/kernel": broken}, start.masks)
     with pytest.raises(Diverged, match=r"training diverged: dense_2/kernel is nan before the update at iteration 10"):
@@ -240,7 +242,7 @@ def test_training_flops_by_hand():
     settings = {"density": 0.5, "distribution": "uniform", "iterations": 100, "batch_size": 2, "update_every": 4}
 
     def cost(**changed):
-        return training_flops(SparseSpec(**{**settings, **changed}), costs, shapes, 20, 0, 100) / 200
+        return training_flops(SparseTrainingSpec(**{**settings, **changed}), costs, shapes, 20, 0, 100) / 200
 
     none = dict.fromkeys(["density", "distribution", "update_every"])
     dense, sparse = 2 * 60 + 7, 2 * 30 + 7
@@ -254,9 +256,9 @@ def test_training_flops_by_hand():
     assert cost(method="snfs") == cost(method="snfs", update_until=9) == update
     assert cost(method="cut", update_every=None) == 3 * dense
     until = {"method": "gradual", "update_every": 50, "update_until": 99}
-    assert paper_flops(SparseSpec(**settings, method="set"), costs, shapes, 20, 100) is None
+    assert paper_flops(SparseTrainingSpec(**settings, method="set"), costs, shapes, 20, 100) is None
     for every, steps in ((4, 4), (0, 10)):
-        spec = SparseSpec(**{**settings, "update_every": every})
+        spec = SparseTrainingSpec(**{**settings, "update_every": every})
         average = (3 * sparse * steps + update) / (steps + 1)
         assert paper_flops(spec, costs, shapes, 20, 100) == pytest.approx(200 * average)
         parts = [training_flops(spec, costs, shapes, 20, *each) for each in ((0, 0), (0, 20), (20, 75), (75, 100))]

@@ -7,10 +7,11 @@ import itertools
 import numpy as np
 import pytest
 
-from ticketlab import masks
-from ticketlab.controls import CONTROLS, Facts, signed_constant
-from ticketlab.pruning import CRITERIA, SCOPES, layer_rates, prune
-from ticketlab.streams import stream
+from ticketlab.experiments.lottery.controls import CONTROLS, Facts, signed_constant
+from ticketlab.random_streams import stream
+from ticketlab.sparsity import masks
+from ticketlab.sparsity.criteria import CRITERIA
+from ticketlab.sparsity.pruning import SCOPES, layer_rates, prune
 
 SHAPES = {"conv/kernel": (3, 3, 2, 6), "dense_1/kernel": (30, 20), "dense_2/kernel": (20, 7)}
 BIASES = {"conv/bias": (6,), "dense_1/bias": (20,), "dense_2/bias": (7,)}

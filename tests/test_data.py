@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ticketlab import data
-from ticketlab.dataset import batches, split
+from ticketlab.data import sources
+from ticketlab.data.dataset import batches, split
 from ticketlab.errors import BadInput
 
 
@@ -19,7 +19,7 @@ def test_digits_are_always_there(digits):
 
 
 def test_mnist_is_whole(mnist_dir):
-    mnist = data.load("mnist", mnist_dir)
+    mnist = sources.load("mnist", mnist_dir)
     assert mnist.x_train.shape == (60_000, 28, 28)
     assert mnist.x_train.dtype == np.uint8
     assert mnist.scale == 1 / 255
@@ -52,7 +52,7 @@ def test_order_depends_on_seed_and_epoch_alone():
 
 
 def test_own_tables_and_labels_work(table_file):
-    mine = data.load("mine", table_file(y_train=np.arange(120)[:, None] % 2 * 7 + 3, y_test=np.full(30, 10.0)))
+    mine = sources.load("mine", table_file(y_train=np.arange(120)[:, None] % 2 * 7 + 3, y_test=np.full(30, 10.0)))
     assert mine.x_train.dtype == np.float32
     assert (mine.scale, mine.input_shape, mine.classes.tolist()) == (1.0, (5,), [3, 10])
     assert mine.y_train[:3].tolist() == [0, 1, 0]
@@ -61,53 +61,56 @@ def test_own_tables_and_labels_work(table_file):
 
 def test_targets_that_are_not_whole_make_a_regression(table_file):
     folder = table_file(y_train=np.arange(120) / 7, y_test=np.arange(30.0))
-    mine = data.load("mine", folder)
+    mine = sources.load("mine", folder)
     assert (mine.task, mine.outputs, mine.y_train.shape, mine.y_train.dtype) == ("regression", 1, (120, 1), np.float32)
-    assert data.load("mine", table_file(y_train=np.full((120, 2), 0.5), y_test=np.full((30, 2), 0.5))).outputs == 2
+    assert sources.load("mine", table_file(y_train=np.full((120, 2), 0.5), y_test=np.full((30, 2), 0.5))).outputs == 2
 
 
 def test_whole_numbers_are_a_regression_where_that_is_said(table_file):
     counts = np.minimum(np.random.default_rng(0).poisson(3, (150, 2)), 10)
     folder = table_file(y_train=counts[:120, 0], y_test=counts[120:, 0])
-    assert data.load("mine", folder).task == "classification"
-    said = data.load("mine", folder, task="regression")
+    assert sources.load("mine", folder).task == "classification"
+    said = sources.load("mine", folder, task="regression")
     assert (said.task, said.outputs, said.classes.size) == ("regression", 1, 0)
     assert np.array_equal(said.y_train, counts[:120, :1].astype(np.float32))
     assert said.y_train.dtype == np.float32
     two = table_file(y_train=counts[:120], y_test=counts[120:])
-    assert data.load("mine", two, task="regression").outputs == 2
+    assert sources.load("mine", two, task="regression").outputs == 2
     rare = table_file(y_train=counts[:120, 0], y_test=np.full(30, 12))
     with pytest.raises(BadInput, match=r"Received: \[12\] \(of numbers to predict, `task` must be regression\)"):
-        data.load("mine", rare)
-    assert data.load("mine", rare, task="regression").y_test.max() == 12
+        sources.load("mine", rare)
+    assert sources.load("mine", rare, task="regression").y_test.max() == 12
     with pytest.raises(BadInput, match=r"whole numbers for a classification. Received: others, and task='classif"):
-        data.load("mine", table_file(y_train=counts[:120, 0] / 7, y_test=counts[120:, 0]), task="classification")
+        sources.load("mine", table_file(y_train=counts[:120, 0] / 7, y_test=counts[120:, 0]), task="classification")
 
 
 def test_a_table_of_uint8_is_taken_as_it_is_and_images_are_scaled(table_file):
     ages = np.random.default_rng(0).integers(18, 90, (150, 5)).astype(np.uint8)
     folder = table_file(x_train=ages[:120], x_test=ages[120:])
-    table, image = data.load("mine", folder), data.load("mine", folder, input_kind="image")
+    table, image = sources.load("mine", folder), sources.load("mine", folder, input_kind="image")
     assert (table.scale, table.input_kind) == (1.0, "table")
     assert (image.scale, image.input_kind) == (1 / 255, "image")
     assert table.digest != image.digest, "their numbers differ"
     square = table_file(x_train=ages[:120, :4].reshape(-1, 2, 2), x_test=ages[120:, :4].reshape(-1, 2, 2))
-    assert (data.load("mine", square).scale, data.load("mine", square, input_kind="table").scale) == (1 / 255, 1.0)
+    assert (sources.load("mine", square).scale, sources.load("mine", square, input_kind="table").scale) == (
+        1 / 255,
+        1.0,
+    )
 
 
 def test_changed_data_has_another_digest(table_file):
-    first = data.load("mine", table_file()).digest
-    assert first == data.load("mine", table_file()).digest
-    assert first != data.load("mine", table_file(y_test=np.zeros(30, int))).digest
+    first = sources.load("mine", table_file()).digest
+    assert first == sources.load("mine", table_file()).digest
+    assert first != sources.load("mine", table_file(y_test=np.zeros(30, int))).digest
 
 
 def test_folders_are_searched_in_order(tmp_path, monkeypatch):
     monkeypatch.setenv("TICKETLAB_DATA", "/from/environment")
     monkeypatch.setenv("KERAS_HOME", "/keras")
     expected = [Path("/given"), Path("/from/environment"), Path("/keras/datasets")]
-    assert data.folders(Path("/given")) == expected
+    assert sources.folders(Path("/given")) == expected
     with pytest.raises(BadInput, match="`data_dir` must be a folder"):
-        data.resolve("mnist", tmp_path / "nowhere")
+        sources.resolve("mnist", tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize(
@@ -135,7 +138,7 @@ def test_folders_are_searched_in_order(tmp_path, monkeypatch):
 )
 def test_bad_arrays_are_refused_in_one_line(table_file, changed, message):
     with pytest.raises(BadInput) as caught:
-        data.load("mine", table_file(**changed))
+        sources.load("mine", table_file(**changed))
     assert message in str(caught.value)
     assert "mine.npz" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -147,10 +150,10 @@ def test_truncated_and_foreign_files_are_refused(table_file):
     for content in (whole[: len(whole) // 2], b"", b"not a zip file", whole[:-100]):
         path.write_bytes(content)
         with pytest.raises(BadInput, match=r"mine\.npz must be a readable \.npz file without pickles"):
-            data.load("mine", path.parent)
+            sources.load("mine", path.parent)
 
 
 def test_pickles_are_refused(table_file):
     folder = table_file(y_train=np.array([{"a": 1}] * 120, dtype=object))
     with pytest.raises(BadInput, match="without pickles"):
-        data.load("mine", folder)
+        sources.load("mine", folder)

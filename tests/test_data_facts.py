@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from rounds_on_disk import write_run
-from ticketlab import export
 from ticketlab.analysis.runs import read_runs
-from ticketlab.dataset import from_arrays, split
-from ticketlab.kinds import ImpSpec
-from ticketlab.storage import Run
+from ticketlab.data.dataset import from_arrays, split
+from ticketlab.evaluation import export
+from ticketlab.experiments.lottery.spec import ImpSpec
+from ticketlab.runs.folder import Run
 
 LABELS = np.arange(60) % 3 * 5
 

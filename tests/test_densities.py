@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from ticketlab.densities import DISTRIBUTIONS, er, er_of_epsilon, erk, kept_count, layer_counts, uniform
 from ticketlab.errors import BadInput
+from ticketlab.sparsity.distributions import DISTRIBUTIONS, er, er_of_epsilon, erk, kept_count, layer_counts, uniform
 
 LENET = {"dense_1": (784, 300), "dense_2": (300, 100), "dense_3": (100, 10)}
 CONV = {"conv_1": (3, 3, 3, 64), "conv_2": (3, 3, 64, 64), "dense_1": (16384, 256), "dense_2": (256, 10)}

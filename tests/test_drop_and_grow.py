@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ticketlab.drop_and_grow import DROPS, exchange, highest
+from ticketlab.sparsity.drop_grow import DROPS, exchange, highest
 
 
 def layer(density=0.3, seed=0, shape=(20, 15)):

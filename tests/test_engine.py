@@ -6,10 +6,11 @@ import keras
 import numpy as np
 import pytest
 
-from ticketlab import masks, variables
-from ticketlab.dataset import batches, split
-from ticketlab.engine import Engine
-from ticketlab.kinds import ImpSpec
+from ticketlab.data.dataset import batches, split
+from ticketlab.experiments.lottery.spec import ImpSpec
+from ticketlab.networks import variables
+from ticketlab.sparsity import masks
+from ticketlab.training.dense_engine import Engine
 
 ADAM = ImpSpec(dataset="digits", eval_every=20)
 SGD = ImpSpec(dataset="digits", eval_every=20, optimizer="sgd", learning_rate=0.1)

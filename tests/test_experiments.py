@@ -8,10 +8,15 @@ import numpy as np
 import pytest
 
 from conftest import arrays_of, contents, only_run, same, trainings
-from ticketlab import data, launch, masks, networks, rounds
-from ticketlab.kinds import ImpSpec
-from ticketlab.pruning import CRITERIA, SCOPES
-from ticketlab.storage import Run
+from ticketlab.data import sources
+from ticketlab.execution import launch
+from ticketlab.experiments import rounds
+from ticketlab.experiments.lottery.spec import ImpSpec
+from ticketlab.networks import architectures
+from ticketlab.runs.folder import Run
+from ticketlab.sparsity import masks
+from ticketlab.sparsity.criteria import CRITERIA
+from ticketlab.sparsity.pruning import SCOPES
 
 TINY = ("--dataset", "digits", "--network", "fcn_8_6", "--iterations", 20, "--eval-every", 10, "--rounds", 2)
 FEW = ("--iterations", 4, "--eval-every", 2, "--batch-size", 16, "--rounds", 2)
@@ -27,7 +32,7 @@ def resnet(inline, images, tmp_path_factory):
     return only_run(folder / "models"), line
 
 
-@pytest.mark.parametrize("network", [*networks.NETWORKS, "fcn_8_6_5"])
+@pytest.mark.parametrize("network", [*architectures.NETWORKS, "fcn_8_6_5"])
 def test_every_network_is_pruned_exactly_and_says_what_it_is_worth(inline, images, tmp_path, calls, network):
     dataset = "wide" if network == "lenet5" else "small"
     line = ("--network", network, "--dataset", dataset, "--data-dir", images, *FEW, *itertools.chain(*RATES.items()))
@@ -59,9 +64,9 @@ def test_normalisation_statistics_are_those_of_the_end_of_training_and_of_the_re
     once = only_run(tmp_path / "models").round(0, 0)
     rewound = once.weights
     assert same(run.round(0, 0).rewind, rewound)
-    small = data.load("small", images)
+    small = sources.load("small", images)
     spec = ImpSpec(optimizer="sgd", momentum=0.9, batch_size=16, eval_every=2, iterations=4)
-    engine = inline.engine(networks.build("resnet20", (8, 8), 10), small, spec)
+    engine = inline.engine(architectures.build("resnet20", (8, 8), 10), small, spec)
     for record in run.records():
         weights, attributes = record.weights, record.attributes
         engine.load(weights, record.masks)

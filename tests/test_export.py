@@ -7,9 +7,10 @@ import pytest
 
 from conftest import TINY, contents, only_run
 from rounds_on_disk import write_run
-from ticketlab import data, export, export_command
+from ticketlab.data import sources
 from ticketlab.errors import BadInput
-from ticketlab.storage import Run
+from ticketlab.evaluation import export
+from ticketlab.runs.folder import Run
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ def test_plain_keras_loads_a_network_with_the_stored_accuracy(command, tmp_path,
     assert command(*TINY[:-1], "1", "--processes", "0", "--seeds", "3").returncode == 0
     run = only_run(tmp_path / "models")
     stored = run.round(3, 1).attributes
-    dataset = data.load("digits")
+    dataset = sources.load("digits")
     for form, accuracy in (("trained", "test_accuracy"), ("ticket", "untrained_test_accuracy")):
         to = tmp_path / f"{form}.keras"
         line = (run.folder, form, "--seed", 3, "--round", 1, "--to", to)

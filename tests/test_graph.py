@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from keras import layers
 
-from ticketlab import graph, networks, variables
-from ticketlab.sparse.chain import dense_chain
+from ticketlab.networks import architectures, graph, variables
+from ticketlab.networks.mlp import dense_layers
 
 pytestmark = pytest.mark.usefixtures("tensorflow")
 IMAGE = (6, 6, 2)
@@ -111,7 +111,7 @@ NO_CHAINS = {
 def test_only_what_is_known_for_certain_is_a_chain(name):
     made = {**OF_DENSE_LAYERS, **OTHER_CHAINS, **NO_CHAINS}[name]()
     assert variables.chained(made) == (name not in NO_CHAINS)
-    found = dense_chain(made)
+    found = dense_layers(made)
     assert (found is not None) == (name in OF_DENSE_LAYERS)
     if found:
         carried = variables.carried(made)
@@ -186,7 +186,7 @@ def twice():
             lambda: heads(layers.Dense(3, name="left"), Backwards([hidden(), layers.Dense(3, name="end")], name="own")),
             ["left", "own/end"],
         ),
-        (lambda: networks.build("resnet20", (8, 8), 10), ["dense_1"]),
+        (lambda: architectures.build("resnet20", (8, 8), 10), ["dense_1"]),
     ],
 )
 def test_output_layers_are_those_from_which_no_other_is_reached(make, outputs):

@@ -9,24 +9,29 @@ import numpy as np
 import pytest
 
 from conftest import contents, only_run
-from ticketlab import branches, cli, launch, networks, storage
+from ticketlab.cli import train
 from ticketlab.errors import BadInput
-from ticketlab.kinds import BeforeSpec, ImpSpec
-from ticketlab.methods import METHODS
-from ticketlab.presets import DATASET_DEFAULTS, NETWORK_DEFAULTS, dense_chain
-from ticketlab.saliency import SALIENCIES
-from ticketlab.sparse_spec import SparseSpec
+from ticketlab.execution import launch
+from ticketlab.experiments.lottery import branches
+from ticketlab.experiments.lottery.spec import ImpSpec
+from ticketlab.experiments.pruning_at_init.saliency import SALIENCIES
+from ticketlab.experiments.pruning_at_init.spec import PruningAtInitSpec
+from ticketlab.experiments.sparse_training.methods import METHODS
+from ticketlab.experiments.sparse_training.spec import SparseTrainingSpec
+from ticketlab.networks import architectures
+from ticketlab.runs.defaults import DATASET_DEFAULTS, NETWORK_DEFAULTS, is_mlp
+from ticketlab.runs.folder import differences
 
-SPECS = (ImpSpec, BeforeSpec, SparseSpec)
-NAMES = (*networks.NETWORKS, "fcn_30_20")
+SPECS = (ImpSpec, PruningAtInitSpec, SparseTrainingSpec)
+NAMES = (*architectures.NETWORKS, "fcn_30_20")
 CONV = {"network": "lenet5"}
 CHOICES = ({}, {"scope": "global"}, {"optimizer": "sgd"}, {"optimizer": "adam"}, {"batch_size": 7})
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_names_tell_which_networks_are_chains_of_dense_layers(name):
-    assert dense_chain(name) == (networks.known(name).widths is not None)
-    assert dense_chain(f"nets/{name}.py:{name}") is None
+def test_names_tell_which_networks_are_chains_of_is_mlp(name):
+    assert is_mlp(name) == (architectures.known(name).widths is not None)
+    assert is_mlp(f"nets/{name}.py:{name}") is None
 
 
 @pytest.mark.parametrize("spec_class", SPECS)
@@ -35,7 +40,7 @@ def test_both_doors_make_the_same_spec(spec_class):
     for name, chosen in itertools.product(NAMES, CHOICES):
         if set(chosen) <= fields:
             given = {"network": name, "dataset": "digits", **chosen}
-            assert cli.resolve(spec_class, given, {}, None, None) == spec_class(**given), given
+            assert train.resolve(spec_class, given, {}, None, None) == spec_class(**given), given
     spec = spec_class(network="conv2", dataset="digits")
     for defaults in (NETWORK_DEFAULTS["conv2"], DATASET_DEFAULTS["digits"]):
         assert all(getattr(spec, field) == value for field, value in defaults.items() if field in fields)
@@ -85,13 +90,13 @@ IDLE = [
     (ImpSpec, {"warmup": 10, "rewind_iteration": 9}, {"schedule_from": "final"}),
     (ImpSpec, {"schedule": "step", "schedule_steps": (30,), "rewind_iteration": 30}, {"schedule_from": "final"}),
     (ImpSpec, {"engine": "sparse"}, {"threads": 2}),
-    (SparseSpec, {"engine": "sparse"}, {"threads": 2}),
-    (SparseSpec, {"method": "snfs"}, {"engine": "dense"}),
-    (SparseSpec, {"method": "dense"}, {"engine": "dense"}),
-    (SparseSpec, {"method": "dense"}, {"break_even_density": 0.3}),
-    *((BeforeSpec, {"method": method}, {"scoring_samples": 7}) for method in ("random", "magnitude", "synflow")),
-    *((BeforeSpec, {"method": method}, {"scoring_steps": SALIENCIES[method].steps}) for method in SALIENCIES),
-    (BeforeSpec, {"method": "magnitude"}, {"scoring_steps": 4}),
+    (SparseTrainingSpec, {"engine": "sparse"}, {"threads": 2}),
+    (SparseTrainingSpec, {"method": "snfs"}, {"engine": "dense"}),
+    (SparseTrainingSpec, {"method": "dense"}, {"engine": "dense"}),
+    (SparseTrainingSpec, {"method": "dense"}, {"break_even_density": 0.3}),
+    *((PruningAtInitSpec, {"method": method}, {"scoring_samples": 7}) for method in ("random", "magnitude", "synflow")),
+    *((PruningAtInitSpec, {"method": method}, {"scoring_steps": SALIENCIES[method].steps}) for method in SALIENCIES),
+    (PruningAtInitSpec, {"method": "magnitude"}, {"scoring_steps": 4}),
 ]
 COUNTING = [
     (ImpSpec, CONV, {"conv_prune_rate": 0.1}),
@@ -105,11 +110,11 @@ COUNTING = [
     (ImpSpec, {"warmup": 11, "rewind_iteration": 9}, {"schedule_from": "final"}),
     (ImpSpec, {"schedule": "step", "schedule_steps": (30,), "rewind_iteration": 29}, {"schedule_from": "final"}),
     (ImpSpec, {}, {"threads": 2}),
-    (BeforeSpec, {"engine": "sparse"}, {"threads": 2}),
-    (SparseSpec, {"method": "dense"}, {"engine": "sparse"}),
-    (SparseSpec, {"method": "cut"}, {"engine": "dense"}),
-    *((BeforeSpec, {"method": method}, {"scoring_samples": 7}) for method in ("snip", "grasp")),
-    (BeforeSpec, {"method": "random"}, {"scoring_steps": 4}),
+    (PruningAtInitSpec, {"engine": "sparse"}, {"threads": 2}),
+    (SparseTrainingSpec, {"method": "dense"}, {"engine": "sparse"}),
+    (SparseTrainingSpec, {"method": "cut"}, {"engine": "dense"}),
+    *((PruningAtInitSpec, {"method": method}, {"scoring_samples": 7}) for method in ("snip", "grasp")),
+    (PruningAtInitSpec, {"method": "random"}, {"scoring_steps": 4}),
 ]
 
 
@@ -117,7 +122,7 @@ COUNTING = [
 def test_fields_that_change_no_number_do_not_change_the_key(spec_class, fields, changed):
     spec, other = spec_class(**fields), spec_class(**fields, **changed)
     assert spec.key() == other.key()
-    assert storage.differences(spec.described(), other) == storage.differences(other.described(), spec) == ""
+    assert differences(spec.described(), other) == differences(other.described(), spec) == ""
     assert other.described() != spec.described() or "scoring_samples" not in changed, "files say what was asked for"
 
 
@@ -125,13 +130,13 @@ def test_fields_that_change_no_number_do_not_change_the_key(spec_class, fields, 
 def test_the_same_fields_change_the_key_where_they_count(spec_class, fields, changed):
     spec, other = spec_class(**fields), spec_class(**fields, **changed)
     assert spec.key() != other.key()
-    assert storage.differences(spec.described(), other)
+    assert differences(spec.described(), other)
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_what_a_method_fills_in_stays_in_its_key(method):
     fields = {"engine": "dense"} if method not in ("dense", "snfs") else {"eval_every": 50}
-    assert SparseSpec(method=method).key() != SparseSpec(method=method, **fields).key()
+    assert SparseTrainingSpec(method=method).key() != SparseTrainingSpec(method=method, **fields).key()
 
 
 TINY = ("--iterations", 20, "--eval-every", 10, "--batch-size", 16, "--rounds", 1)

@@ -7,25 +7,28 @@ import numpy as np
 import pytest
 
 from conftest import contents
-from ticketlab import lottery, masks, networks, rounds, variables
 from ticketlab.errors import BadInput, Diverged, TicketlabError
-from ticketlab.kinds import ImpSpec
-from ticketlab.lottery import replicate
-from ticketlab.storage import Run, write_file
-from ticketlab.training import Checkpoint, train
-from ticketlab.workbench import Workbench
+from ticketlab.experiments import rounds
+from ticketlab.experiments.lottery import imp
+from ticketlab.experiments.lottery.imp import replicate
+from ticketlab.experiments.lottery.spec import ImpSpec
+from ticketlab.networks import architectures, variables
+from ticketlab.runs.folder import Run, write_file
+from ticketlab.sparsity import masks
+from ticketlab.training.context import Context
+from ticketlab.training.loop import Checkpoint, train
 
 SPEC = ImpSpec(dataset="digits", iterations=60, eval_every=20, rounds=2)
 
 
 @pytest.fixture
-def chain(bench, tmp_path):
+def chain(context, tmp_path):
     """Compute one replicate of SPEC with some fields changed, and return its run."""
 
     def compute(seed=0, folder="run", report=lambda name, facts: None, **changed):
         spec, run = dataclasses.replace(SPEC, **changed), Run(tmp_path / folder)
         run.begin(spec, "digest")
-        replicate(spec, bench, run, seed, report)
+        replicate(spec, context, run, seed, report)
         return run
 
     return compute
@@ -140,12 +143,12 @@ def test_rewinding_to_iteration_k(chain, engine):
 
 
 @pytest.mark.parametrize("weights_from", ["fresh", "final", "signed_constant", "shuffled_weights"])
-def test_other_origins_of_the_kept_weights(bench, tmp_path, weights_from):
+def test_other_origins_of_the_kept_weights(context, tmp_path, weights_from):
     spec, run = dataclasses.replace(SPEC, weights_from=weights_from), Run(tmp_path)
     run.begin(spec, "digest")
-    replicate(dataclasses.replace(spec, rounds=0), bench, run, 0, lambda name, facts: None)
+    replicate(dataclasses.replace(spec, rounds=0), context, run, 0, lambda name, facts: None)
     dense = run.round(0, 0)
-    start = lottery.ticket(spec, bench, run, 0, dense)
+    start = imp.ticket(spec, context, run, 0, dense)
     weights, mask = start.weights, start.masks
     kernel, kept = weights["dense_1/kernel"], mask["dense_1/kernel"]
     origin, final = dense.rewind["dense_1/kernel"], dense.weights["dense_1/kernel"]
@@ -196,7 +199,7 @@ def test_a_density_that_rounding_keeps_out_of_reach_is_refused_before_any_traini
 def test_the_test_set_selects_nothing(engine, digits, chain, tensorflow):
     """With other test labels, everything but the test accuracies stays the same to the bit."""
     reversed_labels = dataclasses.replace(digits, y_test=digits.y_test[::-1].copy())
-    other = Workbench(SPEC, networks.build("lenet_300_100", digits.input_shape, 10), reversed_labels)
+    other = Context(SPEC, architectures.build("lenet_300_100", digits.input_shape, 10), reversed_labels)
     run = Run(chain().folder.with_name("other"))
     run.begin(SPEC, "digest")
     replicate(SPEC, other, run, 0, lambda name, facts: None)

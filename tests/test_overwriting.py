@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from conftest import contents, only_run
-from ticketlab import launch, overwriting, pool, storage
 from ticketlab.analysis.runs import read_runs
 from ticketlab.errors import TicketlabError
-from ticketlab.overwriting import NOTHING, Overwritten
-from ticketlab.storage import Run
+from ticketlab.execution import launch, local_pool
+from ticketlab.runs import hdf5, overwriting
+from ticketlab.runs.folder import Run
+from ticketlab.runs.overwriting import NOTHING, Overwritten
 
 CODE = (
     "from keras import Input, Sequential, layers\n\n\ndef net(shape, outputs):\n"
@@ -121,7 +122,7 @@ def test_interrupted_it_goes_on_without_the_flag_and_ends_at_the_same_bits(compu
 
 def test_a_second_try_deletes_nothing_of_the_first(compute, tmp_path, monkeypatch):
     assert compute("relu", "--seeds", 0).returncode == 0
-    run, attempt, tried = only_run(tmp_path / "models"), pool._Attempt.__call__, []
+    run, attempt, tried = only_run(tmp_path / "models"), local_pool._Attempt.__call__, []
     before, written = contents(run), []
 
     def crashes_once(self, seed, report):
@@ -135,7 +136,7 @@ def test_a_second_try_deletes_nothing_of_the_first(compute, tmp_path, monkeypatc
 
         return attempt(self, seed, told)
 
-    monkeypatch.setattr(pool._Attempt, "__call__", crashes_once)
+    monkeypatch.setattr(local_pool._Attempt, "__call__", crashes_once)
     done = compute("relu", "--seeds", 0, "--overwrite")
     assert done.returncode == 0
     assert "trying once more" in done.stderr
@@ -147,14 +148,14 @@ def test_seeds_that_another_process_computes_are_left_alone_and_so_are_the_other
     run = Run(tmp_path)
     for seed in (0, 1):
         (tmp_path / f"seed_{seed}").mkdir()
-        storage.write_bytes(run.path(seed, 0), b"old")
+        hdf5.write_bytes(run.path(seed, 0), b"old")
     overwritten = Overwritten.of(run, [0, 1])
-    monkeypatch.setattr("ticketlab.locks.LOCK_SECONDS", 0.0)
+    monkeypatch.setattr("ticketlab.runs.lock.LOCK_SECONDS", 0.0)
     with run.claim(1), pytest.raises(TicketlabError, match=r"seed 1 of .* is being computed by another process"):
         overwritten.delete(run)
     assert (run.rounds(0), run.rounds(1)) == ([0], [0])
-    storage.write_bytes(run.path(1, 0), b"new")
-    storage.write_bytes(run.path(1, 1), b"new")
+    hdf5.write_bytes(run.path(1, 0), b"new")
+    hdf5.write_bytes(run.path(1, 1), b"new")
     assert not overwritten.everything(run)
     overwritten.delete(run)
     assert (run.rounds(0), run.rounds(1)) == ([], [0, 1])

@@ -5,12 +5,15 @@ import numpy as np
 import pytest
 from keras import layers
 
-from ticketlab import launch, masks, variables
-from ticketlab.dataset import from_arrays
-from ticketlab.engine import Engine
+from ticketlab.data.dataset import from_arrays
 from ticketlab.errors import BadInput
-from ticketlab.kinds import BeforeSpec, ImpSpec
-from ticketlab.sparse_spec import SparseSpec
+from ticketlab.execution import launch
+from ticketlab.experiments.lottery.spec import ImpSpec
+from ticketlab.experiments.pruning_at_init.spec import PruningAtInitSpec
+from ticketlab.experiments.sparse_training.spec import SparseTrainingSpec
+from ticketlab.networks import variables
+from ticketlab.sparsity import masks
+from ticketlab.training.dense_engine import Engine
 
 pytestmark = pytest.mark.usefixtures("tensorflow")
 SETTINGS = {"dataset": "mine", "network": "own", "iterations": 6, "eval_every": 6, "rounds": 6}
@@ -99,7 +102,7 @@ def test_a_lookup_is_trained_by_each_way_of_compiling(digits, monkeypatch):
 
 @pytest.mark.parametrize("method", ["snip", "grasp", "synflow"])
 def test_a_network_with_a_lookup_is_pruned_before_training(digits, tmp_path, method):
-    spec = BeforeSpec(**{**SETTINGS, "rounds": 1}, method=method, prune_rate=0.5, scoring_samples=50)
+    spec = PruningAtInitSpec(**{**SETTINGS, "rounds": 1}, method=method, prune_rate=0.5, scoring_samples=50)
     settings = {"models_dir": tmp_path, "build": embedded, "arrays": numbers(digits)}
     run, failures = launch.run(spec, [0], processes=0, **settings)
     assert (failures, run.rounds(0)) == ({}, [0, 1])
@@ -137,6 +140,6 @@ def test_all_heads_have_the_output_layers_rate(digits, tmp_path):
     run, _ = launch.run(ImpSpec(**{**SETTINGS, "rounds": 1}, prune_rate=0.4), [0], **settings)
     kept = {path: float(mask.mean()) for path, mask in run.round(0, 1).masks.items()}
     assert kept == {"trunk/kernel": 0.6, "left/kernel": 0.8, "right/kernel": 0.8}
-    sparse = SparseSpec(dataset="mine", network="heads", iterations=6, update_every=2, dense_output=True)
+    sparse = SparseTrainingSpec(dataset="mine", network="heads", iterations=6, update_every=2, dense_output=True)
     with pytest.raises(BadInput, match="`dense_output` must be left out with the 2 output layers left/kernel, right"):
         launch.run(sparse, [0], **settings)

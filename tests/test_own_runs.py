@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from conftest import contents, only_run
-from ticketlab import export_command, launch
+from ticketlab.cli import export
 from ticketlab.errors import BadInput
-from ticketlab.kinds import BeforeSpec, ImpSpec
+from ticketlab.execution import launch
+from ticketlab.experiments.lottery.spec import ImpSpec
+from ticketlab.experiments.pruning_at_init.spec import PruningAtInitSpec
 
 TINY = ("--dataset", "digits", "--iterations", 20, "--eval-every", 10, "--rounds", 1)
 FILE = """
@@ -63,12 +65,12 @@ def check_exports(run, tmp_path, capsys):
     """Exports need neither the file nor its neighbour, since the run keeps its network."""
     import keras
 
-    from ticketlab import data
+    from ticketlab.data import sources
 
-    digits = data.load("digits")
+    digits = sources.load("digits")
     for form, accuracy in (("trained", "test_accuracy"), ("ticket", "untrained_test_accuracy")):
         to = str(tmp_path / f"{form}.keras")
-        assert export_command.main("", [str(run.folder), form, "--seed", "1", "--round", "1", "--to", to]) == 0
+        assert export.main("", [str(run.folder), form, "--seed", "1", "--round", "1", "--to", to]) == 0
         model = keras.saving.load_model(to)
         found = model.evaluate(digits.x_test, digits.y_test, verbose=0, return_dict=True)["accuracy"]
         assert found == pytest.approx(run.round(1, 1).attributes[accuracy], abs=1e-6)
@@ -118,7 +120,7 @@ def test_a_regression_from_a_file_and_its_export(inline, table_file, tmp_path, c
     assert inline(tmp_path, *line).returncode == 0
     run = only_run(tmp_path / "models")
     to = str(tmp_path / "net.keras")
-    assert export_command.main("", [str(run.folder), "trained", "--round", "1", "--to", to]) == 0
+    assert export.main("", [str(run.folder), "trained", "--round", "1", "--to", to]) == 0
     capsys.readouterr()
     found = keras.saving.load_model(to).evaluate(x_test, y_test, verbose=0, return_dict=True)
     stored = run.round(0, 1).attributes
@@ -162,7 +164,7 @@ def test_counts_are_learnt_as_numbers_from_a_table_of_uint8(inline, table_file, 
 
 
 def test_pruning_before_training_from_python(inline, tmp_path):
-    spec = BeforeSpec(dataset="waves", network="fcn_6", iterations=10, eval_every=5, rounds=1, batch_size=20)
+    spec = PruningAtInitSpec(dataset="waves", network="fcn_6", iterations=10, eval_every=5, rounds=1, batch_size=20)
     arrays = (*numbers(120, 0), *numbers(30, 1))
     with pytest.raises(BadInput, match="`scoring_samples` must be at most the 110 training samples"):
         launch.run(spec.changed(scoring_samples=111), [0], processes=0, arrays=arrays)

@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 
 from conftest import contents, only_run
-from ticketlab import masks, rounds, storage, training, variables
-from ticketlab.dataset import batches
-from ticketlab.kinds import ImpSpec
-from ticketlab.storage import Record
+from ticketlab.data.dataset import batches
+from ticketlab.experiments import checkpoints, rounds
+from ticketlab.experiments.lottery.spec import ImpSpec
+from ticketlab.networks import variables
+from ticketlab.runs.folder import Record
+from ticketlab.sparsity import masks
+from ticketlab.training import loop
 
 DIGITS = ("--dataset", "digits", "--network", "fcn_8_6", "--batch-size", 30, "--iterations", 50, "--eval-every", 20)
 KINDS = {
@@ -39,7 +42,7 @@ def compute(request, inline, tmp_path):
 def whole(compute):
     """What comes of stretches that are done at once."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "piece_length", lambda seconds: 10**9)
+        patch.setattr(loop, "piece_length", lambda seconds: 10**9)
         return contents(compute("whole"))
 
 
@@ -50,14 +53,14 @@ class Killed(BaseException):
 def test_no_bit_depends_on_where_stretches_are_cut(compute, whole, monkeypatch):
     """Of the history neither, which holds the mean loss over whole stretches."""
     drawn = random.Random(0)
-    monkeypatch.setattr(training, "piece_length", lambda seconds: drawn.randint(1, 9))
+    monkeypatch.setattr(loop, "piece_length", lambda seconds: drawn.randint(1, 9))
     assert contents(compute("cut")) == whole
 
 
 def test_a_training_killed_in_the_middle_of_a_stretch_goes_on_from_there(compute, whole, monkeypatch):
     monkeypatch.setattr(rounds, "PARTIAL_SECONDS", 0.0)
-    monkeypatch.setattr(training, "piece_length", lambda seconds: 4)
-    save, left_off, saves = rounds.save_partial, [], iter([3, 3, 3, 10**9])
+    monkeypatch.setattr(loop, "piece_length", lambda seconds: 4)
+    save, left_off, saves = checkpoints.save_partial, [], iter([3, 3, 3, 10**9])
     countdown = next(saves)
 
     def saved(spec, run, seed, round, state):
@@ -83,8 +86,8 @@ def test_a_training_killed_in_the_middle_of_a_stretch_goes_on_from_there(compute
 def test_a_partial_file_of_an_earlier_version_is_read(compute, whole, monkeypatch):
     """They stand at evaluations, and say nothing of steps since."""
     monkeypatch.setattr(rounds, "PARTIAL_SECONDS", 0.0)
-    monkeypatch.setattr(training, "piece_length", lambda seconds: 10**9)
-    save, write = rounds.save_partial, storage.write_file
+    monkeypatch.setattr(loop, "piece_length", lambda seconds: 10**9)
+    save, write = checkpoints.save_partial, rounds.write_file
 
     def written(path, attributes, groups):
         newer = ("steps", "losses", "running")
@@ -95,7 +98,7 @@ def test_a_partial_file_of_an_earlier_version_is_read(compute, whole, monkeypatc
         if state.iteration != 20:
             return
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(storage, "write_file", written)
+            patch.setattr(rounds, "write_file", written)
             save(spec, run, seed, round, state)
         assert "steps" not in Record(run.partial_path(seed, round)).attributes
         raise Killed
@@ -107,14 +110,14 @@ def test_a_partial_file_of_an_earlier_version_is_read(compute, whole, monkeypatc
     assert contents(compute("older")) == whole
 
 
-def test_an_engine_takes_any_number_of_rows_and_evaluates_in_parts(bench, monkeypatch):
+def test_an_engine_takes_any_number_of_rows_and_evaluates_in_parts(context, monkeypatch):
     """The stretches that it is compiled for are 20 iterations long; its evaluations of digits have several chunks."""
-    from ticketlab.sparse import engine as sparse
+    from ticketlab.training.sparse_engine import engine as sparse
 
-    initial = variables.draw(bench.model, 0, "initialisation")
-    mask = masks.all_kept(initial, bench.paths)
-    order, rates = batches(bench.train_indices, 60, 0, 0, 50), ImpSpec().learning_rates(0, 50)
-    for engine in (bench.dense, bench.sparse):
+    initial = variables.draw(context.model, 0, "initialisation")
+    mask = masks.all_kept(initial, context.paths)
+    order, rates = batches(context.train_indices, 60, 0, 0, 50), ImpSpec().learning_rates(0, 50)
+    for engine in (context.dense, context.sparse):
         found = []
         for cuts in ((0, 50), (0, 1, 20, 33, 50)):
             engine.load(initial, mask)
@@ -125,21 +128,21 @@ def test_an_engine_takes_any_number_of_rows_and_evaluates_in_parts(bench, monkey
         assert found[0] == found[1]
         evaluated = set()
         for chunks in (1, 2, 10**6):
-            monkeypatch.setattr(bench.dense, "_evaluation_chunks", chunks)
+            monkeypatch.setattr(context.dense, "_evaluation_chunks", chunks)
             monkeypatch.setattr(sparse, "EVALUATED", 64 * chunks)
             evaluated.add((engine.evaluate("validation"), engine.evaluate("test")))
         assert len(evaluated) == 1
 
 
 def test_pieces_take_about_a_second_and_the_first_is_short():
-    assert [training.piece_length(seconds) for seconds in (np.inf, 0.5, 0.02, 7.0)] == [1, 2, 50, 1]
+    assert [loop.piece_length(seconds) for seconds in (np.inf, 0.5, 0.02, 7.0)] == [1, 2, 50, 1]
 
 
 def test_a_signal_is_served_where_nothing_is_evaluated_before_the_end(inline, tmp_path, monkeypatch):
     """It used to wait for the whole stretch, which here is the whole training."""
-    from ticketlab.engine import Engine
+    from ticketlab.training.dense_engine import Engine
 
-    monkeypatch.setattr(training, "piece_length", lambda seconds: 10)
+    monkeypatch.setattr(loop, "piece_length", lambda seconds: 10)
     train, done = Engine.train, []
 
     def spied(self, order, rates, total=0.0):

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ticketlab import pool
 from ticketlab.errors import BadInput, TicketlabError
+from ticketlab.execution import local_pool
 
 
 def prepare(folder: str, behaviour: str):
@@ -47,8 +47,8 @@ def run(tmp_path):
 
     def start(behaviour, processes=2):
         events = []
-        job = pool.Job(prepare, (str(tmp_path), behaviour))
-        failures = pool.run(job, [0, 1, 2, 3], processes, lambda *event: events.append(event))
+        job = local_pool.Job(prepare, (str(tmp_path), behaviour))
+        failures = local_pool.run(job, [0, 1, 2, 3], processes, lambda *event: events.append(event))
         done = sorted(int(path.name[5:]) for path in tmp_path.glob("done_*"))
         return failures, events, done
 
@@ -101,6 +101,6 @@ def test_an_interrupt_stops_the_workers(tmp_path):
 
     began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        pool.run(pool.Job(prepare, (str(tmp_path), "always sleeps")), [0, 1], 2, interrupt)
+        local_pool.run(local_pool.Job(prepare, (str(tmp_path), "always sleeps")), [0, 1], 2, interrupt)
     assert not (tmp_path / "done_1").exists()
     assert time.monotonic() - began < 60, "it did not wait for the sleeping worker"

@@ -6,9 +6,9 @@ import pytest
 from rich.console import Console
 
 from rounds_on_disk import write_run, write_training
-from ticketlab import progress
-from ticketlab.progress import Display
-from ticketlab.storage import Run
+from ticketlab.execution import progress
+from ticketlab.execution.progress import Display
+from ticketlab.runs.folder import Run
 
 ROUND = {"new": True, "round": 3, "density": 0.5128, "early_stop_iteration": 1900, "seconds": 12.34}
 ROUND |= {"early_stop_test_accuracy": 0.98091, "test_accuracy": 0.97999}

@@ -5,8 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
-from ticketlab import masks, schedules
-from ticketlab.pruning import CRITERIA, SCOPES, drop_lowest, keep, layer_rates, prune, prune_count
+from ticketlab import schedules
+from ticketlab.sparsity import density_schedules, masks
+from ticketlab.sparsity.criteria import CRITERIA
+from ticketlab.sparsity.pruning import SCOPES, drop_lowest, keep, layer_rates, prune, prune_count
 
 SHAPES = {"dense_1/kernel": (30, 20), "conv/kernel": (3, 3, 4, 5), "dense_2/kernel": (20, 7)}
 RATES = {"layer": layer_rates(SHAPES, "layer", 0.2), "global": layer_rates(SHAPES, "global", 0.2)}
@@ -47,7 +49,7 @@ def test_counts_are_exact(criterion, scope, weights):
         if scope == "layer":
             assert {path: mask.sum() for path, mask in round_masks.items()} == expected
         assert masks.kept(round_masks) == sum(expected.values())
-        expected = schedules.next_counts(expected, RATES[scope], scope)
+        expected = density_schedules.next_counts(expected, RATES[scope], scope)
 
 
 @everything
@@ -136,7 +138,7 @@ def test_layers_held_out_of_the_global_scope_stay_whole_and_the_rest_is_compared
     for _ in range(3):
         settings = {"criterion": "large_final", "scope": "global", "rates": rates, "rng": np.random.default_rng(0)}
         mask = prune(mask, weights, masks.apply(weights, mask), **settings)
-        counts = schedules.next_counts(counts, rates, "global")
+        counts = density_schedules.next_counts(counts, rates, "global")
         assert list(mask) == list(SHAPES)
         assert all(mask[path].all() for path in held)
         assert masks.kept(mask) == sum(counts.values())
@@ -146,9 +148,9 @@ def test_layers_held_out_of_the_global_scope_stay_whole_and_the_rest_is_compared
         )
         assert kept.min() >= gone.max()
     sizes = {path: value.size for path, value in mask.items()}
-    assert schedules.rounds_to_density(sizes, rates, "global", masks.density(mask)) == 3
+    assert density_schedules.rounds_to_density(sizes, rates, "global", masks.density(mask)) == 3
     with pytest.raises(ValueError, match="must be one that pruning reaches"):
-        schedules.rounds_to_density(
+        density_schedules.rounds_to_density(
             sizes, rates, "global", 0.9 * sum(sizes[path] for path in held) / sum(sizes.values())
         )
 
@@ -185,15 +187,15 @@ def test_densities_of_lenet_300_100():
     rates, counts, densities = {"a": 0.2, "b": 0.2, "c": 0.1}, dict(sizes), []
     for _ in range(16):
         densities.append(round(sum(counts.values()) / 266_200, 4))
-        counts = schedules.next_counts(counts, rates, "layer")
+        counts = density_schedules.next_counts(counts, rates, "layer")
     assert [densities[round] for round in (0, 1, 3, 7, 15)] == [1.0, 0.8004, 0.5128, 0.2107, 0.0358]
-    assert schedules.rounds_to_density(sizes, rates, "layer", 0.036) == 15
+    assert density_schedules.rounds_to_density(sizes, rates, "layer", 0.036) == 15
 
 
 def test_a_density_that_rounding_never_reaches_is_refused():
     assert prune_count(0.2, 2) == 0
     with pytest.raises(ValueError, match=r"must be one that pruning reaches, 0\.2 here"):
-        schedules.rounds_to_density({"a": 10}, {"a": 0.2}, "layer", 0.01)
+        density_schedules.rounds_to_density({"a": 10}, {"a": 0.2}, "layer", 0.01)
 
 
 def test_random_masks_keep_each_layers_count():

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from keras import layers
 
-from ticketlab import refusals
 from ticketlab.errors import BadInput
+from ticketlab.networks import requirements
 
 pytestmark = pytest.mark.usefixtures("tensorflow")
 
@@ -247,7 +247,7 @@ REFUSED = {
 def test_networks_that_cannot_be_done_justice_are_refused_in_one_line(case):
     make, words = REFUSED[case]
     with pytest.raises(BadInput) as refused:
-        refusals.refuse(make(), (3,) if case == "nothing to prune" else (6,), 3)
+        requirements.refuse(make(), (3,) if case == "nothing to prune" else (6,), 3)
     message = str(refused.value)
     assert words in message
     assert message.startswith("`network` must ")
@@ -256,12 +256,12 @@ def test_networks_that_cannot_be_done_justice_are_refused_in_one_line(case):
 
 def test_names_that_tensorflow_takes_are_taken(tensorflow):
     model = keras.Sequential([keras.Input((6,), name="left arm"), layers.Dense(3, name="_a-b.c>1")], name="mine")
-    refusals.refuse(model, (6,), 3)
+    requirements.refuse(model, (6,), 3)
     assert tensorflow.function(lambda: model(np.zeros((1, 6), np.float32)))().shape == (1, 3)
 
 
 def test_log_probabilities_are_logits():
-    refusals.refuse(ends_in(keras.ops.log_softmax, layers.Flatten()), (6,), 3)
+    requirements.refuse(ends_in(keras.ops.log_softmax, layers.Flatten()), (6,), 3)
 
 
 def test_a_layer_of_ones_own_without_penalty_is_none():
@@ -269,8 +269,8 @@ def test_a_layer_of_ones_own_without_penalty_is_none():
         def call(self, inputs):
             return inputs
 
-    refusals.refuse(stack(Silent()), (6,), 3)
+    requirements.refuse(stack(Silent()), (6,), 3)
 
 
 def test_regression_may_end_as_it_likes():
-    refusals.refuse(stack(activation="sigmoid"), (6,), 3, regression=True)
+    requirements.refuse(stack(activation="sigmoid"), (6,), 3, regression=True)

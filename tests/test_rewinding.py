@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from conftest import only_run, same, trainings
-from ticketlab import masks
+from ticketlab.sparsity import masks
 
 TINY = ("--dataset", "digits", "--network", "fcn_8_6", "--iterations", 20, "--eval-every", 10, "--rounds", 2)
 SGD = ("--optimizer", "sgd", "--learning-rate", 0.1)
@@ -109,8 +109,8 @@ def test_the_last_stretch_may_be_short_and_losses_are_means_per_step(inline, tmp
 
 def test_adam_counts_its_steps_from_the_rewind(inline, tmp_path, monkeypatch, tensorflow, uncut):
     """A counter that went on would leave out the correction of the moments, which begin at 0 again."""
-    from ticketlab.engine import Engine
-    from ticketlab.sparse.engine import SparseEngine
+    from ticketlab.training.dense_engine import Engine
+    from ticketlab.training.sparse_engine.engine import SparseEngine
 
     counted = []
 

@@ -7,9 +7,15 @@ import keras
 import numpy as np
 import pytest
 
-from ticketlab import densities, masks, variables
 from ticketlab.errors import BadInput, TicketlabError
-from ticketlab.saliency import DISTRIBUTIONS, SALIENCIES, prune_before_training, saliency_scores
+from ticketlab.experiments.pruning_at_init.saliency import (
+    DISTRIBUTIONS,
+    SALIENCIES,
+    prune_before_training,
+    saliency_scores,
+)
+from ticketlab.networks import variables
+from ticketlab.sparsity import distributions, masks
 
 pytestmark = pytest.mark.usefixtures("tensorflow")
 
@@ -149,7 +155,7 @@ def test_counts_are_exact(method, distribution):
         assert {path: mask.shape for path, mask in found.items()} == shapes
         assert masks.kept(found) == round(density * masks.total(found))
         if distribution != "global":
-            wanted = densities.DISTRIBUTIONS[distribution](shapes, density)
+            wanted = distributions.DISTRIBUTIONS[distribution](shapes, density)
             assert all(abs(mask.sum() - wanted[path] * mask.size) < 1 for path, mask in found.items())
 
 

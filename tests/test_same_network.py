@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from conftest import only_run
-from ticketlab import architecture, networks, workbench
-from ticketlab.dataset import standardised
+from ticketlab.data.dataset import standardised
 from ticketlab.errors import BadInput
-from ticketlab.storage import Run
+from ticketlab.networks import architectures
+from ticketlab.runs import fingerprint
+from ticketlab.runs.folder import Run
+from ticketlab.training import context
 
 pytestmark = pytest.mark.usefixtures("tensorflow")
 FILE = """
@@ -67,8 +69,8 @@ def described(tmp_path, digits):
     def describe(old="", new="", folder="nets"):
         (tmp_path / folder).mkdir(exist_ok=True)
         (tmp_path / folder / "mine.py").write_text(FILE.replace(old, new) if old else FILE)
-        model = networks.build(f"{tmp_path / folder / 'mine.py'}:net", digits.input_shape, 10)
-        return json.loads(json.dumps(workbench.described(model, digits)))
+        model = architectures.build(f"{tmp_path / folder / 'mine.py'}:net", digits.input_shape, 10)
+        return json.loads(json.dumps(context.described(model, digits)))
 
     return describe
 
@@ -116,9 +118,9 @@ def test_runs_of_earlier_versions_keep_what_they_lacked(described, tmp_path):
 
 
 def test_networks_are_tried_on_what_they_see(digits):
-    model = networks.build("fcn_7", digits.input_shape, 10)
-    first, second = (workbench.described(model, dataset)["computed"] for dataset in (digits, standardised(digits)))
-    assert not architecture.close(np.array(first["outputs"]), np.array(second["outputs"]), 1e-2)
+    model = architectures.build("fcn_7", digits.input_shape, 10)
+    first, second = (context.described(model, dataset)["computed"] for dataset in (digits, standardised(digits)))
+    assert not fingerprint.close(np.array(first["outputs"]), np.array(second["outputs"]), 1e-2)
 
 
 def test_a_changed_network_is_refused_before_a_round_of_it(inline, tmp_path):

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from conftest import SCRIPTS, TINY, contents, only_run
-from ticketlab.storage import Run
+from ticketlab.runs.folder import Run
 
 
 @pytest.fixture(scope="module")

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 
 from conftest import contents, only_run
-from ticketlab import masks, variables
-from ticketlab.dataset import batches, from_arrays, standardised
-from ticketlab.engine import Engine
+from ticketlab.data.dataset import batches, from_arrays, standardised
 from ticketlab.errors import BadInput
-from ticketlab.kinds import ImpSpec
-from ticketlab.sparse.chain import ACTIVATIONS, DenseLayer, dense_chain
-from ticketlab.sparse.engine import SparseEngine
-from ticketlab.workbench import Workbench
+from ticketlab.experiments.lottery.spec import ImpSpec
+from ticketlab.networks import variables
+from ticketlab.networks.mlp import ACTIVATIONS, DenseLayer, dense_layers
+from ticketlab.sparsity import masks
+from ticketlab.training.context import Context
+from ticketlab.training.dense_engine import Engine
+from ticketlab.training.sparse_engine.engine import SparseEngine
 
 STEPS = 50
 ADAM = ImpSpec(dataset="digits", eval_every=STEPS)
@@ -36,7 +37,7 @@ def network(shape, outputs, activation="relu", bias=True):
 
 
 def both(model, dataset, spec):
-    return Engine(model, dataset, spec), SparseEngine(dense_chain(model), dataset, spec)
+    return Engine(model, dataset, spec), SparseEngine(dense_layers(model), dataset, spec)
 
 
 def ticket(model, density, seed=0):
@@ -186,7 +187,7 @@ def test_which_networks_are_chains_of_dense_layers(tensorflow):
             layers.Dense(2, name="c"),
         ]
     )
-    assert dense_chain(with_activations) == [
+    assert dense_layers(with_activations) == [
         DenseLayer("a/kernel", None, (16, 5), "relu"),
         DenseLayer("b/kernel", "b/bias", (5, 3), "tanh"),
         DenseLayer("c/kernel", "c/bias", (3, 2), "linear"),
@@ -205,7 +206,7 @@ def test_which_networks_are_chains_of_dense_layers(tensorflow):
         ),
         "dense on rows": keras.Sequential([keras.Input((4, 4)), layers.Dense(3), layers.Flatten(), layers.Dense(2)]),
     }
-    assert [name for name, model in strange.items() if dense_chain(model)] == []
+    assert [name for name, model in strange.items() if dense_layers(model)] == []
 
 
 def test_the_engine_is_a_matter_of_spec_network_and_density(tensorflow, digits):
@@ -215,7 +216,7 @@ def test_the_engine_is_a_matter_of_spec_network_and_density(tensorflow, digits):
     at = {density: ticket(chain, density)[1] for density in (1, 0.5)}
 
     def chosen(model, density, **settings):
-        return Workbench(ImpSpec(dataset="digits", **settings), model, digits).choose(at[density])
+        return Context(ImpSpec(dataset="digits", **settings), model, digits).choose(at[density])
 
     assert [chosen(chain, density) for density in at] == ["dense", "sparse"]
     assert [chosen(chain, density, engine="sparse") for density in at] == ["sparse", "sparse"]

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.special import erf
 
-from ticketlab.sparse import activations, losses, updates
-from ticketlab.sparse.arrays import Buffers, Settings, State
-from ticketlab.sparse.chain import ACTIVATIONS
+from ticketlab.networks.mlp import ACTIVATIONS
+from ticketlab.training.sparse_engine import activations, losses, optimizers
+from ticketlab.training.sparse_engine.structs import Buffers, Settings, State
 
 GRID = np.concatenate([np.linspace(-30, 30, 3000), np.geomspace(1e-7, 1, 200)]).astype(np.float32).reshape(-1, 64)
 
@@ -86,7 +86,7 @@ def test_steps_of_sgd_with_penalties(momentum, nesterov):
         empty = np.zeros((0, 8), np.float32)
         given = gradient.astype(np.float32)
         buffers = Buffers(empty, empty, empty, np.zeros(0, np.uint8), given.copy(), given.copy())
-        updates.optimise(np.float32(0.1), np.float32(1), state, buffers, settings)
+        optimizers.optimise(np.float32(0.1), np.float32(1), state, buffers, settings)
         assert not buffers.weight_gradients.any()
         for name, penalty in (("weights", 1), ("biases", 0)):
             w = expected[name]

@@ -4,8 +4,17 @@ import numpy as np
 import pytest
 from numba import njit
 
-from ticketlab.sparse.engine import _aligned
-from ticketlab.sparse.lanes import VECTOR, dot, filled, four_dots, load, multiply_add, power_of_two, store
+from ticketlab.training.sparse_engine.engine import _aligned
+from ticketlab.training.sparse_engine.simd import (
+    VECTOR,
+    dot,
+    filled,
+    four_dots,
+    load,
+    multiply_add,
+    power_of_two,
+    store,
+)
 
 
 @njit

@@ -2,10 +2,10 @@
 
 import pytest
 
-from ticketlab.connectivity import counts_at, final_counts
 from ticketlab.errors import BadInput
-from ticketlab.methods import METHODS
-from ticketlab.sparse_spec import SparseSpec
+from ticketlab.experiments.sparse_training.budgets import counts_at, final_counts
+from ticketlab.experiments.sparse_training.methods import METHODS
+from ticketlab.experiments.sparse_training.spec import SparseTrainingSpec
 
 LENET = {"dense_1/kernel": (784, 300), "dense_2/kernel": (300, 100), "dense_3/kernel": (100, 10)}
 
@@ -37,45 +37,45 @@ LENET = {"dense_1/kernel": (784, 300), "dense_2/kernel": (300, 100), "dense_3/ke
 )
 def test_what_a_method_cannot_do_is_refused_in_one_line(fields, message):
     with pytest.raises(BadInput) as caught:
-        SparseSpec(**fields)
+        SparseTrainingSpec(**fields)
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_what_is_left_out_is_the_methods_own_and_has_the_same_key(method):
-    spec = SparseSpec(method=method)
-    again = SparseSpec(method=method, **{name: getattr(spec, name) for name in METHODS[method].options})
-    assert spec == again == SparseSpec.from_json(spec.to_json())
+    spec = SparseTrainingSpec(method=method)
+    again = SparseTrainingSpec(method=method, **{name: getattr(spec, name) for name in METHODS[method].options})
+    assert spec == again == SparseTrainingSpec.from_json(spec.to_json())
     assert spec.key() == again.key()
 
 
 def test_keys_of_all_methods_differ_and_some_are_pinned():
-    keys = {method: SparseSpec(method=method).key() for method in METHODS}
+    keys = {method: SparseTrainingSpec(method=method).key() for method in METHODS}
     assert len(set(keys.values())) == len(METHODS)
     assert (keys["set"], keys["rigl"]) == ("40f869ac65", "618d5dd321")
 
 
 def test_updates_stop_at_t_end():
-    spec = SparseSpec(iterations=1000, update_every=100)
+    spec = SparseTrainingSpec(iterations=1000, update_every=100)
     assert spec.updates(55_000) == [100, 200, 300, 400, 500, 600, 700]
-    assert SparseSpec(iterations=1000, update_every=100, update_until=701).updates(55_000)[-1] == 700
-    assert SparseSpec(iterations=1000, update_every=100, update_until=700).updates(55_000)[-1] == 600
-    assert SparseSpec(method="static").updates(55_000) == []
+    assert SparseTrainingSpec(iterations=1000, update_every=100, update_until=701).updates(55_000)[-1] == 700
+    assert SparseTrainingSpec(iterations=1000, update_every=100, update_until=700).updates(55_000)[-1] == 600
+    assert SparseTrainingSpec(method="static").updates(55_000) == []
 
 
 def test_set_updates_after_every_epoch_but_the_last():
     """An epoch of 100 samples is 8⅓ iterations of 12; 25 iterations are three of them."""
-    assert SparseSpec(method="set", iterations=25, batch_size=12).updates(100) == [9, 17]
-    assert SparseSpec(method="set", iterations=26, batch_size=12).updates(100) == [9, 17, 25]
-    assert SparseSpec(method="set", iterations=60, batch_size=12, update_until=17).updates(100) == [9]
-    assert SparseSpec(method="set", iterations=300, batch_size=305).updates(1647)[44] == 243, (
+    assert SparseTrainingSpec(method="set", iterations=25, batch_size=12).updates(100) == [9, 17]
+    assert SparseTrainingSpec(method="set", iterations=26, batch_size=12).updates(100) == [9, 17, 25]
+    assert SparseTrainingSpec(method="set", iterations=60, batch_size=12, update_until=17).updates(100) == [9]
+    assert SparseTrainingSpec(method="set", iterations=300, batch_size=305).updates(1647)[44] == 243, (
         "45 · 5.4, without rounding"
     )
 
 
 def test_gradual_pruning_follows_its_cubic_and_ends_exact():
-    spec = SparseSpec(method="gradual", density=0.1, distribution="uniform", iterations=1000, update_every=100)
+    spec = SparseTrainingSpec(method="gradual", density=0.1, distribution="uniform", iterations=1000, update_every=100)
     final = final_counts(spec, LENET)
     counts = [sum(counts_at(spec, LENET, each).values()) / 266_200 for each in (0, *spec.updates(55_000))]
     wanted = [1 - 0.9 * (1 - (1 - min(1, each / 750)) ** 3) for each in (0, *range(100, 750, 100), 750)]
@@ -85,25 +85,27 @@ def test_gradual_pruning_follows_its_cubic_and_ends_exact():
 
 
 def test_rounds_are_stretches_between_saves():
-    assert SparseSpec(method="static", iterations=25, save_every=10).stretches(100) == [
+    assert SparseTrainingSpec(method="static", iterations=25, save_every=10).stretches(100) == [
         (0, 0),
         (0, 10),
         (10, 20),
         (20, 25),
     ]
-    assert SparseSpec(iterations=1000, update_every=300, save_every=0).stretches(100) == [
+    assert SparseTrainingSpec(iterations=1000, update_every=300, save_every=0).stretches(100) == [
         (0, 0), (0, 300), (300, 600), (600, 1000),
     ]  # fmt: skip
-    assert SparseSpec(method="cut", iterations=20, save_every=10).stretches(100)[-2:] == [(10, 20), (20, 20)]
+    assert SparseTrainingSpec(method="cut", iterations=20, save_every=10).stretches(100)[-2:] == [(10, 20), (20, 20)]
 
 
 def test_epsilon_11_of_the_reference_network_has_23226_parameters():
     shapes = {"dense_1/kernel": (784, 512), "dense_2/kernel": (512, 128), "dense_3/kernel": (128, 10)}
-    counts = final_counts(SparseSpec(method="set", epsilon=11, dense_output=True), shapes)
+    counts = final_counts(SparseTrainingSpec(method="set", epsilon=11, dense_output=True), shapes)
     assert sum(counts.values()) + 512 + 128 + 10 == 23_226
-    assert final_counts(SparseSpec(method="set", epsilon=11), shapes) == counts, "11·138 connections are more than 1280"
+    assert final_counts(SparseTrainingSpec(method="set", epsilon=11), shapes) == counts, (
+        "11·138 connections are more than 1280"
+    )
     with pytest.raises(BadInput, match=r"`epsilon` must be less than 309.7, where all layers are dense. Received: eps"):
-        final_counts(SparseSpec(method="set", epsilon=310), shapes)
+        final_counts(SparseTrainingSpec(method="set", epsilon=310), shapes)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +118,7 @@ def test_epsilon_11_of_the_reference_network_has_23226_parameters():
     ],
 )
 def test_erk_agrees_with_the_oracle(sparsity, layers):
-    counts = final_counts(SparseSpec(density=1 - sparsity), LENET)
+    counts = final_counts(SparseTrainingSpec(density=1 - sparsity), LENET)
     sizes = (235_200, 30_000, 1_000)
     for count, size, wanted in zip(counts.values(), sizes, layers, strict=True):
         assert 1 - count / size == pytest.approx(wanted, abs=1 / size + 5e-6)
@@ -124,15 +126,17 @@ def test_erk_agrees_with_the_oracle(sparsity, layers):
 
 
 def test_dense_layers_leave_the_equation():
-    counts = final_counts(SparseSpec(density=0.1, distribution="uniform", dense_output=True), LENET)
+    counts = final_counts(SparseTrainingSpec(density=0.1, distribution="uniform", dense_output=True), LENET)
     assert (counts["dense_3/kernel"], sum(counts.values())) == (1000, 26_620)
     assert counts["dense_1/kernel"] / 235_200 == pytest.approx(counts["dense_2/kernel"] / 30_000, abs=1e-4)
     with pytest.raises(BadInput, match=r"`density` must be at least the 0.8835 of dense layers. Received: density=0.1"):
-        final_counts(SparseSpec(density=0.1, dense_first=True), LENET)
+        final_counts(SparseTrainingSpec(density=0.1, dense_first=True), LENET)
     with pytest.raises(BadInput, match=r"`density` must be more, for a weight in each layer beside the dense ones. "):
-        final_counts(SparseSpec(density=0.7059, dense_first=True), {"a": (64, 30), "b": (30, 20), "c": (20, 10)})
-    assert final_counts(SparseSpec(density=1.0, dense_first=True), {"a": (64, 10)}) == {"a": 640}
+        final_counts(
+            SparseTrainingSpec(density=0.7059, dense_first=True), {"a": (64, 30), "b": (30, 20), "c": (20, 10)}
+        )
+    assert final_counts(SparseTrainingSpec(density=1.0, dense_first=True), {"a": (64, 10)}) == {"a": 640}
     with pytest.raises(BadInput, match=r"`density` must be at least the 1 of dense layers. Received: density=0.3"):
-        final_counts(SparseSpec(density=0.3, dense_first=True), {"a": (64, 10)})
+        final_counts(SparseTrainingSpec(density=0.3, dense_first=True), {"a": (64, 10)})
     with pytest.raises(BadInput, match=r"`density` must keep a weight for each of 3 layers. Received: density=1e-06"):
-        final_counts(SparseSpec(density=1e-6), LENET)
+        final_counts(SparseTrainingSpec(density=1e-6), LENET)

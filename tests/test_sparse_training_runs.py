@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 
 from conftest import contents, only_run
-from ticketlab import export, launch, masks, rounds
-from ticketlab.methods import METHODS
-from ticketlab.storage import Record
+from ticketlab.evaluation import export
+from ticketlab.execution import launch
+from ticketlab.experiments import rounds
+from ticketlab.experiments.sparse_training.methods import METHODS
+from ticketlab.runs.folder import Record
+from ticketlab.sparsity import masks
 
 SCRIPT = "sparse_training.py"
 DIGITS = ("--dataset", "digits", "--network", "fcn_30_20")

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from ticketlab.sparse.wiring import SELDOM, wire
+from ticketlab.training.sparse_engine.tiled_csr import SELDOM, wire
 
 WIDTHS = {"small": (7, 5, 4, 3), "tiled": (400, 130, 30, 10)}
 

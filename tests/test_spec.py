@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from ticketlab.errors import BadInput
-from ticketlab.kinds import ImpSpec
-from ticketlab.presets import DATASET_DEFAULTS, PRESETS, compatible
-from ticketlab.sparse_spec import SparseSpec
-from ticketlab.streams import stream, stream_seed
+from ticketlab.experiments.lottery.spec import ImpSpec
+from ticketlab.experiments.presets import PRESETS, compatible
+from ticketlab.experiments.sparse_training.spec import SparseTrainingSpec
+from ticketlab.random_streams import stream, stream_seed
+from ticketlab.runs.defaults import DATASET_DEFAULTS
 
 
 @pytest.mark.parametrize(
@@ -91,7 +92,7 @@ def test_integers_and_floats_give_one_key():
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_are_valid(name):
-    (SparseSpec if "method" in PRESETS[name] else ImpSpec)(**PRESETS[name])
+    (SparseTrainingSpec if "method" in PRESETS[name] else ImpSpec)(**PRESETS[name])
 
 
 def test_the_papers_column():
@@ -127,4 +128,4 @@ def test_streams_do_not_touch_global_state():
 def test_what_is_given_puts_a_presets_own_aside(name, chosen, without):
     kept = compatible(PRESETS[name], chosen)
     assert not without & set(kept)
-    SparseSpec(**{**kept, **chosen})
+    SparseTrainingSpec(**{**kept, **chosen})

@@ -12,10 +12,10 @@ import h5py
 import numpy as np
 import pytest
 
-from ticketlab import locks, storage
 from ticketlab.errors import BadInput, TicketlabError, WriteFailed
-from ticketlab.kinds import ImpSpec
-from ticketlab.storage import Damaged, Record, Run, write_file
+from ticketlab.experiments.lottery.spec import ImpSpec
+from ticketlab.runs import hdf5, lock
+from ticketlab.runs.folder import Damaged, Record, Run, write_file
 
 MASK = np.random.default_rng(0).random((40, 30)) < 0.3
 GROUPS = {
@@ -102,16 +102,16 @@ def _write_beyond_a_limit(path):
 
 
 def test_damaged_files_are_renamed_and_never_deleted(file):
-    first = storage.set_aside(file)
+    first = hdf5.set_aside(file)
     shutil.copy(first, file)
-    second = storage.set_aside(file)
+    second = hdf5.set_aside(file)
     assert [first.name, second.name] == ["round_00.h5.damaged-1", "round_00.h5.damaged-2"]
     assert first.exists()
     assert second.exists()
     assert not file.exists()
     first.unlink()
     shutil.copy(second, file)
-    assert storage.set_aside(file) == first
+    assert hdf5.set_aside(file) == first
     assert second.exists()
 
 
@@ -173,7 +173,7 @@ def test_only_final_names_count_as_rounds(tmp_path):
 
 
 def test_a_seed_is_computed_by_one_process_at_a_time(tmp_path, monkeypatch):
-    monkeypatch.setattr(locks, "LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(lock, "LOCK_SECONDS", 0.1)
     run = Run(tmp_path)
     (tmp_path / "seed_0").mkdir()
     (tmp_path / "seed_0" / ".round_00.h5.99.tmp").touch()

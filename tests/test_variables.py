@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from keras import layers
 
-from ticketlab import flops, networks, refusals, variables
+from ticketlab.networks import architectures, requirements, variables
+from ticketlab.sparsity import flops
 
 pytestmark = pytest.mark.usefixtures("tensorflow")
 
@@ -39,7 +40,7 @@ def test_paths_go_into_models_that_are_layers():
     assert variables.prunable(model) == ["outer/inner/one/kernel", "outer/two/kernel", "head/kernel"]
     assert variables.chained(model)
     assert not variables.dense_only(model)
-    refusals.refuse(model, (6,), 3)
+    requirements.refuse(model, (6,), 3)
 
 
 def test_prunable_layers_are_found_by_type():
@@ -64,12 +65,12 @@ def test_prunable_layers_are_found_by_type():
     assert variables.prunable(model) == ["anything/kernel", "line/kernel", "kernelless/kernel", "head/kernel"]
     assert "transposed/kernel" in variables.trained(model)
     assert not variables.chained(model)  # what the transposed convolution mixes stands in no mask
-    refusals.refuse(model, (9, 9, 1), 2)
+    requirements.refuse(model, (9, 9, 1), 2)
 
 
 @pytest.mark.parametrize("name", ["lenet_300_100", "fcn_4", "lenet5", "conv2", "conv4", "conv6"])
 def test_networks_of_the_house_are_chained(name):
-    assert variables.chained(networks.build(name, (16, 16), 10))
+    assert variables.chained(architectures.build(name, (16, 16), 10))
 
 
 def branched(inputs):
@@ -100,7 +101,7 @@ def test_what_is_no_plain_chain_is_not_chained(wire):
     inputs = keras.Input((6,))
     model = keras.Model(inputs, layers.Dense(3)(wire(inputs)))
     assert not variables.chained(model)
-    refusals.refuse(model, (6,), 3)
+    requirements.refuse(model, (6,), 3)
 
 
 def grows(sizes):
@@ -156,7 +157,7 @@ def test_a_functional_chain_with_operations_is_chained():
 
 
 def test_residual_networks_are_not_chained():
-    model = networks.build("resnet20", (8, 8), 10)
+    model = architectures.build("resnet20", (8, 8), 10)
     assert not variables.chained(model)
     assert len(variables.prunable(model)) == 20
     assert len(variables.carried(model)) - len(variables.trained(model)) == 2 * 19
@@ -168,7 +169,7 @@ def test_all_that_is_carried_is_drawn_by_its_own_initialiser():
         layers.BatchNormalization(name="norm", gamma_initializer=keras.initializers.Constant(0.5)),
         layers.PReLU(name="slope"),
     )
-    refusals.refuse(model, (6,), 3)
+    requirements.refuse(model, (6,), 3)
     for variable in model.variables:
         variable.assign(variable + 7)
     first, again, other = (variables.draw(model, seed, "initialisation") for seed in (0, 0, 1))
@@ -201,7 +202,7 @@ def test_counting_costs_leaves_the_network_as_it_is():
 
 def test_lenets_initial_weights_are_gaussian_glorot_and_pinned():
     """Earlier systems gave all replicates the same initial weights; a finished run must find its own again."""
-    drawn = variables.draw(networks.build("lenet_300_100", (8, 8), 10), 0, "initialisation")
+    drawn = variables.draw(architectures.build("lenet_300_100", (8, 8), 10), 0, "initialisation")
     kernel = drawn["dense_1/kernel"]
     assert kernel.std() == pytest.approx((2 / (64 + 300)) ** 0.5, rel=0.02)
     assert kernel.mean() == pytest.approx(0, abs=0.002)

@@ -1,7 +1,6 @@
 """A laboratory for lottery tickets and sparse training of neural networks.
 
-As a library: ``open_run`` opens a finished run; ``ticketlab.analysis`` and ``ticketlab.plots`` are imported when they
-are first named.
+As a library: ``open_run`` opens a finished run; ``ticketlab.analysis`` is imported when it is first named.
 """
 
 import importlib
@@ -9,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ticketlab.storage import Run
+    from ticketlab.runs.folder import Run
 
-LAZY = ("analysis", "kinds", "launch", "plots", "storage")
+LAZY = ("analysis", "kinds", "launch", "storage")
 
 
 def open_run(folder: Path | str) -> "Run":
@@ -21,7 +20,7 @@ def open_run(folder: Path | str) -> "Run":
     >>> run.round(seed=0, round=7).masks["dense_1/kernel"].shape  # doctest: +SKIP
     (784, 300)
     """
-    from ticketlab.storage import Run  # workers import this package before they set themselves up
+    from ticketlab.runs.folder import Run  # workers import this package before they set themselves up
 
     run = Run(folder)
     run.description  # noqa: B018, reading it refuses a folder without one

@@ -1,29 +1,5 @@
-"""Offline analysis of finished runs, without TensorFlow: rounds, similarity, structure, pixels and weights."""
+"""Offline analysis of finished runs, without TensorFlow: tables of rounds, measures, figures and a report."""
 
-from ticketlab.analysis import (
-    degrees,
-    intervals,
-    matching,
-    nulls,
-    packed,
-    paths,
-    pixels,
-    similarity,
-    structure,
-    tables,
-    weight_statistics,
-)
+from ticketlab.analysis import confidence, measures, tables
 
-__all__ = [
-    "degrees",
-    "intervals",
-    "matching",
-    "nulls",
-    "packed",
-    "paths",
-    "pixels",
-    "similarity",
-    "structure",
-    "tables",
-    "weight_statistics",
-]
+__all__ = ["confidence", "measures", "tables"]

@@ -8,21 +8,21 @@ from pathlib import Path
 
 import pandas as pd
 
-from ticketlab.analysis.chart import Chart
-from ticketlab.analysis.chart_efficiency import efficiency_charts
-from ticketlab.analysis.chart_exploration import exploration_charts
-from ticketlab.analysis.chart_masks import structure_charts
-from ticketlab.analysis.chart_paired import paired_charts
-from ticketlab.analysis.chart_pixels import pixel_charts
-from ticketlab.analysis.chart_similarity import similarity_charts
-from ticketlab.analysis.chart_training import training_charts
-from ticketlab.analysis.chart_weights import weight_charts
-from ticketlab.analysis.report import report
+from ticketlab.analysis.figures.efficiency import efficiency_charts
+from ticketlab.analysis.figures.exploration import exploration_charts
+from ticketlab.analysis.figures.input_pixels import pixel_charts
+from ticketlab.analysis.figures.paired import paired_charts
+from ticketlab.analysis.figures.panels import Chart
+from ticketlab.analysis.figures.similarity import similarity_charts
+from ticketlab.analysis.figures.structure import structure_charts
+from ticketlab.analysis.figures.training import training_charts
+from ticketlab.analysis.figures.weights import weight_charts
+from ticketlab.analysis.report.page import report
 from ticketlab.analysis.results import Results, measure
 from ticketlab.analysis.runs import Unreadable, read_runs
+from ticketlab.cli.parser import Parser
 from ticketlab.errors import BadInput, TicketlabError, WriteFailed
-from ticketlab.flags import Parser
-from ticketlab.storage import write_bytes
+from ticketlab.runs.folder import write_bytes
 
 CHARTS: Sequence[Callable[[Results], Iterator[Chart]]] = (
     training_charts,

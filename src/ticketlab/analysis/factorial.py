@@ -11,16 +11,16 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from ticketlab.analysis.chart import Chart, Panel, chart
-from ticketlab.analysis.curves import curves, over_seeds, with_singles
-from ticketlab.analysis.pixels import centre_margin, heat_map, shape_of
+from ticketlab.analysis.figures.axes import finished, written
+from ticketlab.analysis.figures.curves import curves, over_seeds, with_singles
+from ticketlab.analysis.figures.panels import Chart, Panel, chart
+from ticketlab.analysis.figures.styles import Styles
+from ticketlab.analysis.measures.input_pixels import centre_margin, heat_map, shape_of
 from ticketlab.analysis.runs import facts_by_name
 from ticketlab.analysis.tables import mean_table
 from ticketlab.errors import BadInput, WriteFailed
 from ticketlab.methods import METHODS
-from ticketlab.plot_axes import finished, written
-from ticketlab.storage import Run, write_bytes
-from ticketlab.styles import Styles
+from ticketlab.runs.folder import Run, write_bytes
 
 SCALAR = "centre_margin"
 MEASURES = (SCALAR, "test_accuracy")

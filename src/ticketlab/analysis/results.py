@@ -9,23 +9,29 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ticketlab.analysis.between_seeds import MATCHED_DENSITIES, SEEDS_COLUMNS, all_pairs, match_seeds, seeds_table
-from ticketlab.analysis.efficiency import efficiency_table
-from ticketlab.analysis.exploration import exploration_table, overlap_table
-from ticketlab.analysis.labels import labels
-from ticketlab.analysis.packed import Label, PackedMasks, pack, pairs
-from ticketlab.analysis.paired import paired_tables
-from ticketlab.analysis.pixels import heat_maps, pixel_table, shape_of, trend_table
+from ticketlab.analysis.measures.bitmasks import Label, PackedMasks, pack, pairs
+from ticketlab.analysis.measures.efficiency import efficiency_table
+from ticketlab.analysis.measures.exploration import exploration_table, overlap_table
+from ticketlab.analysis.measures.input_pixels import heat_maps, pixel_table, shape_of, trend_table
+from ticketlab.analysis.measures.mask_similarity import compare
+from ticketlab.analysis.measures.paired import paired_tables
+from ticketlab.analysis.measures.seed_similarity import (
+    MATCHED_DENSITIES,
+    SEEDS_COLUMNS,
+    all_pairs,
+    match_seeds,
+    seeds_table,
+)
+from ticketlab.analysis.measures.structure import degree_table, only_varying, structure_table
+from ticketlab.analysis.measures.weights import weight_tables
+from ticketlab.analysis.names import labels
+from ticketlab.analysis.round_axis import PLACES, position
 from ticketlab.analysis.runs import FinishedRun, trunks
-from ticketlab.analysis.similarity import compare
-from ticketlab.analysis.structure import degree_table, only_varying, structure_table
 from ticketlab.analysis.summary import summary_table
 from ticketlab.analysis.tables import chosen_rounds, history_table, mean_table, rounds_table
-from ticketlab.analysis.weight_statistics import weight_tables
 from ticketlab.errors import BadInput
-from ticketlab.masks import Arrays
-from ticketlab.positions import PLACES, position
-from ticketlab.storage import Record
+from ticketlab.runs.folder import Record
+from ticketlab.sparsity.masks import Arrays
 
 SHOWN_DENSITIES = (1, 0.51, 0.21, 0.1, 0.036, 0.001)  # the last means the last round
 

@@ -12,12 +12,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from ticketlab.analysis.words import place
-from ticketlab.architecture import difference
-from ticketlab.dataset import DataFacts
+from ticketlab.analysis.control_names import place
+from ticketlab.data.dataset import DataFacts
 from ticketlab.errors import BadInput
-from ticketlab.kinds import ImpSpec
-from ticketlab.storage import Damaged, Record, Run
+from ticketlab.experiments.lottery.spec import ImpSpec
+from ticketlab.runs.fingerprint import difference
+from ticketlab.runs.folder import Damaged, Record, Run
 
 IMAGES = ("mnist", "fashion_mnist", "digits")  # in runs that do not say it; and cifar10 and parts of it
 

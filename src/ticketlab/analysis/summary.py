@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from ticketlab.analysis.efficiency import efficiency_table
-from ticketlab.analysis.paired import DENSE
+from ticketlab.analysis.measures.efficiency import efficiency_table
+from ticketlab.analysis.measures.paired import DENSE
 from ticketlab.analysis.runs import FinishedRun
-from ticketlab.masks import Arrays
 from ticketlab.means import mean_interval
+from ticketlab.sparsity.masks import Arrays
 
 SUMMARY_COLUMNS = [
     *("run", "label", "kind", "seeds", "round", "density", "test_accuracy", "test_accuracy_interval"),

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
+from ticketlab.analysis.round_axis import position
 from ticketlab.means import mean_interval
-from ticketlab.positions import position
-from ticketlab.storage import Record
+from ticketlab.runs.folder import Record
 
 KEYS = ("seed", "round", "density")
 

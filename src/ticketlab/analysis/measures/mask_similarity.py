@@ -1,0 +1,172 @@
+"""How alike masks are, and how alike they would be by chance.
+
+Knows measures of similarity as functions of counts, and tables of them; facts about two masks a and b enter as
+``both`` = |a∧b|, ``a`` = |a|, ``b`` = |b| and ``total`` = N, numbers or arrays of 64 bits. What is 0/0 is NaN: every
+ratio to an empty mask, κ of two masks that are both empty or both full, and z where chance leaves no choice (a mask
+that is empty or full). Does not know files, nor that hidden units are exchangeable (unit_matching.py).
+"""
+
+import numpy as np
+import pandas as pd
+
+from ticketlab.analysis.measures.bitmasks import Label, PackedMasks
+
+Counts = int | np.ndarray
+Numbers = float | np.ndarray
+
+
+def hamming(both: Counts, a: Counts, b: Counts, total: Counts) -> Numbers:
+    """Return the share of positions where the masks differ."""
+    return _ratio(a + b - 2 * both, total)
+
+
+def jaccard(both: Numbers, a: Counts, b: Counts) -> Numbers:
+    """Return |a∧b| / |a∨b| (Paganini & Forde 2020, arXiv 2007.04091).
+
+    >>> float(jaccard(2, 3, 4))
+    0.4
+    """
+    return _ratio(both, a + b - both)
+
+
+def jaccard_chance(a: Counts, b: Counts, total: Counts) -> Numbers:
+    """Return the Jaccard similarity at the expected intersection of independent masks with these kept counts.
+
+    With p = a/N and q = b/N this is pq / (p + q − pq). Jaccard is convex in the intersection, so its true mean lies
+    above this by a term of order 1/N.
+
+    >>> round(float(jaccard_chance(50, 50, 100)), 6)
+    0.333333
+    """
+    return jaccard(independent(a, b, total)[0], a, b)
+
+
+def jaccard_excess(both: Counts, a: Counts, b: Counts, total: Counts) -> Numbers:
+    """Return the Jaccard similarity above chance."""
+    return jaccard(both, a, b) - jaccard_chance(a, b, total)
+
+
+def overlap(both: Counts, a: Counts, b: Counts) -> Numbers:
+    """Return |a∧b| / min(|a|, |b|): 1 where one mask contains the other."""
+    return _ratio(both, np.minimum(a, b))
+
+
+def dice(both: Counts, a: Counts, b: Counts) -> Numbers:
+    """Return 2|a∧b| / (|a| + |b|)."""
+    return _ratio(2 * both, a + b)
+
+
+def cosine(both: Counts, a: Counts, b: Counts) -> Numbers:
+    """Return |a∧b| / √(|a||b|)."""
+    return _ratio(both, np.sqrt(a) * np.sqrt(b))
+
+
+def kappa(both: Counts, a: Counts, b: Counts, total: Counts) -> Numbers:
+    """Return Cohen's κ, the agreement (kept or not) above that of independent masks, in units of what is left above it.
+
+    κ = (p_o − p_e) / (1 − p_e), written in counts.
+
+    >>> float(kappa(1, 2, 2, 4))
+    0.0
+    """
+    return _ratio(2 * (total * both - a * b), total * (a + b) - 2 * a * b)
+
+
+def persistence(both: Counts, a: Counts) -> Numbers:
+    """Return the share of a that b keeps; for rounds of one seed, a is the earlier one."""
+    return _ratio(both, a)
+
+
+def independent(a: Counts, b: Counts, total: Counts) -> tuple[Numbers, Numbers]:
+    """Return mean and variance of |a∧b| for independent masks with these kept counts: hypergeometric.
+
+    >>> mean, variance = independent(2, 2, 4)
+    >>> float(mean), round(float(variance), 6)
+    (1.0, 0.333333)
+    """
+    mean = _ratio(np.multiply(a, b), total)
+    return mean, mean * _ratio(np.subtract(total, a), total) * _ratio(np.subtract(total, b), np.maximum(total - 1, 1))
+
+
+def z_score(both: Counts, mean: Numbers, variance: Numbers) -> Numbers:
+    """Return how many standard deviations the intersection lies above its mean; NaN where it cannot vary."""
+    return _ratio(both - mean, np.sqrt(np.where(variance > 0, variance, np.nan)))
+
+
+def measures(both: Counts, a: Counts, b: Counts, total: Counts) -> dict[str, Numbers]:
+    """Return every measure by its name."""
+    return {
+        "hamming": hamming(both, a, b, total),
+        "jaccard": jaccard(both, a, b),
+        "jaccard_chance": jaccard_chance(a, b, total),
+        "jaccard_excess": jaccard_excess(both, a, b, total),
+        "overlap": overlap(both, a, b),
+        "dice": dice(both, a, b),
+        "cosine": cosine(both, a, b),
+        "kappa": kappa(both, a, b, total),
+        "z": z_score(both, *independent(a, b, total)),
+        "persistence": persistence(both, a),
+    }
+
+
+def compare(packed: PackedMasks, first: np.ndarray, second: np.ndarray) -> pd.DataFrame:
+    """Tabulate every measure for the given pairs, overall (layer "all") and for each layer.
+
+    Chance has three meanings. The columns of `measures` throw a mask's kept weights over all positions of the row's
+    layer, or for "all" of the whole network. Layers differ in density by design, which alone makes whole networks more
+    alike than that: the columns ``…_by_layer`` throw each layer's kept weights over that layer. Units differ as well,
+    as border pixels that no mask uses: the columns ``…_by_input`` throw the kept weights that leave each input unit
+    over the units they can go to. In both, |a∧b| has the sum of the hypergeometric means and variances.
+
+    Args:
+        packed: the masks.
+        first: indices of the pairs' first masks, "a".
+        second: indices of their second masks, "b".
+
+    Returns:
+        One row per pair and layer, pair by pair, "all" first: run_a, seed_a, round_a, run_b, seed_b, round_b, layer,
+        density_a, density_b, the measures, then jaccard_chance, jaccard_excess and z ``_by_layer`` and ``_by_input``.
+    """
+    both, a, b = packed.both(first, second), packed.kept[first], packed.kept[second]
+    nulls = {"layer": independent(a, b, packed.sizes), "input": _independent_inputs(packed, first, second)}
+    both, a, b, total = map(_with_sum, (both, a, b, packed.sizes))
+    values = measures(both, a, b, total)
+    for null, moments in nulls.items():
+        mean, variance = map(_with_sum, moments)
+        values[f"jaccard_chance_by_{null}"] = jaccard(mean, a, b)
+        values[f"jaccard_excess_by_{null}"] = jaccard(both, a, b) - jaccard(mean, a, b)
+        values[f"z_by_{null}"] = z_score(both, mean, variance)
+    return table(packed, first, second, values)
+
+
+def table(packed: PackedMasks, first: np.ndarray, second: np.ndarray, values: dict[str, np.ndarray]) -> pd.DataFrame:
+    """Lay out values of shape (pairs, 1 + layers), "all" first, under the pairs' labels and densities."""
+    layers = ["all", *packed.shapes]
+    densities = _with_sum(packed.kept) / _with_sum(packed.sizes)
+    columns = {}
+    for side, chosen in (("a", first), ("b", second)):
+        for name, entries in zip(Label._fields, zip(*packed.labels, strict=True), strict=True):
+            columns[f"{name}_{side}"] = np.repeat(np.array(entries)[chosen], len(layers))
+    columns["layer"] = np.tile(layers, len(first))
+    values = {"density_a": densities[first], "density_b": densities[second], **values}
+    return pd.DataFrame(columns | {name: value.ravel() for name, value in values.items()})
+
+
+def _independent_inputs(packed: PackedMasks, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sum the rows' means and variances of |a∧b|, shape (pairs, layers); as products of matrices, for speed."""
+    means, variances = [], []
+    for path, shape in packed.shapes.items():
+        units, degrees = shape[-1], packed.degrees[path].astype(float)
+        spread = degrees * (units - degrees)
+        means.append((degrees @ degrees.T)[first, second] / units)
+        variances.append((spread @ spread.T)[first, second] / (units**2 * max(units - 1, 1)))
+    return np.stack(means, axis=1), np.stack(variances, axis=1)
+
+
+def _with_sum(layers: np.ndarray) -> np.ndarray:
+    return np.concatenate([layers.sum(axis=-1, keepdims=True), layers], axis=-1)
+
+
+def _ratio(numerator: Numbers, denominator: Numbers) -> Numbers:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.divide(numerator, denominator)

@@ -1,0 +1,72 @@
+"""Export as a command: which run, which form, which round, where to; every problem in one line."""
+
+import sys
+from pathlib import Path
+
+from ticketlab import tensorflow_setup
+from ticketlab.cli.parser import Parser
+from ticketlab.errors import BadInput, TicketlabError
+from ticketlab.evaluation import export
+from ticketlab.runs.folder import Record, Run
+
+SUFFIXES = {"masks": ".npz", "ticket": ".keras", "trained": ".keras", "slim": ""}
+
+
+def main(description: str, argv: list[str] | None = None) -> int:
+    """Export as a command; return its exit status.
+
+    Args:
+        description: for ``--help``.
+        argv: the flags; those of the process if left out.
+
+    Returns:
+        0, 1 if a file could not be read or written, 2 on bad input, 130 if interrupted.
+    """
+    parser = Parser(description=description)
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a run")
+    parser.add_argument("form", choices=SUFFIXES, help="what to export")
+    parser.add_argument("--to", type=Path, required=True, metavar="PATH", help="file, or folder for slim, to write")
+    parser.add_argument("--seed", type=int, default=0, help="replicate (default: 0; all of them for slim)")
+    parser.add_argument("--round", type=int, default=0, help="round (default: 0, the dense one; all of them for slim)")
+    parser.add_argument(
+        "--data-dir",
+        type=Path,
+        metavar="DIR",
+        help="where <dataset>.npz is looked for first; .keras files need it of runs that keep no data.h5",
+    )
+    flags = parser.parse_args(argv)
+    try:
+        written = _export(Run(flags.run), flags.form, flags.seed, flags.round, flags.to, flags.data_dir)
+    except BadInput as error:
+        parser.error(str(error))
+    except TicketlabError as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    print(*written, sep="\n")
+    return 0
+
+
+def _export(run: Run, form: str, seed: int, round: int, to: Path, data_dir: Path | None) -> list[Path]:
+    """Write what is asked for; return the files, or the folder."""
+    if to.suffix != SUFFIXES[form] and form != "slim":
+        raise BadInput(f"`to` must end in {SUFFIXES[form]} for {form}. Received: to={to}")
+    if form == "slim":
+        export.slim_copy(run, to)
+        return [to]
+    record = _record(run, seed, round)
+    if form == "masks":
+        export.save_masks(record, to)
+        return [to]
+    weights = export.ticket(run, record) if form == "ticket" else export.trained(record)
+    tensorflow_setup.start(threads=1)
+    return [to, export.save_keras(run, record, weights, to, data_dir)]
+
+
+def _record(run: Run, seed: int, round: int) -> Record:
+    run.description  # noqa: B018, reading it refuses a folder that is no run
+    if round not in run.rounds(seed):
+        raise BadInput(f"{run.folder} holds no round {round} of seed {seed}")
+    return run.round(seed, round)

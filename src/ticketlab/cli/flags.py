@@ -1,0 +1,107 @@
+"""Flags from the fields of a spec, numbers and seeds from a text."""
+
+import argparse
+import os
+import re
+from collections.abc import Collection
+from dataclasses import Field, fields
+from pathlib import Path
+from typing import Any
+
+from ticketlab.cli.parser import Parser
+from ticketlab.experiments.presets import PRESETS
+from ticketlab.runs.defaults import fitting
+from ticketlab.runs.fields import value_type
+from ticketlab.runs.spec import Spec
+
+MOST_NUMBERS = 10_000
+
+
+def make_parser(
+    spec_class: type[Spec], description: str, fixed: Collection[str], usual: dict[str, Any], *, finishes: bool = False
+) -> Parser:
+    """Make the flags: one per field of the spec that is not fixed, and those that say where, how often and how."""
+    parser = Parser(description=description)
+    places = parser.add_argument_group("replicates and places")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    places.add_argument(
+        "--processes",
+        type=_count,
+        default=cores,
+        metavar="N",
+        help=f"worker processes; 0: this one (default: all cores, {cores})",
+    )
+    usually = "one per process"
+    if "branch" in {each.name for each in fields(spec_class)}:
+        usually += "; with --branch, all of the run"
+    places.add_argument("--seeds", type=parse_numbers, metavar="S", help=f"0-7 or 0,2,5 (default: {usually})")
+    places.add_argument(
+        "--data-dir",
+        type=Path,
+        metavar="DIR",
+        help="where <dataset>.npz is looked for before $TICKETLAB_DATA and the Keras cache",
+    )
+    places.add_argument(
+        "--models-dir",
+        type=Path,
+        default=Path("models"),
+        metavar="DIR",
+        help="where runs are written (default: models)",
+    )
+    if finishes:
+        places.add_argument(
+            "--outputs-dir",
+            type=Path,
+            default=Path("outputs"),
+            metavar="DIR",
+            help="where the result of all runs is written (default: outputs)",
+        )
+    places.add_argument("--preset", choices=sorted(PRESETS), help="published settings; single flags override them")
+    places.add_argument("--dry-run", action="store_true", help="print spec, folder and finished rounds, and stop")
+    places.add_argument("--overwrite", action="store_true", help="delete these seeds' finished rounds first")
+    shown = {**fitting(usual.get("network", ""), {}), **usual}
+    groups: dict[str, Any] = {}
+    for each in fields(spec_class):
+        if each.name not in fixed:
+            title = each.metadata["group"]
+            groups[title] = groups.get(title) or parser.add_argument_group(title)
+            _add_flag(groups[title], each, shown.get(each.name, each.metadata["default"]))
+    return parser
+
+
+def _add_flag(group: Any, each: Field, default: Any) -> None:
+    flag, kind = "--" + each.name.replace("_", "-"), value_type(each.type)
+    shown = each.metadata["help"] if default in (None, ()) else f"{each.metadata['help']} (default: {default})"
+    settings: dict[str, Any] = {"dest": each.name, "default": argparse.SUPPRESS, "help": shown}
+    if kind is bool:
+        group.add_argument(flag, action=argparse.BooleanOptionalAction, **settings)
+    elif each.metadata["choices"]:
+        group.add_argument(flag, choices=each.metadata["choices"], **settings)
+    elif kind is tuple:
+        group.add_argument(flag, type=lambda text: tuple(parse_numbers(text)), metavar="N,N…", **settings)
+    else:
+        group.add_argument(flag, type=kind, metavar=kind.__name__.upper(), **settings)
+
+
+def parse_numbers(text: str) -> list[int]:
+    """Read ``0-7`` or ``0,2,5`` or both. Raises ArgumentTypeError.
+
+    >>> parse_numbers("0-2,7")
+    [0, 1, 2, 7]
+    """
+    numbers: list[int] = []
+    for part in text.split(","):
+        match = re.fullmatch(r"(\d+)(?:-(\d+))?", part.strip())
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if first > last or last - first > MOST_NUMBERS:
+            raise argparse.ArgumentTypeError(f"must be like 0-7 or 0,2,5. Received: {text}")
+        numbers.extend(range(first, last + 1))
+    if len(set(numbers)) < len(numbers):
+        raise argparse.ArgumentTypeError(f"must name each number once. Received: {text}")
+    return numbers
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch(r"\d{1,4}", text):
+        raise argparse.ArgumentTypeError(f"must be a whole number from 0 to 9999. Received: {text}")
+    return int(text)

@@ -1,0 +1,1 @@
+"""Data sets: what arrays must be, how they are split and ordered, and where they come from."""

@@ -1,0 +1,1 @@
+"""What needs the network of a finished run: exports."""

@@ -1,0 +1,179 @@
+"""Runs in the forms that other tools read: masks as .npz, networks as .keras, runs without their weights.
+
+Knows what a ticket is made of. TensorFlow is imported by `save_keras` alone.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ticketlab.data import sources
+from ticketlab.data.dataset import DataFacts, standardised
+from ticketlab.errors import BadInput, WriteFailed
+from ticketlab.networks import architectures
+from ticketlab.runs.folder import Record, Run, write_bytes, write_file
+from ticketlab.sparsity import masks
+from ticketlab.sparsity.masks import Arrays
+
+if TYPE_CHECKING:
+    import keras
+
+SMALLEST = 9  # level of gzip
+SLIM = ("masks", "history")  # what a run keeps without its weights
+
+
+def save_masks(record: Record, path: Path) -> None:
+    """Write a round's masks as .npz, one bool array per variable path. Raises WriteFailed."""
+    try:
+        with open(path, "wb") as file:
+            np.savez_compressed(file, **record.masks)
+    except OSError as error:
+        raise WriteFailed(f"cannot write {path}: {error.strerror}") from error
+
+
+def ticket(run: Run, record: Record) -> dict[str, np.ndarray]:
+    """Return a round's ticket: the weights that the run rewinds to under the round's masks.
+
+    Raises:
+        BadInput: if the round began from other weights, or the run holds none.
+    """
+    spec = json.loads(record.attributes["spec"])
+    for name, usual in (("weights_from", "rewind"), ("branch", None)):
+        if spec.get(name, usual) != usual:
+            raise BadInput(f"a ticket needs a run that rewinds its weights. Received: {name}={spec[name]}")
+    rewind = run.round(record.attributes["seed"], 0).rewind
+    if not rewind:
+        raise BadInput(f"{run.folder} holds no weights to rewind to, as of a run exported without weights")
+    return masks.apply(rewind, record.masks)
+
+
+def trained(record: Record) -> dict[str, np.ndarray]:
+    """Return a round's weights at the end of training. Raises BadInput if the file holds none."""
+    if not record.weights:
+        raise BadInput(f"{record.path} holds no trained weights, as of a run exported without weights")
+    return record.weights
+
+
+def save_keras(run: Run, record: Record, weights: Arrays, path: Path, data_dir: Path | None = None) -> Path:
+    """Write a network with these weights as a .keras file, which Keras loads without ticketlab.
+
+    The network takes inputs as the data set stores them, scales them itself, and gives logits or, of a regression, the
+    numbers themselves; it is compiled with the loss of training and with accuracy or R², so that
+    ``keras.saving.load_model(path).evaluate(x, y)`` works at once. In a classification, y are the numbers of the
+    outputs, from 0 on: of stored labels, their places among the `classes` of the file beside.
+
+    Args:
+        run: whose network it is.
+        record: of any round.
+        weights: {path: array} of all that the network carries from round to round.
+        path: ends in .keras.
+        data_dir: where the data set is looked for first, which a run of an earlier version needs.
+
+    Returns:
+        The JSON file beside it, ``<path>.json``: what was exported, from which data, and the classes.
+
+    Raises:
+        BadInput: if the network cannot be built again, if the weights are not of it, or if the data set that is found
+            is not the run's.
+        WriteFailed: if the disk refuses.
+    """
+    import keras
+
+    from ticketlab.networks import variables
+
+    spec = json.loads(record.attributes["spec"])
+    facts = run.data or _facts(run, spec, data_dir)
+    model = _network(run, spec, facts)
+    places = variables.carried(model)
+    wanted, received = ({key: tuple(each.shape) for key, each in group.items()} for group in (places, weights))
+    if wanted != received:
+        raise BadInput(f"weights must be those of {spec['network']} on {facts.name}, {wanted}. Received: {received}")
+    for key, variable in places.items():
+        variable.assign(weights[key])
+    if (facts.scale, facts.offset) != (1, 0):
+        front = keras.layers.Rescaling(facts.scale, facts.offset, name="as_in_training")
+        model = keras.Sequential([keras.Input(facts.constant.shape), front, model], name=model.name)
+    # an optimizer without state, since training from here begins afresh
+    if facts.task == "regression":
+        loss, metric = "mean_squared_error", keras.metrics.R2Score("variance_weighted_average", name="r2")
+    else:
+        loss, metric = keras.losses.SparseCategoricalCrossentropy(from_logits=True), "accuracy"
+    model.compile("sgd", loss=loss, metrics=[metric])
+    try:
+        model.save(path)
+    except OSError as error:
+        raise WriteFailed(f"cannot write {path}: {error.strerror}") from error
+    beside = path.with_name(f"{path.name}.json")
+    write_bytes(beside, json.dumps(_described(run, record, facts), indent=2).encode())
+    return beside
+
+
+def _described(run: Run, record: Record, facts: DataFacts) -> dict[str, Any]:
+    """Return what a reader of an exported network needs to know, in what JSON can write."""
+    names = ("seed", "round", "iteration", "density")
+    where = {name: record.attributes[name] for name in names if name in record.attributes}
+    known = ("name", "sha256", "task", "input_kind", "outputs", "scale", "offset")
+    of_data = {name: getattr(facts, name) for name in known}
+    return {"run": run.folder.resolve().name, **where, "data": of_data, "classes": facts.classes.tolist()}
+
+
+def _facts(run: Run, spec: Mapping[str, Any], data_dir: Path | None) -> DataFacts:
+    """Find the data set of a run that keeps no facts of it, as versions without them took it. Raises BadInput."""
+    name, _ = sources.resolve(spec["dataset"], data_dir)
+    dataset = sources.load(name, data_dir, task=spec.get("task"), input_kind=spec.get("input_kind") or "image")
+    if dataset.digest != run.description.get("data_sha256"):
+        raise BadInput(f"the data set `{name}` must be the one that {run.folder} was computed on. Received: another")
+    return (standardised(dataset) if spec.get("inputs") == "standardised" else dataset).facts()
+
+
+def _network(run: Run, spec: Mapping[str, Any], facts: DataFacts) -> "keras.Model":
+    """Build a run's network: as the run keeps it, or by name where it was computed before runs kept them."""
+    import keras
+
+    if run.network is None:
+        settings = {name: spec[name] for name in ("activation", "initialiser") if name in spec}
+        return architectures.build(spec["network"], facts.constant.shape, facts.outputs, **settings)
+    try:
+        return keras.models.model_from_json(json.dumps(run.network["model"]))
+    except (ValueError, TypeError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise BadInput(f"{run.folder}/network.json must be a network that Keras can build: {reason}") from error
+
+
+def slim_copy(run: Run, folder: Path) -> None:
+    """Copy a run without its weights: masks, histories and attributes, which all analysis but that of weights needs.
+
+    Args:
+        run: its complete rounds are copied.
+        folder: made; its name becomes the copy's.
+
+    Raises:
+        BadInput: if the folder is not empty or cannot be made.
+        Damaged: if a file cannot be read.
+        WriteFailed: if the disk refuses.
+    """
+    make_empty(folder)
+    write_bytes(folder / "spec.json", json.dumps(run.description, indent=2).encode())
+    if run.network is not None:
+        write_bytes(folder / "network.json", json.dumps(run.network, indent=1).encode())
+    if (facts := run.folder / "data.h5").exists():
+        write_bytes(folder / "data.h5", facts.read_bytes())
+    for record in run.records():
+        copy = folder / record.path.relative_to(run.folder)
+        copy.parent.mkdir(exist_ok=True)
+        attributes = {name: value for name, value in record.attributes.items() if name != "format"}
+        write_file(copy, attributes, {group: record.arrays(group) for group in SLIM}, SMALLEST)
+
+
+def make_empty(folder: Path) -> None:
+    """Make a folder that must not hold anything yet. Raises BadInput."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        filled = any(folder.iterdir())
+    except OSError as error:
+        raise BadInput(f"cannot write into {folder}: {error.strerror}") from error
+    if filled:
+        raise BadInput(f"{folder} must be empty or not there yet")

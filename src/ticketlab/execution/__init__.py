@@ -1,0 +1,1 @@
+"""Many replicates: launched, supervised in worker processes, shown at the terminal."""

@@ -1,0 +1,107 @@
+"""From a spec and seeds to a finished run: checks, folder, pool, progress. What scripts and notebooks both call."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from ticketlab.data.dataset import Dataset, from_arrays
+from ticketlab.execution import local_pool
+from ticketlab.execution.progress import PAUSE, Display, data_line, screen
+from ticketlab.experiments.lottery import branches
+from ticketlab.experiments.registry import EXPERIMENTS
+from ticketlab.networks.user_model import located
+from ticketlab.runs.fields import refused
+from ticketlab.runs.folder import Run
+from ticketlab.runs.overwriting import NOTHING, Overwritten
+from ticketlab.runs.spec import Spec
+from ticketlab.training.context import Build, Source
+
+
+def check(
+    spec: Spec, seeds: Sequence[int], models_dir: Path, source: Source, overwritten: Overwritten = NOTHING
+) -> Dataset:
+    """Refuse what can be refused before any work starts; return the data set.
+
+    Raises:
+        BadInput: with one line.
+    """
+    dataset, run = source.data(spec), branches.find(spec, models_dir)
+    if source.build:
+        idle = spec.idle() - replace(spec, network="own").idle()  # by the network's name: would be missing in the key
+        if said := sorted(name for name in idle if spec.normal()[name] != spec.described()[name]):
+            expected = f"a name of your own beside a function that builds it and `{said[0]}`"
+            raise refused("network", expected, spec.network)
+    EXPERIMENTS[spec.kind].check(spec, dataset, source, models_dir, seeds)
+    run.check(spec, None if overwritten.everything(run) else dataset.digest)
+    return dataset
+
+
+def usual_seeds(spec: Spec, models_dir: Path, processes: int) -> list[int]:
+    """Choose the seeds where none are named: all that a branch's run has, else one per process."""
+    there = branches.trunk(spec, models_dir).seeds() if spec.branch else []
+    return there or list(range(max(1, processes)))
+
+
+def run(
+    spec: Spec,
+    seeds: Sequence[int],
+    *,
+    processes: int,
+    models_dir: Path | str = "models",
+    data_dir: Path | str | None = None,
+    build: Build | None = None,
+    arrays: Sequence[np.ndarray] | None = None,
+    overwrite: bool = False,
+    console: Console | None = None,
+) -> tuple[Run, dict[int, str]]:
+    """Compute all rounds of these seeds that are not on disk yet.
+
+    Args:
+        spec: the experiment.
+        seeds: of the replicates.
+        processes: number of workers; 0 computes in this process.
+        models_dir: where the run's folder lies or will lie.
+        data_dir: folder that is searched for the data set first.
+        build: a function ``(input_shape, outputs) -> keras.Model`` in place of the network that the spec names; the
+            spec's `network` is then its name alone.
+        arrays: x_train, y_train, x_test, y_test in place of the data set that the spec names, likewise.
+        overwrite: delete what these seeds have computed before, as soon as nothing can be refused any more.
+        console: where progress goes, each round in a line; if left out, stdout, in a few lines.
+
+    Returns:
+        The run, and the replicates that failed, {seed: reason}.
+
+    Raises:
+        EndsRun: BadInput before any work starts, or WriteFailed.
+        KeyboardInterrupt: after the workers are stopped; what is on disk is complete.
+    """
+    models_dir, seeds = Path(models_dir).absolute(), list(seeds)
+    said = {"task": spec.task, "input_kind": spec.input_kind}
+    source = Source(
+        Path(data_dir).absolute() if data_dir else None,
+        from_arrays(spec.dataset, *arrays, **said) if arrays is not None else None,
+        build,
+    )
+    run = branches.find(spec, models_dir)
+    overwritten = Overwritten.asked_or_empty(run, seeds, asked=overwrite)
+    dataset = check(spec, seeds, models_dir, source, overwritten)
+    if not (overwritten.everything(run) and (run.folder / "spec.json").exists()):  # else a worker begins it anew
+        run.begin(spec, dataset.digest)
+        run.keep_data(dataset)
+    shown = {"console": console} if console else {"console": screen(), "pause": PAUSE}
+    shown["console"].print(data_line(spec, dataset), highlight=False, markup=False, soft_wrap=True)
+    own = located(spec.network)
+    if own:  # a worker's folder need not be this one
+        spec = spec.changed(network=f"{own[0].absolute()}:{own[1]}")
+    if not (own or build or overwrite):  # a network of one's own may have changed since, which is told by building it
+        seeds = [seed for seed in seeds if not EXPERIMENTS[spec.kind].finished(spec, dataset, run, seed)]
+    if not seeds:
+        return run, {}
+    arguments = (spec.to_json(), str(run.folder), source, overwritten)
+    job = local_pool.Job(EXPERIMENTS[spec.kind].prepare, arguments, spec.threads)
+    with Display(seeds, getattr(spec, "rounds", None) or 0, **shown) as display:
+        failures = local_pool.run(job, seeds, processes, display.event)
+    return run, failures

@@ -1,0 +1,231 @@
+"""What the person at the terminal sees: one live line per replicate, or plain lines, and the closing table.
+
+Progress and results go to stdout, problems to stderr. Knows words and columns; computes nothing but means.
+Plain lines are for logs, of every round, and for notebooks, which keep what is printed, of fewer.
+"""
+
+import sys
+import time
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.table import Table
+
+from ticketlab.data.dataset import Dataset
+from ticketlab.data.sources import DOWNLOADS
+from ticketlab.means import mean_interval
+from ticketlab.runs.folder import Run
+from ticketlab.runs.spec import Spec
+
+PROBLEMS = ("damaged", "retry", "failed")
+PAUSE = 10.0  # seconds between a replicate's lines in a notebook
+
+
+def screen() -> Console:
+    """Return the console of stdout, on which lines move only if it is a terminal.
+
+    What rich goes by besides says nothing of that: notebooks' kernels set FORCE_COLOR, and so do some shells.
+    """
+    return Console(force_jupyter=False, force_terminal=sys.stdout.isatty())
+
+
+class Display:
+    """Show the events of a run: a context manager whose `event` is what a pool calls.
+
+    Args:
+        seeds: of all replicates.
+        rounds: after round 0, as far as known before a replicate begins.
+        console: where progress goes; lines move only if it is a terminal. Problems go to stderr, above them.
+        pause: seconds between two plain lines of a replicate; the line of its last round comes in any case.
+    """
+
+    def __init__(self, seeds: list[int], rounds: int, console: Console, pause: float = 0) -> None:
+        self._console, self._pause = console, pause
+        self._printed: dict[int, float] = {}
+        self._held: dict[int, str] = {}
+        self._clock = _Clock(seeds, rounds)
+        self._rows: dict[int, TaskID] = {}
+        self._noted: set[str] = set()
+        columns = (TextColumn("{task.fields[name]:>8}"), BarColumn(bar_width=24), TextColumn("{task.description}"))
+        shared = console.is_terminal and sys.stderr.isatty()
+        self._live = Progress(
+            *columns, console=console, transient=True, disable=not console.is_terminal, redirect_stderr=shared
+        )
+        self._total = self._live.add_task("starting workers …", name="all", total=1.0)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._live.stop()
+
+    def event(self, seed: int, name: str, facts: dict[str, Any]) -> None:
+        """Take note of one event of a replicate."""
+        if name in PROBLEMS:
+            print(f"seed {seed}: {facts['message']}", file=sys.stderr, flush=True)
+        if name == "note" and facts["message"] not in self._noted:  # the same for all replicates
+            self._noted.add(facts["message"])
+            print(facts["message"], file=sys.stderr, flush=True)
+        if name == "begin":
+            self._clock.begin(seed, facts["rounds"])
+            self._printed[seed] = time.monotonic()
+            self._remove(seed)  # of a first try
+            self._rows[seed] = self._live.add_task("", name=f"seed {seed}", total=facts["rounds"] + 1)
+        elif name == "evaluation":
+            self._clock.reached(seed, _position(facts) + facts["share"])
+            self._update(seed, f"{_round(facts)}  iteration {facts['iteration']:>5}  validation {_accuracy(facts)}")
+        elif name == "round":
+            self._clock.reached(seed, _position(facts) + 1, computed=facts["new"])
+            if facts["new"] and not self._console.is_terminal:
+                self._held[seed] = f"seed {seed:>2}  {round_line(facts)}"
+                if time.monotonic() - self._printed[seed] >= self._pause:
+                    self._print(seed)
+        elif name in ("done", "failed"):
+            self._print(seed)
+            self._clock.finish(seed)
+            self._remove(seed)
+        self._live.update(self._total, completed=self._clock.share(), description=self._clock.time_left())
+
+    def _print(self, seed: int) -> None:
+        if seed in self._held:
+            self._console.print(self._held.pop(seed), highlight=False, soft_wrap=True)
+            self._printed[seed] = time.monotonic()
+
+    def _remove(self, seed: int) -> None:
+        if seed in self._rows:
+            self._live.remove_task(self._rows.pop(seed))
+
+    def _update(self, seed: int, description: str) -> None:
+        self._live.update(self._rows[seed], completed=self._clock.positions[seed], description=description)
+
+
+class _Clock:
+    """How far each replicate has come, in rounds, and how long the rest will take."""
+
+    def __init__(self, seeds: list[int], rounds: int) -> None:
+        self.positions = dict.fromkeys(seeds, 0.0)
+        self._ends = dict.fromkeys(seeds, rounds + 1)
+        self._computed, self._started = 0.0, None
+        self._resumed: set[int] = set()
+
+    def begin(self, seed: int, rounds: int) -> None:
+        self._started = self._started or time.monotonic()  # starting up is no measure of rounds
+        self.positions[seed], self._ends[seed] = 0.0, rounds + 1
+        self._resumed.add(seed)
+
+    def reached(self, seed: int, position: float, computed: bool = True) -> None:
+        if computed and seed not in self._resumed:  # the first evaluation may stand late in a resumed round
+            self._computed += position - self.positions[seed]
+        elif computed:
+            self._resumed.discard(seed)
+        self.positions[seed] = position
+
+    def finish(self, seed: int) -> None:
+        self._ends[seed] = self.positions[seed]
+
+    def share(self) -> float:
+        return sum(self.positions.values()) / max(1e-9, sum(self._ends.values()))
+
+    def time_left(self) -> str:
+        left = sum(self._ends.values()) - sum(self.positions.values())
+        if left <= 0:
+            return "finishing"
+        if not self._computed:
+            return "starting"
+        return f"{_duration(left * (time.monotonic() - self._started) / self._computed)} left"
+
+
+def data_line(spec: Spec, dataset: Dataset) -> str:
+    """Say in one line what a data set is taken for, and which flag says otherwise where that was guessed."""
+    own = dataset.name not in ("digits", *DOWNLOADS)
+    image, shape = dataset.input_kind == "image", "×".join(map(str, dataset.input_shape))
+    flat = len(dataset.input_shape) == 1
+    inputs = f"images of {shape}{' pixels, flat' * flat}" if image else f"a table of {shape} numbers each"
+    if own and spec.input_kind is None:
+        inputs += f" (guessed; --input-kind {'table' if image else 'image'} otherwise)"
+    if spec.inputs == "standardised":
+        inputs += ", standardised"
+    else:
+        inputs += ", taken as they are" if dataset.scale == 1 else f", divided by {1 / dataset.scale:g}"
+    if dataset.task == "regression":
+        targets = f"{dataset.outputs} number{'s' * (dataset.outputs > 1)} to predict"
+    else:
+        targets = f"{dataset.outputs} classes"
+        if own and spec.task is None:
+            targets += " (guessed from whole-number targets; --task regression otherwise)"
+    samples = f"{len(dataset.x_train):,} samples and {len(dataset.x_test):,} for testing"
+    return f"{dataset.name}: {samples}, {inputs}; {targets}"
+
+
+def round_line(facts: dict[str, Any]) -> str:
+    """Say in one line what a finished round gave."""
+    return (
+        f"{_round(facts)}  early stop {facts['early_stop_iteration']:>6}  test accuracy there "
+        f"{facts['early_stop_test_accuracy']:.4f}, at the end {facts['test_accuracy']:.4f}  {facts['seconds']:.1f} s"
+    )
+
+
+def summary(run: Run, seeds: list[int], last: int | None = None) -> Table:
+    """Tabulate the finished rounds of these seeds up to a last one: means over the seeds with 95 % intervals."""
+    table = Table(
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        collapse_padding=True,  # for 80 columns
+        caption=CAPTION,
+        caption_justify="left",
+    )
+    finished = {seed: [each for each in run.rounds(seed) if last is None or each <= last] for seed in seeds}
+    rows = {
+        round: [run.round(seed, round).attributes for seed, rounds in finished.items() if round in rounds]
+        for round in sorted({each for rounds in finished.values() for each in rounds})
+    }
+    during_training = any("iteration" in record for records in rows.values() for record in records)
+    headings = ["round", *(["iteration"] if during_training else []), "density", "seeds", *_TABLE]
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for round, records in rows.items():
+        iteration = [str(records[0]["iteration"])] if during_training else []
+        density = f"{np.mean([record['density'] for record in records]):.4f}"
+        cells = [
+            _mean(np.array([record[name] for record in records], float), digits) for name, digits in _TABLE.values()
+        ]
+        table.add_row(str(round), *iteration, density, str(len(records)), *cells)
+    return table
+
+
+CAPTION = "mean ± half of the 95 % interval over the seeds (Student t; from three seeds on)"
+_TABLE = {
+    "early-stop\niteration": ("early_stop_iteration", 0),
+    "test accuracy\nthere": ("early_stop_test_accuracy", 4),
+    "test accuracy\nat the end": ("test_accuracy", 4),
+}
+
+
+def _mean(values: np.ndarray, digits: int) -> str:
+    mean, half_width = mean_interval(values)
+    return f"{mean:.{digits}f}" + (f" ± {half_width:.{digits}f}" if np.isfinite(half_width) else "")
+
+
+def _position(facts: dict[str, Any]) -> int:
+    """Return how many rounds come before, which is the round's number unless only some rounds are computed."""
+    return facts.get("position", facts["round"])
+
+
+def _round(facts: dict[str, Any]) -> str:
+    return f"round {facts['round']:>2}  density {facts['density']:.4f}"
+
+
+def _accuracy(facts: dict[str, Any]) -> str:
+    return f"{facts['validation_accuracy']:.4f}"
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"

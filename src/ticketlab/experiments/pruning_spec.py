@@ -1,0 +1,43 @@
+"""The spec of rounds of falling density: what all kinds that prune round by round share."""
+
+from dataclasses import dataclass
+
+from ticketlab.runs.fields import (
+    INCREASING,
+    NOT_NEGATIVE,
+    OPEN_UNIT,
+    UNIT,
+    option,
+)
+from ticketlab.runs.spec import Spec
+
+
+@dataclass(frozen=True, kw_only=True)
+class PruningSpec(Spec):
+    """Rounds of falling density, of which round 0 is dense."""
+
+    rounds: int | None = option(
+        16, "pruning", "rounds of pruning after the dense round 0", valid=NOT_NEGATIVE, key=False, fitted=True
+    )
+    target_density: float | None = option(
+        None,
+        "pruning",
+        "prune until the density is at most this, in place of --rounds",
+        valid=UNIT,
+        key=False,
+        excludes=("rounds",),
+    )
+    only_rounds: tuple[int, ...] = option(
+        (),
+        "pruning",
+        "of rounds that do not rest on each other, these only, in place of --rounds",
+        valid=INCREASING,
+        key=False,
+        excludes=("rounds", "target_density"),
+    )
+    prune_rate: float = option(0.2, "pruning", "share of the kept weights that each round prunes", valid=OPEN_UNIT)
+
+    @property
+    def last_round(self) -> int | None:
+        """As of `Spec`."""
+        return None if self.target_density is not None or self.only_rounds else self.rounds

@@ -1,0 +1,1 @@
+"""Sparse training: one training whose masks change, by SET, RigL and their family."""

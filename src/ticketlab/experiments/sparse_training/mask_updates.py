@@ -1,0 +1,123 @@
+"""How a sparse training changes its masks: what an update drops, grows and clears, in all layers.
+
+Carries the rules of drop_grow.py over to all layers, weights and slots of the optimizer. Does not know rounds,
+files or steps (loop.py, experiment.py).
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ticketlab.data.dataset import batches
+from ticketlab.errors import Diverged
+from ticketlab.experiments.sparse_training.budgets import counts_at
+from ticketlab.experiments.sparse_training.spec import SparseTrainingSpec
+from ticketlab.random_streams import stream
+from ticketlab.sparsity import masks, pruning
+from ticketlab.sparsity.density_schedules import drop_fraction
+from ticketlab.sparsity.distributions import Shapes
+from ticketlab.sparsity.drop_grow import exchange
+from ticketlab.sparsity.masks import Arrays
+
+if TYPE_CHECKING:
+    import keras
+
+    from ticketlab.training.loop import Change, Trainer
+
+NORMAL_DEVIATION = 0.1  # of new weights; Mocanu et al.'s code
+
+
+class Rules:
+    """What a spec's updates do, in one process and for one seed.
+
+    Args:
+        spec: the experiment.
+        model: the network, from whose initialisers new weights may be drawn.
+        shapes: of its prunable kernels.
+        seed: of the replicate.
+    """
+
+    def __init__(self, spec: SparseTrainingSpec, model: "keras.Model", shapes: Shapes, seed: int) -> None:
+        self._spec, self._model, self._shapes, self._seed = spec, model, shapes, seed
+
+    def change(self, engine: "Trainer", present: Arrays, iteration: int) -> "Change":
+        """Make the update before an iteration; one that needs its batch's gradients takes the place of its step."""
+        weights = numbers(engine.weights(), iteration)
+        make = self._exchange if self._spec.chosen.grow else self._prune
+        return make(engine, weights, present, iteration)
+
+    def _prune(self, engine: "Trainer", weights: Arrays, present: Arrays, iteration: int) -> "Change":
+        """Keep the weights of largest magnitude, as many as the schedule says."""
+        from ticketlab.training.loop import Change
+
+        scores = {path: np.abs(weights[path]) for path in present}
+        kept = pruning.keep(present, scores, counts_at(self._spec, self._shapes, iteration))
+        return Change(masks.apply(weights, kept), kept, cleared(engine.optimizer_state(), kept))
+
+    def _exchange(self, engine: "Trainer", weights: Arrays, present: Arrays, iteration: int) -> "Change":
+        """Drop and grow in every layer (Evci et al. 2020, arXiv 1911.11134, algorithm 1; SET's is a case of it)."""
+        from ticketlab.training.loop import Change
+
+        spec, optimizer = self._spec, engine.optimizer_state()
+        scores, losses = self._scores(engine, optimizer, iteration)
+        fraction = drop_fraction(spec.fraction_schedule, spec.drop_fraction, iteration, spec.update_until)
+        pairs = {
+            path: exchange(mask, weights[path], scores[path], spec.drop, fraction, regrow=spec.regrow)
+            for path, mask in present.items()
+        }
+        survivors = {path: survivor for path, (survivor, _) in pairs.items()}
+        weights, drawn = masks.apply(weights, survivors), self._drawn(iteration)
+        for path, (_, new) in pairs.items():
+            weights[path] = np.where(new, drawn[path], weights[path])
+        grown = {path: survivor | new for path, (survivor, new) in pairs.items()}
+        return Change(weights, grown, cleared(optimizer, survivors), losses)
+
+    def _scores(
+        self, engine: "Trainer", optimizer: Arrays, iteration: int
+    ) -> tuple[dict[str, np.ndarray], tuple[float, ...]]:
+        """Score positions for growing; and the loss of the batch, if it took one."""
+        from ticketlab.training.optimizers import AVERAGE
+
+        if self._spec.chosen.grow == "random":
+            rng = stream(self._seed, "grow", iteration)
+            return {path: rng.random(shape) for path, shape in self._shapes.items()}, ()
+        if self._spec.averages:
+            averages = {path: optimizer[f"{path}/{AVERAGE}"] for path in self._shapes}
+            return {path: np.abs(average) for path, average in numbers(averages, iteration).items()}, ()
+        size = self._spec.batch_size
+        loss, gradients = engine.gradients(batches(engine.train_indices, size, self._seed, iteration, iteration + 1)[0])
+        return {path: np.abs(gradient) for path, gradient in numbers(gradients, iteration).items()}, (loss,)
+
+    def _drawn(self, iteration: int) -> dict[str, np.ndarray]:
+        """Draw what new weights are, at all positions."""
+        from ticketlab.networks import variables
+
+        if self._spec.grown == "initialiser":
+            return variables.draw(self._model, self._seed, f"grown {iteration}")
+        if self._spec.grown == "zero":
+            return {path: np.zeros(shape, np.float32) for path, shape in self._shapes.items()}
+        rng = stream(self._seed, "grown", iteration)
+        return {path: rng.normal(0, NORMAL_DEVIATION, shape).astype(np.float32) for path, shape in self._shapes.items()}
+
+
+def numbers(arrays: Arrays, iteration: int) -> Arrays:
+    """Return the arrays. Raises Diverged where there is one that is not all numbers."""
+    for path, array in arrays.items():
+        if np.isnan(array).any():
+            raise Diverged(f"training diverged: {path} is nan before the update at iteration {iteration}")
+    return arrays
+
+
+def cleared(optimizer: Arrays, survivors: Arrays) -> dict[str, np.ndarray]:
+    """Set the optimizer's slots of all but the surviving weights to 0; averages of all gradients stay.
+
+    >>> cleared({"steps": np.array(7), "k/momentum": np.array([2.0, 3.0])}, {"k": np.array([True, False])})
+    {'steps': array(7), 'k/momentum': array([2., 0.])}
+    """
+    from ticketlab.training.optimizers import AVERAGE
+
+    owners = {name: name.rpartition("/")[0] for name in optimizer if not name.endswith(f"/{AVERAGE}")}
+    return {
+        name: np.where(survivors[owners[name]], slot, slot.dtype.type(0)) if owners.get(name) in survivors else slot
+        for name, slot in optimizer.items()
+    }

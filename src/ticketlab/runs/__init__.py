@@ -1,0 +1,1 @@
+"""What a run is: the fields that determine its numbers, its key, and its folder on disk."""

@@ -1,0 +1,1 @@
+"""One training: its engines, its loop, and what a process needs for it."""

@@ -1,0 +1,229 @@
+"""What a process computes a run with: its data, network and engines. The same for every kind of experiment.
+
+Knows where these come from, that a run keeps to the network it began with, and which engine trains which round.
+TensorFlow is imported by `prepare_context`, and numba by the sparse engine.
+"""
+
+import json
+import textwrap
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from ticketlab.data import sources
+from ticketlab.data.dataset import Dataset, split, standardised
+from ticketlab.errors import BadInput
+from ticketlab.networks import architectures, user_model, variables
+from ticketlab.networks.mlp import dense_layers
+from ticketlab.networks.user_model import located
+from ticketlab.runs.folder import Run
+from ticketlab.runs.lock import held
+from ticketlab.runs.overwriting import NOTHING, Overwritten
+from ticketlab.runs.spec import Spec
+from ticketlab.sparsity.distributions import Shapes
+from ticketlab.sparsity.masks import Arrays, density
+
+if TYPE_CHECKING:
+    import keras
+
+    from ticketlab.training.dense_engine import Engine
+    from ticketlab.training.loop import Trainer
+    from ticketlab.training.sparse_engine.engine import SparseEngine
+
+Build = Callable[[tuple[int, ...], int], "keras.Model"]
+Report = Callable[[str, dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where data and network come from.
+
+    Attributes:
+        data_dir: folder that is searched for the data set first.
+        dataset: arrays given from Python, in place of those found by the spec's name of the data set.
+        build: a function ``(input_shape, outputs) -> keras.Model`` given from Python, in place of the network found by
+            the spec's name.
+    """
+
+    data_dir: Path | None = None
+    dataset: Dataset | None = None
+    build: Build | None = None
+
+    def data(self, spec: Spec) -> Dataset:
+        """Return the data set, from memory or from its file, as networks see it. Raises BadInput."""
+        dataset = self.dataset or sources.load(spec.dataset, self.data_dir, task=spec.task, input_kind=spec.input_kind)
+        return standardised(dataset) if spec.inputs == "standardised" else dataset
+
+    def mlp_shapes(self, spec: Spec, dataset: Dataset) -> Shapes | None:
+        """Return the kernels' shapes by path where they are known without building the network."""
+        return None if self.build else architectures.mlp_shapes(spec.network, dataset.input_shape, dataset.outputs)
+
+
+def check_context(spec: Spec, dataset: Dataset, source: Source) -> None:
+    """Refuse what spec, data and network forbid together, as far as can be told without TensorFlow. Raises BadInput."""
+    if spec.batch_size > dataset.samples:
+        most = f"at most the {dataset.samples} training samples"
+        raise BadInput(f"`batch_size` must be {most}. Received: {spec.batch_size}")
+    if source.build is None:
+        architectures.check(spec.network, dataset.input_shape, spec.activation, spec.initialiser)
+        if spec.engine == "sparse" and not located(spec.network) and architectures.known(spec.network).widths is None:
+            refuse_sparse(spec.network)
+    else:
+        architectures.check_own(spec.activation, spec.initialiser)
+
+
+class Context:
+    """Network, data and engines of a run in one process; an engine is made when the first round asks for it.
+
+    Attributes:
+        spec: the experiment.
+        model: the network.
+        dataset: the arrays.
+        paths: of the prunable kernels.
+        shapes: of the prunable kernels by path.
+        train_indices: of the samples for training.
+        costs: of the prunable layers by path.
+        outputs: the paths of the output layers' kernels.
+        chained: whether each prunable layer is fed by exactly the one before.
+
+    Raises:
+        BadInput: if the spec asks for an engine that is not for the network, or that computes something else.
+    """
+
+    def __init__(self, spec: Spec, model: "keras.Model", dataset: Dataset) -> None:
+        self.spec, self.model, self.dataset = spec, model, dataset
+        carried, self.paths = variables.carried(model), variables.prunable(model)
+        self.shapes = {path: tuple(carried[path].shape) for path in self.paths}
+        self.train_indices, _ = split(len(dataset.x_train))
+        self.costs = variables.costs(model, dataset.input_shape)
+        self.outputs, self.chained = variables.output_kernels(model), variables.chained(model)
+        self._chain = dense_layers(model)
+        if spec.engine == "sparse" and self._chain is None:
+            refuse_sparse(spec.network)
+        if spec.engine == "sparse" and not self.agreed:
+            raise BadInput(f"`engine` must be auto or dense: {self._disagreement()}. Received: engine=sparse")
+
+    def choose(self, masks: Arrays) -> str:
+        """Name the engine that trains under these masks, "dense" or "sparse": a matter of spec, network and density."""
+        if self.spec.engine != "auto":
+            return self.spec.engine
+        return "sparse" if self._would_be_sparse(masks) and self.agreed else "dense"
+
+    def tell(self, masks: Arrays, report: Report) -> None:
+        """Report where the dense engine trains under these masks though the layers would let the sparse one do it."""
+        if self.spec.engine == "auto" and self._would_be_sparse(masks) and not self.agreed:
+            report("note", {"message": f"the dense engine trains every round: {self._disagreement()}"})
+
+    @cached_property
+    def agreed(self) -> bool:
+        """Whether the sparse engine gives what the network gives; tried once in a process, with the same result."""
+        from ticketlab.networks import probe
+
+        return probe.agrees(self.sparse, self.model, self.dataset)
+
+    def engine(self, masks: Arrays) -> "Trainer":
+        """Return the engine that trains under these masks."""
+        return self.dense if self.choose(masks) == "dense" else self.sparse
+
+    @cached_property
+    def dense(self) -> "Engine":
+        """The engine that any network has."""
+        from ticketlab.training.dense_engine import Engine
+
+        return Engine(self.model, self.dataset, self.spec)
+
+    @cached_property
+    def sparse(self) -> "SparseEngine":
+        """The engine that chains of dense layers have as well."""
+        from ticketlab.training.sparse_engine.engine import SparseEngine
+
+        return SparseEngine(self._chain, self.dataset, self.spec)
+
+    def _would_be_sparse(self, masks: Arrays) -> bool:
+        chain = bool(self._chain) and not self.spec.averages
+        return chain and density(masks) < self.spec.break_even_density
+
+    def _disagreement(self) -> str:
+        return f"{self.spec.network} gives other outputs than its dense layers alone would"
+
+
+def described(model: "keras.Model", dataset: Dataset) -> dict[str, Any]:
+    """Describe a network as network.json keeps it. Raises BadInput where Keras cannot."""
+    import keras
+
+    from ticketlab.networks import probe
+
+    try:
+        text = model.to_json()
+    except Exception as error:  # whatever a class of one's own does
+        reason = textwrap.shorten(f"{type(error).__name__}: {error}", 300)
+        raise BadInput(f"`network` must be one that Keras can describe as JSON. Received: {reason}") from error
+    return {"keras": keras.__version__, "model": json.loads(text), **probe.fingerprint(model, dataset)}
+
+
+def prepare_context(
+    spec: Spec,
+    run: Run,
+    source: Source,
+    trunk: Run | None = None,
+    *,
+    overwritten: Overwritten = NOTHING,
+    agree: Callable[[Shapes, Collection[str]], Any] = lambda shapes, outputs: None,
+) -> Context:
+    """Load data and build the network; then, when nothing can refuse any more, delete what is to be computed again.
+
+    Args:
+        spec: the experiment.
+        run: keeps the network that it begins with.
+        source: of data and network.
+        trunk: the run that `run` is a branch of, which must be of the same network.
+        overwritten: rounds that are to be computed again; where these are all, the run may begin anew on other data or
+            with another network.
+        agree: raises BadInput where the experiment refuses the kernels' shapes or which of them are outputs'.
+
+    Raises:
+        BadInput: if data or network are not those that the run began with, or if the network does not fit.
+        TicketlabError: if another process is computing what is to be computed again.
+    """
+    dataset, anew = source.data(spec), overwritten.everything(run)
+    if not anew:
+        run.check(spec, dataset.digest)
+    regression = dataset.task == "regression"
+    if source.build:
+        model = user_model.finished(source.build, dataset.input_shape, dataset.outputs, regression=regression)
+    else:
+        model = architectures.build(
+            spec.network, dataset.input_shape, dataset.outputs, spec.activation, spec.initialiser, regression=regression
+        )
+    context = Context(spec, model, dataset)
+    network = described(model, dataset)
+    agree(context.shapes, context.outputs)
+    kept = [trunk] if trunk and trunk.network else []  # a run of an earlier version says none
+    kept = kept if anew else [*kept, run]
+    for each in kept:
+        each.check_network(network)
+    for each in kept:
+        each.keep_network(network)
+    overwritten.delete(run)
+    if anew:
+        _begin_anew(run, spec, dataset, network)
+    return context
+
+
+def _begin_anew(run: Run, spec: Spec, dataset: Dataset, network: dict[str, Any]) -> None:
+    """Make a run without rounds one of this data and network, unless it is so or another worker has been faster."""
+    with held(run.folder, f"{run.folder} is being begun by another process"):
+        try:
+            run.check(spec, dataset.digest)
+            run.check_network(network)
+        except BadInput:
+            run.begin(spec, dataset.digest, anew=True)
+        run.keep_data(dataset)
+        run.keep_network(network)
+
+
+def refuse_sparse(network: str) -> NoReturn:
+    """Raise BadInput: the sparse engine is not for this network."""
+    raise BadInput(f"`engine` must be auto or dense: {network} is not a chain of dense layers. Received: engine=sparse")
