@@ -40,11 +40,11 @@ def test_files_that_are_named_exist(page):
     assert [code for code in named if not MADE.match(code) and not (ROOT / code).exists()] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name)
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name != "CHANGELOG.md"], ids=name)
 def test_names_of_the_package_resolve(page):
     for code in inline(page):
         dotted = re.match(r"ticketlab((?:\.\w+)+)", code)
-        if not dotted or code.startswith("ticketlab.egg"):
+        if not dotted:
             continue
         found = importlib.import_module("ticketlab")
         for part in dotted[1].strip(".").split("."):
