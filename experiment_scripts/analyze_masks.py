@@ -6,7 +6,7 @@ together, the names of their folders are joined by "+".
 
 import sys
 
-from ticketlab.analysis.command import main
+from ticketlab.cli.analyze import main
 
 if __name__ == "__main__":
     sys.exit(main(__doc__))

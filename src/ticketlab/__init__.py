@@ -1,6 +1,11 @@
 """A laboratory for lottery tickets and sparse training of neural networks.
 
-As a library: ``open_run`` opens a finished run; ``ticketlab.analysis`` is imported when it is first named.
+The names below are the public ones; each is imported when it is first asked for, since TensorFlow, pandas and
+matplotlib take seconds to load.
+
+>>> import ticketlab
+>>> ticketlab.ImpSpec(network="conv2").learning_rate
+0.0002
 """
 
 import importlib
@@ -8,9 +13,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ticketlab import analysis
+    from ticketlab.data.sources import load_dataset
+    from ticketlab.execution.launch import run
+    from ticketlab.experiments.lottery.spec import ImpSpec
+    from ticketlab.experiments.pruning_at_init.spec import PruningAtInitSpec
+    from ticketlab.experiments.sparse_training.spec import SparseTrainingSpec
     from ticketlab.runs.folder import Run
 
-LAZY = ("analysis", "kinds", "launch", "storage")
+__all__ = ["ImpSpec", "PruningAtInitSpec", "SparseTrainingSpec", "analysis", "load_dataset", "open_run", "run"]
+
+_HOMES = {
+    "load_dataset": "data.sources",
+    "run": "execution.launch",
+    "ImpSpec": "experiments.lottery.spec",
+    "PruningAtInitSpec": "experiments.pruning_at_init.spec",
+    "SparseTrainingSpec": "experiments.sparse_training.spec",
+}
 
 
 def open_run(folder: Path | str) -> "Run":
@@ -20,7 +39,7 @@ def open_run(folder: Path | str) -> "Run":
     >>> run.round(seed=0, round=7).masks["dense_1/kernel"].shape  # doctest: +SKIP
     (784, 300)
     """
-    from ticketlab.runs.folder import Run  # workers import this package before they set themselves up
+    from ticketlab.runs.folder import Run
 
     run = Run(folder)
     run.description  # noqa: B018, reading it refuses a folder without one
@@ -28,6 +47,12 @@ def open_run(folder: Path | str) -> "Run":
 
 
 def __getattr__(name: str) -> Any:
-    if name in LAZY:
-        return importlib.import_module(f"ticketlab.{name}")
+    if name == "analysis":
+        return importlib.import_module("ticketlab.analysis")
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"ticketlab.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'ticketlab' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

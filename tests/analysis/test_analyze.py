@@ -11,11 +11,11 @@ import pytest
 
 from conftest import SCRIPTS
 from rounds_on_disk import write_branch, write_run
-from ticketlab.analysis import command as analysis
 from ticketlab.analysis.figures.structure import structure_charts
 from ticketlab.analysis.report.findings import highlights
 from ticketlab.analysis.results import measure
 from ticketlab.analysis.runs import read_runs
+from ticketlab.cli import analyze as analysis
 
 CHARTS = analysis.CHARTS
 EXAMPLE = SCRIPTS.parent / "models" / "example"
@@ -289,7 +289,7 @@ def test_the_axis_of_a_regression_goes_below_zero(tmp_path):
 def test_analysis_needs_no_tensorflow(tmp_path):
     folder = write_run(tmp_path / "mine", 2, 2)
     code = (
-        "import sys; from ticketlab.analysis.command import main; status = main('', sys.argv[1:]);"
+        "import sys; from ticketlab.cli.analyze import main; status = main('', sys.argv[1:]);"
         "sys.exit(status or 3 * ('tensorflow' in sys.modules or 'keras' in sys.modules))"
     )
     line = [sys.executable, "-W", "error", "-c", code, folder, "--outputs-dir", tmp_path / "outputs"]

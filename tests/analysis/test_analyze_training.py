@@ -7,7 +7,6 @@ import pytest
 from PIL import Image
 
 from rounds_on_disk import write_run, write_training
-from ticketlab.analysis import command
 from ticketlab.analysis.figures.input_pixels import pixel_charts
 from ticketlab.analysis.figures.similarity import similarity_charts
 from ticketlab.analysis.figures.structure import structure_charts
@@ -16,6 +15,7 @@ from ticketlab.analysis.report.findings import highlights
 from ticketlab.analysis.report.page import report
 from ticketlab.analysis.results import measure
 from ticketlab.analysis.runs import read_runs
+from ticketlab.cli import analyze as command
 from ticketlab.experiments.sparse_training.methods import METHODS
 
 

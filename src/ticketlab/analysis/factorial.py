@@ -19,7 +19,7 @@ from ticketlab.analysis.measures.input_pixels import centre_margin, heat_map, sh
 from ticketlab.analysis.runs import facts_by_name
 from ticketlab.analysis.tables import mean_table
 from ticketlab.errors import BadInput, WriteFailed
-from ticketlab.methods import METHODS
+from ticketlab.experiments.sparse_training.methods import METHODS
 from ticketlab.runs.folder import Run, write_bytes
 
 SCALAR = "centre_margin"

@@ -66,6 +66,23 @@ def resolve(name: str | None, data_dir: Path | None = None, usual: str = "mnist"
     raise BadInput(f"{missing}; its download failed ({failure})")
 
 
+def load_dataset(name: str, data_dir: Path | None = None) -> Dataset:
+    """Find a data set, download it if need be, read it, and check it.
+
+    Args:
+        name: ``digits``, one of `DOWNLOADS`, or that of a file ``<name>.npz``.
+        data_dir: the folder to search first.
+
+    Raises:
+        BadInput: if it can be neither found nor downloaded, or its arrays do not make a data set.
+
+    >>> load_dataset("digits").x_train.shape
+    (1498, 8, 8)
+    """
+    found, _ = resolve(name, data_dir)
+    return load(found, data_dir)
+
+
 def find(name: str, data_dir: Path | None = None) -> Path | None:
     """Return the first file of that data set, or None."""
     candidates = [folder / f"{name}.npz" for folder in folders(data_dir)]

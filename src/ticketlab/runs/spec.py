@@ -47,7 +47,7 @@ class Spec:
 
     Fields that are left out have the defaults that are published for the network or fit the data set (presets.py).
 
-    >>> from ticketlab.kinds import ImpSpec
+    >>> from ticketlab.experiments.lottery.spec import ImpSpec
     >>> spec = ImpSpec(network="conv2", dataset="digits", batch_size=20)
     >>> spec.learning_rate, spec.iterations, spec.changed(network="lenet5").learning_rate
     (0.0002, 1000, 0.0012)

@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from rounds_on_disk import SHAPES, write_branch, write_run, write_training
-from ticketlab.analysis import command
 from ticketlab.analysis.figures.curves import coinciding, level
 from ticketlab.analysis.figures.exploration import exploration_charts
 from ticketlab.analysis.figures.input_pixels import pixel_charts
@@ -16,6 +15,7 @@ from ticketlab.analysis.figures.training import training_charts
 from ticketlab.analysis.figures.weights import weight_charts
 from ticketlab.analysis.results import measure
 from ticketlab.analysis.runs import read_runs
+from ticketlab.cli import analyze as command
 
 
 def measured(*folders):

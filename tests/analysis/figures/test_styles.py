@@ -7,10 +7,10 @@ import pytest
 from matplotlib.colors import to_hex
 
 from rounds_on_disk import write_branch, write_run, write_training
-from ticketlab.analysis import command
 from ticketlab.analysis.figures.styles import COLOURS, MARKERS, chosen, marked
 from ticketlab.analysis.results import measure
 from ticketlab.analysis.runs import read_runs
+from ticketlab.cli import analyze as command
 
 
 def looks(charts):

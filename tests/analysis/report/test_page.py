@@ -13,13 +13,13 @@ import pytest
 
 import ticketlab
 from rounds_on_disk import write_branch, write_run, write_training
-from ticketlab.analysis import command
 from ticketlab.analysis.figures.exploration import exploration_charts
 from ticketlab.analysis.figures.input_pixels import pixel_charts
 from ticketlab.analysis.figures.training import training_charts
 from ticketlab.analysis.report.findings import highlights
 from ticketlab.analysis.results import measure
 from ticketlab.analysis.runs import read_runs
+from ticketlab.cli import analyze as command
 from ticketlab.data.dataset import from_arrays
 from ticketlab.runs.folder import Run
 

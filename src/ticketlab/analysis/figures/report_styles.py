@@ -13,7 +13,7 @@ from ticketlab.analysis.names import family
 from ticketlab.analysis.results import Results
 from ticketlab.analysis.round_axis import PLACES
 from ticketlab.analysis.runs import trunks
-from ticketlab.controls import CONTROLS
+from ticketlab.experiments.lottery.controls import CONTROLS
 
 # a ticket's controls look the same in all reports
 CONTROL_STYLES = {name: marked(number) for number, name in enumerate((TICKET, *map(words, CONTROLS)))}

@@ -11,6 +11,7 @@ import pandas as pd
 
 from ticketlab.analysis.control_names import UNTRAINED
 from ticketlab.analysis.runs import FinishedRun, trunks
+from ticketlab.experiments.sparse_training.spec import OPTIONS
 from ticketlab.means import mean_interval
 
 DENSE = "dense"  # what a difference is taken from, if it is no branch

@@ -9,7 +9,7 @@ import numpy as np
 
 from ticketlab.analysis.control_names import words
 from ticketlab.analysis.runs import FinishedRun
-from ticketlab.methods import METHODS
+from ticketlab.experiments.sparse_training.methods import METHODS
 from ticketlab.runs.folder import Record
 
 KINDS = {

@@ -7,6 +7,7 @@ import pytest
 
 from conftest import TINY, contents, only_run
 from rounds_on_disk import write_run
+from ticketlab.cli import export as export_command
 from ticketlab.data import sources
 from ticketlab.errors import BadInput
 from ticketlab.evaluation import export

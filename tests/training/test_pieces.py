@@ -87,7 +87,7 @@ def test_a_partial_file_of_an_earlier_version_is_read(compute, whole, monkeypatc
     """They stand at evaluations, and say nothing of steps since."""
     monkeypatch.setattr(rounds, "PARTIAL_SECONDS", 0.0)
     monkeypatch.setattr(loop, "piece_length", lambda seconds: 10**9)
-    save, write = checkpoints.save_partial, rounds.write_file
+    save, write = checkpoints.save_partial, checkpoints.write_file
 
     def written(path, attributes, groups):
         newer = ("steps", "losses", "running")
@@ -98,7 +98,7 @@ def test_a_partial_file_of_an_earlier_version_is_read(compute, whole, monkeypatc
         if state.iteration != 20:
             return
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(rounds, "write_file", written)
+            patch.setattr(checkpoints, "write_file", written)
             save(spec, run, seed, round, state)
         assert "steps" not in Record(run.partial_path(seed, round)).attributes
         raise Killed

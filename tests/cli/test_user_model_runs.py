@@ -208,7 +208,7 @@ def test_pruning_before_training_from_python(inline, tmp_path):
 def test_bad_combinations_are_refused_before_anything_is_written(
     inline, nets, table_file, tmp_path, monkeypatch, flags, message
 ):
-    monkeypatch.setattr(launch.pool, "run", None)
+    monkeypatch.setattr(launch.local_pool, "run", None)
     line = (*TINY, "--network", "fcn_8_6", "--data-dir", table_file(), *flags)
     refused = inline(tmp_path, *line)
     assert (refused.returncode, refused.stdout) == (2, "")

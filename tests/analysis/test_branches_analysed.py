@@ -6,12 +6,12 @@ import pandas as pd
 import pytest
 
 from rounds_on_disk import write_branch, write_run
-from ticketlab.analysis import command
 from ticketlab.analysis.figures.training import training_charts
 from ticketlab.analysis.figures.weights import weight_charts
 from ticketlab.analysis.report.findings import highlights
 from ticketlab.analysis.results import measure
 from ticketlab.analysis.runs import read_runs
+from ticketlab.cli import analyze as command
 
 
 def slower(attributes):
