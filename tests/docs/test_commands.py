@@ -12,6 +12,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from pathlib import Path
 
 import pytest
 from documents import PAGES, ROOT, blocks, inline, name
@@ -103,7 +104,11 @@ def ours(page, folder):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
-def test_commands(page, tmp_path, understand, capsys):
+def test_commands(page, tmp_path, understand, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for block in blocks(page, "python"):
+        if title := re.search(r'title="([\w.]+)"', block.info):
+            Path(title[1]).write_text(block.text)
     trained = set()
     for call in ours(page, tmp_path):
         if call[0] == "python" and call[1].startswith("benchmarks/"):
@@ -111,9 +116,10 @@ def test_commands(page, tmp_path, understand, capsys):
             assert all(f'"{word}"' in source for word in call if word.startswith("--")), call
             continue
         try:
-            spec = understand(call)
-        except SystemExit:
-            pytest.fail(f"{shlex.join(call)}: {capsys.readouterr().err}")
+            spec = understand(call if len(call) > 2 or call[0] == "python" else [*call, "--help"])
+        except SystemExit as end:
+            assert end.code == 0, f"{shlex.join(call)}: {capsys.readouterr().err}"
+            continue
         if spec is not None:
             trained.add(spec.folder_name())
     mentioned = set(FOLDER.findall(page.read_text()))
