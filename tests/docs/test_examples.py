@@ -1,4 +1,9 @@
-"""The Python that pages show runs as it stands there, all blocks of a page one after the other, in an empty folder."""
+"""The Python that pages show runs as it stands there, all blocks of a page one after the other, in an empty folder.
+
+A block with a title is a file of its own: it is run as by who imports it, so what it does as a script is left out.
+"""
+
+import re
 
 import pytest
 from documents import PAGES, ROOT, blocks, name
@@ -13,8 +18,8 @@ def test_examples_run(page, tmp_path, monkeypatch, tensorflow, capsys):
     names = {"__name__": "__main__"}
     for block in blocks(page, "python"):
         code = compile("\n" * block.line + block.text, name(page), "exec")
-        if 'data-run="compile"' not in block.info:
-            exec(code, names)
+        title = re.search(r'title="(\w+)\.py"', block.info)
+        exec(code, {"__name__": title[1]} if title else names)
     assert names.get("failures", {}) == {}
     for run in (value for value in names.values() if isinstance(value, Run)):
         for seed in run.seeds():
