@@ -1,6 +1,7 @@
 """What the site shows of docstrings and specs beyond what mkdocstrings does. Read by MkDocs alone.
 
-Markdown would take the ``>>>`` of doctests for quotations; the help of a spec's fields stands in their declarations.
+Markdown would take the ``>>>`` of doctests for quotations, and mkdocstrings what stands before the first colon behind
+``Returns:`` for a type; the help of a spec's fields stands in their declarations.
 """
 
 import ast
@@ -11,15 +12,19 @@ from typing import Any
 import griffe
 
 DOCTEST = re.compile(r"^([ \t]*)(>>> .*(?:\n[ \t]*\S.*)*)", re.M)
+RETURNS = re.compile(r"^((?:Returns|Yields):\n\s+)", re.M)
 
 
 class Docstrings(griffe.Extension):
-    """Fence each doctest up to the next empty line; list the fields of each spec."""
+    """Fence each doctest up to the next empty line, say what type is returned, list the fields of each spec."""
 
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
-        """Fence the doctests of one docstring."""
+        """Change the docstring of one object."""
         if obj.docstring:
-            obj.docstring.value = DOCTEST.sub(r"\1```pycon\n\1\2\n\1```", obj.docstring.value)
+            text = DOCTEST.sub(r"\1```pycon\n\1\2\n\1```", obj.docstring.value)
+            if isinstance(obj, griffe.Function):
+                text = RETURNS.sub(lambda found: f"{found[1]}{obj.returns}: ", text)
+            obj.docstring.value = text
 
     def on_package(self, *, pkg: griffe.Module, **_: Any) -> None:
         """List the fields of each spec in its docstring, those that it inherits first."""
