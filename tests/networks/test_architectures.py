@@ -292,6 +292,6 @@ def test_a_function_of_python_is_built_in_the_same_way(tensorflow):
     for function in (small, Small(), lambda *arguments: small(*arguments)):
         assert list(variables.carried(user_model.finished(function, (6,), 2))) == ["dense/kernel", "dense/bias"]
     assert "test_architectures.py: TypeError" in said(user_model.finished, lambda: None, (6,), 2)
-    assert "test_networks.py, line" in said(user_model.finished, lambda *_: small(), (6,), 2)
+    assert "test_architectures.py, line" in said(user_model.finished, lambda *_: small(), (6,), 2)
     assert "an object of type NoneType" in said(user_model.finished, lambda *_: None, (6,), 2)
     assert "must be a function" in said(user_model.finished, small((6,), 2).name, (6,), 2)
