@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 from documents import PAGES, ROOT, blocks, inline, name
-from ticketlab.execution import launch
 
 from ticketlab.data import sources
+from ticketlab.execution import launch
 
 TOOLS = ("python", "python3", "pip", "ticketlab", "ruff", "pyright", "lint-imports", "mkdocs", "jupyter")
 NOTE = """#!/bin/sh
@@ -118,7 +118,8 @@ def test_commands(page, tmp_path, understand, monkeypatch, capsys):
         try:
             spec = understand(call if len(call) > 2 or call[0] == "python" else [*call, "--help"])
         except SystemExit as end:
-            assert end.code == 0, f"{shlex.join(call)}: {capsys.readouterr().err}"
+            if end.code:
+                pytest.fail(f"{shlex.join(call)}: {capsys.readouterr().err}")
             continue
         if spec is not None:
             trained.add(spec.folder_name())

@@ -7,6 +7,7 @@ import re
 
 import pytest
 from documents import PAGES, ROOT, blocks, name
+
 from ticketlab.runs.folder import Run
 
 
