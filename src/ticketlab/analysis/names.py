@@ -14,7 +14,7 @@ from ticketlab.experiments.sparse_training.spec import OPTIONS
 from ticketlab.experiments.sparse_training.spec import SparseTrainingSpec as SparseTrainingSpec
 
 NAMED = ("method", "density", "epsilon")  # of sparse training, in words
-SPARSE_TRAINING = SparseTrainingSpec.kind
+SPARSE_TRAINING = SparseTrainingSpec.kind.name
 KINDS = {"imp": "IMP", "before_training": "pruning before training"}
 LONGEST = 48  # characters of a label that may name every difference; longer ones name as few as tell runs apart
 

@@ -177,7 +177,8 @@ def evaluation_line(event: Evaluated) -> str:
 def round_line(facts: Mapping[str, Any]) -> str:
     """Say in one line what a finished round gave."""
     return (
-        f"round {facts['round']:>2}  density {facts['density']:.4f}  early stop {facts['early_stop_iteration']:>6}  test accuracy there "
+        f"round {facts['round']:>2}  density {facts['density']:.4f}  early stop {facts['early_stop_iteration']:>6}  "
+        f"test accuracy there "
         f"{facts['early_stop_test_accuracy']:.4f}, at the end {facts['test_accuracy']:.4f}  {facts['seconds']:.1f} s"
     )
 

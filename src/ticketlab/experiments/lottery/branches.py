@@ -3,16 +3,16 @@
 Knows which rounds of which run a branch needs. What a control puts in a ticket's place stands in controls.py.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from ticketlab.data.dataset import Dataset
 from ticketlab.errors import BadInput
 from ticketlab.experiments.lottery.controls import CONTROLS, Facts
 from ticketlab.experiments.lottery.spec import ImpSpec
-from ticketlab.experiments.rounds import Ticket
+from ticketlab.experiments.replicate import Replicate, Ticket
 from ticketlab.runs.fields import refused
-from ticketlab.runs.folder import Record, Run
+from ticketlab.runs.folder import Record, Run, find_run
 from ticketlab.sparsity import pruning
 from ticketlab.sparsity.distributions import Shapes
 from ticketlab.sparsity.masks import Arrays

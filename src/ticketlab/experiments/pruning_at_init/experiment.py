@@ -11,7 +11,7 @@ from ticketlab.data.dataset import Dataset
 from ticketlab.errors import BadInput
 from ticketlab.experiments.pruning_at_init.saliency import prune_before_training
 from ticketlab.experiments.pruning_at_init.spec import OF_LOSS, PruningAtInitSpec
-from ticketlab.experiments.rounds import Ticket
+from ticketlab.experiments.replicate import Replicate, Ticket
 from ticketlab.random_streams import stream
 from ticketlab.runs.fields import refused
 from ticketlab.runs.folder import Run
@@ -30,7 +30,7 @@ def check(spec: PruningAtInitSpec, dataset: Dataset, source: Source, models_dir:
         raise BadInput(
             f"`scoring_samples` must be at most the {samples} training samples. Received: {spec.scoring_samples}"
         )
-    if shapes := source.mlp_shapes(spec, dataset):  # of other networks, `prepare` knows
+    if shapes := source.mlp_shapes(spec, dataset):  # other networks have to be built first
         agree(spec, shapes, ())
 
 

@@ -4,12 +4,14 @@ A round is a stretch between two saves; round 0 is the network before its first 
 functions.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ticketlab.data.dataset import Dataset
+from ticketlab.experiments.events import Begun, RoundDone
+from ticketlab.experiments.replicate import Replicate
 from ticketlab.experiments.sparse_training import budgets, mask_updates
 from ticketlab.experiments.sparse_training.spec import SparseTrainingSpec
 from ticketlab.runs.fields import refused
@@ -28,7 +30,7 @@ def check(spec: SparseTrainingSpec, dataset: Dataset, source: Source, models_dir
     if spec.update_every == 0 and not spec.updates(dataset.samples):
         expected = f"more than an epoch, {dataset.samples / spec.batch_size:.4g} iterations, for an update after each"
         raise refused("update_until", expected, spec.update_until)
-    if shapes := source.mlp_shapes(spec, dataset):  # of other networks, `prepare` knows
+    if shapes := source.mlp_shapes(spec, dataset):  # other networks have to be built first
         budgets.final_counts(spec, shapes)
 
 
