@@ -10,13 +10,15 @@ import pytest
 from conftest import arrays_of, contents, only_run, same, trainings
 from ticketlab.data import sources
 from ticketlab.execution import launch
-from ticketlab.experiments import rounds
+from ticketlab.experiments import replicate
+from ticketlab.experiments.events import Evaluated
 from ticketlab.experiments.lottery.spec import ImpSpec
 from ticketlab.networks import architectures
 from ticketlab.runs.folder import Run
 from ticketlab.sparsity import masks
 from ticketlab.sparsity.criteria import CRITERIA
 from ticketlab.sparsity.pruning import SCOPES
+from ticketlab.training.engine import EngineSettings
 
 TINY = ("--dataset", "digits", "--network", "fcn_8_6", "--iterations", 20, "--eval-every", 10, "--rounds", 2)
 FEW = ("--iterations", 4, "--eval-every", 2, "--batch-size", 16, "--rounds", 2)
@@ -66,7 +68,7 @@ def test_normalisation_statistics_are_those_of_the_end_of_training_and_of_the_re
     assert same(run.round(0, 0).rewind, rewound)
     small = sources.load("small", images)
     spec = ImpSpec(optimizer="sgd", momentum=0.9, batch_size=16, eval_every=2, iterations=4)
-    engine = inline.engine(architectures.build("resnet20", (8, 8), 10), small, spec)
+    engine = inline.engine(architectures.build("resnet20", (8, 8), 10), small, EngineSettings.of(spec))
     for record in run.records():
         weights, attributes = record.weights, record.attributes
         engine.load(weights, record.masks)
@@ -78,9 +80,9 @@ def interrupt(monkeypatch, *at):
     """Press Ctrl-C at some evaluations, counted over all that follows."""
     evaluations, event = itertools.count(1), launch.Display.event
 
-    def pressed(self, seed, name, facts):
-        event(self, seed, name, facts)
-        if name == "evaluation" and next(evaluations) in at:
+    def pressed(self, seed, said):
+        event(self, seed, said)
+        if isinstance(said, Evaluated) and next(evaluations) in at:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(launch.Display, "event", pressed)
@@ -93,7 +95,7 @@ def test_interrupted_and_resumed_in_the_middle_of_rounds(inline, resnet, tmp_pat
         line = (*TINY, "--rewind-iteration", 5, "--patience", 1)
         assert inline(tmp_path, *line, "--models-dir", "whole").returncode == 0
         whole = only_run(tmp_path / "whole")
-    monkeypatch.setattr(rounds, "PARTIAL_SECONDS", 0.0)
+    monkeypatch.setattr(replicate, "PARTIAL_SECONDS", 0.0)
     interrupt(monkeypatch, 1, 3, 5)
     assert [inline(tmp_path, *line).returncode for _ in range(4)] == [130, 130, 130, 0]
     run = only_run(tmp_path / "models")

@@ -3,7 +3,7 @@
 Knows a network, its data and an optimizer. Knows nothing of rounds, files or when to evaluate (training.py).
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import keras
 import numpy as np
@@ -11,22 +11,18 @@ import tensorflow as tf
 
 from ticketlab import tensorflow_setup
 from ticketlab.data.dataset import Dataset, split, variance
-from ticketlab.experiments.pruning_at_init.saliency import Scalar
 from ticketlab.networks import variables
-from ticketlab.runs.spec import Spec
 from ticketlab.sparsity.masks import Arrays
+from ticketlab.training.engine import EngineSettings, Scalar, Tensors
 from ticketlab.training.optimizers import AVERAGE, BETA_1, penalised, slot_names, update
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-LONGEST_STRETCH = 1000  # iterations of one call
+STRETCH = 200  # iterations that one call has room for, the same for all trainings, so that none compiles anew
 # samples whose outputs are computed together, and how many of such chunks in one call, between which signals are served
 EVALUATION_BATCH, EVALUATION_CHUNKS = 500, 20
 CONVOLUTIONS_EVALUATION_BATCH, CONVOLUTIONS_EVALUATION_CHUNKS = 100, 2  # whose activations are larger
 
 
-class Engine:
+class DenseEngine:
     """Train and evaluate one network on one data set; weights and masks go in and out as dicts of NumPy arrays.
 
     The data stays in memory as it was stored and is gathered and scaled inside the loop. New weights and new masks are
@@ -38,24 +34,22 @@ class Engine:
     Args:
         model: a built Keras model that `refusals.refuse` finds nothing to say against.
         dataset: the arrays.
-        spec: batch size, optimizer and penalties, and whether running averages of all gradients are kept, as the slot
-            `AVERAGE` of each kernel.
+        settings: of the steps; running averages of all gradients are kept as the slot `AVERAGE` of each kernel.
     """
 
-    def __init__(self, model: keras.Model, dataset: Dataset, spec: Spec) -> None:
+    def __init__(self, model: keras.Model, dataset: Dataset, settings: EngineSettings) -> None:
         self.model = model
         self.paths = variables.prunable(model)
         self._variables: Mapping[str, keras.Variable] = variables.carried(model)
         self._trained = {path: self._variables[path].value for path in variables.trained(model)}
         self._masks = {path: tf.Variable(tf.ones(self._variables[path].shape, tf.bool)) for path in self.paths}
-        self._spec, self._steps, names = spec, tf.Variable(0, dtype=tf.int64), slot_names(spec)
+        self._settings, self._steps, names = settings, tf.Variable(0, dtype=tf.int64), slot_names(settings)
         self._slots = {
             path: {name: tf.Variable(tf.zeros(variable.shape)) for name in names}
             for path, variable in self._trained.items()
         }
-        averaged = self.paths if spec.averages else []
+        averaged = self.paths if settings.averages else []
         self._averages = {path: tf.Variable(tf.zeros(self._trained[path].shape)) for path in averaged}
-        self._stretch, self._batch_size = min(spec.eval_every, spec.iterations, LONGEST_STRETCH), spec.batch_size
         self._scale = tf.constant(dataset.scale, tf.float32)
         self._offset = np.float32(dataset.offset)
         self._train_data = (tf.constant(dataset.x_train), tf.constant(dataset.y_train))
@@ -99,8 +93,8 @@ class Engine:
         Returns:
             The sum of the steps' losses, without penalties, and of `total`.
         """
-        for begin in range(0, max(1, len(order)), self._stretch):
-            part = slice(begin, begin + self._stretch)
+        for begin in range(0, max(1, len(order)), STRETCH):
+            part = slice(begin, begin + STRETCH)
             total = self._train_stretch(order[part], rates[part], total)
         return total
 
@@ -148,28 +142,28 @@ class Engine:
         """
         x, y = self._batch(*self._train_data, tf.constant(samples))
 
-        def outputs(kernels: "Mapping[str, tf.Tensor]", inputs: tf.Tensor, training: bool) -> tf.Tensor:
+        def outputs(kernels: Tensors, inputs: tf.Tensor, training: bool) -> tf.Tensor:
             values = {path: tf.convert_to_tensor(kernels.get(path, value)) for path, value in weights.items()}
             return variables.called(self.model, values, inputs, training=training)[0]
 
-        def loss(kernels: "Mapping[str, tf.Tensor]") -> tf.Tensor:
+        def loss(kernels: Tensors) -> tf.Tensor:
             return tf.reduce_mean(self._losses(y, outputs(kernels, x, True)))
 
-        def flow(kernels: "Mapping[str, tf.Tensor]") -> tf.Tensor:
+        def flow(kernels: Tensors) -> tf.Tensor:
             return tf.reduce_sum(outputs(kernels, tf.ones((1, *x.shape[1:])), False))
 
         return loss, flow
 
     def _compile(self) -> None:
         """Compile now, so that no round's seconds hold it, and give back the memory that compiling took."""
-        self.train(np.zeros((0, self._batch_size), np.int32), np.zeros(0, np.float32))
+        self.train(np.zeros((0, self._settings.batch_size), np.int32), np.zeros(0, np.float32))
         for part in self._evaluations:
             self.evaluate(part)
         tensorflow_setup.release_memory()
 
     def _train_stretch(self, order: np.ndarray, rates: np.ndarray, total: float) -> float:
         """Do the steps of one call, which takes as many rows whatever their number, so that none compiles anew."""
-        indices, speeds = np.zeros((self._stretch, self._batch_size), np.int32), np.zeros(self._stretch, np.float32)
+        indices, speeds = np.zeros((STRETCH, self._settings.batch_size), np.int32), np.zeros(STRETCH, np.float32)
         indices[: len(order)], speeds[: len(order)] = order, rates
         steps = tf.constant(len(order))
         return float(self._train(tf.constant(indices), tf.constant(speeds), steps, tf.constant(total, tf.float32)))
@@ -198,7 +192,7 @@ class Engine:
             step, total = step + 1, total + loss
         return total
 
-    def _loss_and_gradients(self, chosen: tf.Tensor) -> "tuple[tf.Tensor, Mapping[str, tf.Tensor]]":
+    def _loss_and_gradients(self, chosen: tf.Tensor) -> tuple[tf.Tensor, Tensors]:
         x, y = self._batch(*self._train_data, chosen)
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean(self._losses(y, self.model(x, training=True)))
@@ -206,7 +200,7 @@ class Engine:
         # those of a matrix whose rows are looked up, as by Embedding, come as rows alone
         return loss, {path: tf.convert_to_tensor(gradient) for path, gradient in gradients.items()}
 
-    def _optimizer_step(self, gradients: "Mapping[str, tf.Tensor]", rate: tf.Tensor) -> None:
+    def _optimizer_step(self, gradients: Tensors, rate: tf.Tensor) -> None:
         """Move the trained variables; their masks are the last operation."""
         step = tf.cast(self._steps, tf.float32)
         for path, average in self._averages.items():
@@ -214,9 +208,9 @@ class Engine:
         for path, variable in self._trained.items():
             gradient, slots = gradients[path], self._slots[path]
             if path in self._masks:
-                gradient = penalised(self._spec, variable.value(), gradient)
+                gradient = penalised(self._settings, variable.value(), gradient)
             values = {name: slot.value() for name, slot in slots.items()}
-            moved, kept = update(self._spec, rate, step, variable.value(), gradient, values)
+            moved, kept = update(self._settings, rate, step, variable.value(), gradient, values)
             variable.assign(tf.where(self._masks[path], moved, 0.0) if path in self._masks else moved)
             for name, slot in slots.items():
                 slot.assign(kept[name])

@@ -15,7 +15,8 @@ from ticketlab.networks import variables
 from ticketlab.networks.mlp import ACTIVATIONS, DenseLayer, dense_layers
 from ticketlab.sparsity import masks
 from ticketlab.training.context import Context
-from ticketlab.training.dense_engine import Engine
+from ticketlab.training.dense_engine import DenseEngine
+from ticketlab.training.engine import EngineSettings
 from ticketlab.training.sparse_engine.engine import SparseEngine
 
 STEPS = 50
@@ -37,7 +38,8 @@ def network(shape, outputs, activation="relu", bias=True):
 
 
 def both(model, dataset, spec):
-    return Engine(model, dataset, spec), SparseEngine(dense_layers(model), dataset, spec)
+    settings = EngineSettings.of(spec)
+    return DenseEngine(model, dataset, settings), SparseEngine(dense_layers(model), dataset, settings)
 
 
 def ticket(model, density, seed=0):

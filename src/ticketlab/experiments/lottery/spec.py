@@ -15,6 +15,7 @@ from ticketlab.runs.fields import (
     option,
     refused,
 )
+from ticketlab.runs.kinds import Kind
 from ticketlab.sparsity.criteria import CRITERIA, OF_INITIAL
 from ticketlab.sparsity.pruning import SCOPES
 
@@ -37,7 +38,7 @@ class ImpSpec(PruningSpec):
     True
     """
 
-    kind: ClassVar[str] = "imp"
+    kind: ClassVar[Kind] = Kind("imp", "chain")
 
     criterion: str = option("large_final", "pruning", "scores by which weights are kept", choices=tuple(CRITERIA))
     scope: str = option("layer", "pruning", "compare scores within each layer or over all of them", choices=SCOPES)

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from ticketlab.experiments.sparse_training.methods import METHODS, Method
 from ticketlab.runs.fields import NOT_NEGATIVE, OPEN_UNIT, POSITIVE, UNIT, option, refused
+from ticketlab.runs.kinds import Kind
 from ticketlab.runs.spec import Spec
 from ticketlab.sparsity.density_schedules import FRACTION_SCHEDULES, update_iterations
 from ticketlab.sparsity.distributions import DISTRIBUTIONS
@@ -29,7 +30,7 @@ class SparseTrainingSpec(Spec):
     True
     """
 
-    kind: ClassVar[str] = "sparse_training"
+    kind: ClassVar[Kind] = Kind("sparse_training", "stretches")
 
     method: str = option("rigl", "sparse training", "dense: all weights; static: a random mask that stays; set, rigl, "
         "snfs: weights are exchanged; gradual: pruned by magnitude during training; cut: pruned at its end",
