@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -24,6 +25,8 @@ from ticketlab.training.engine import EngineSettings
 
 SCRIPTS = Path(__file__).parent.parent / "experiment_scripts"
 TINY = ("--dataset", "digits", "--iterations", "40", "--eval-every", "20", "--rounds", "2")
+hypothesis.settings.register_profile("laws", max_examples=60, derandomize=True, deadline=None, database=None)
+hypothesis.settings.load_profile("laws")  # the same examples everywhere
 PASSING = ("seconds", "finished")  # attributes that differ from one computation to the next
 
 

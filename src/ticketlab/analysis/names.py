@@ -10,8 +10,7 @@ from typing import Any
 from ticketlab.analysis.control_names import TICKET, words
 from ticketlab.analysis.runs import FinishedRun, trunks
 from ticketlab.experiments.sparse_training.methods import METHODS
-from ticketlab.experiments.sparse_training.spec import OPTIONS
-from ticketlab.experiments.sparse_training.spec import SparseTrainingSpec as SparseTrainingSpec
+from ticketlab.experiments.sparse_training.spec import OPTIONS, SparseTrainingSpec
 
 NAMED = ("method", "density", "epsilon")  # of sparse training, in words
 SPARSE_TRAINING = SparseTrainingSpec.kind.name

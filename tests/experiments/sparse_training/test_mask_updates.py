@@ -173,7 +173,7 @@ def test_an_update_by_gradients_takes_the_place_of_a_step(make):
 def test_averaged_gradients_are_those_of_all_weights(make):
     """SNFS: after the first step the average is a tenth of its gradients, of weights that are not kept as well."""
     context = make(spec_of(method="snfs"))
-    start = beginning(context.spec, context, 0)
+    start = beginning(Replicate(context, Run("unused"), 0, print))
     engine = context.engine(start.masks)
     engine.load(start.weights, start.masks)
     order = batches(context.train_indices, 30, 0, 0, 1)
@@ -214,7 +214,7 @@ def test_both_engines_agree_on_a_whole_sparse_training(make):
 
 def test_every_update_grows_elsewhere(make):
     context = make(spec_of(method="set"))
-    start = beginning(context.spec, context, 0)
+    start = beginning(Replicate(context, Run("unused"), 0, print))
     engine, rules = context.engine(start.masks), Rules(context.spec, context.model, context.shapes, 0)
     engine.load(start.weights, start.masks)
     first, again, second = (rules.change(engine, start.masks, iteration) for iteration in (10, 10, 20))
@@ -228,7 +228,7 @@ def test_every_update_grows_elsewhere(make):
 @pytest.mark.parametrize("method", ["set", "rigl", "gradual"])
 def test_divergence_before_an_update_is_said(make, method):
     context = make(spec_of(method=method))
-    start = beginning(context.spec, context, 0)
+    start = beginning(Replicate(context, Run("unused"), 0, print))
     engine, rules = context.engine(start.masks), Rules(context.spec, context.model, context.shapes, 0)
     broken = np.where(start.masks["dense_2/kernel"], np.float32(np.nan), np.float32(0))
     engine.load({**start.weights, "dense_2/kernel": broken}, start.masks)
