@@ -42,7 +42,8 @@ from ticketlab.data import dataset, sources  # noqa: E402
 from ticketlab.experiments.lottery.spec import ImpSpec  # noqa: E402
 from ticketlab.networks import architectures, variables  # noqa: E402
 from ticketlab.sparsity import masks  # noqa: E402
-from ticketlab.training.dense_engine import Engine  # noqa: E402
+from ticketlab.training.dense_engine import DenseEngine  # noqa: E402
+from ticketlab.training.engine import EngineSettings  # noqa: E402
 
 
 def images() -> dataset.Dataset:
@@ -76,7 +77,7 @@ class Race:
 
     def engine(self) -> tuple[Turn, Turn]:
         """Return the turn of ticketlab's engine, and its pass over the validation images."""
-        ours = Engine(self.network(), self.pictures, self.spec)
+        ours = DenseEngine(self.network(), self.pictures, EngineSettings.of(self.spec))
         weights = variables.draw(ours.model, 0, "initialisation")
         ours.load(weights, masks.all_kept(weights, ours.paths))
         rates = self.spec.learning_rates(0, self.iterations)

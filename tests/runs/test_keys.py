@@ -13,7 +13,6 @@ from conftest import contents, only_run
 from ticketlab.cli import train
 from ticketlab.errors import BadInput
 from ticketlab.execution import launch
-from ticketlab.experiments.lottery import branches
 from ticketlab.experiments.lottery.spec import ImpSpec
 from ticketlab.experiments.pruning_at_init.saliency import SALIENCIES
 from ticketlab.experiments.pruning_at_init.spec import PruningAtInitSpec
@@ -21,7 +20,7 @@ from ticketlab.experiments.sparse_training.methods import METHODS
 from ticketlab.experiments.sparse_training.spec import SparseTrainingSpec
 from ticketlab.networks import architectures
 from ticketlab.runs.defaults import DATASET_DEFAULTS, NETWORK_DEFAULTS, is_mlp
-from ticketlab.runs.folder import differences
+from ticketlab.runs.folder import differences, find_run
 
 SPECS = (ImpSpec, PruningAtInitSpec, SparseTrainingSpec)
 NAMES = (*architectures.NETWORKS, "fcn_30_20")
@@ -193,9 +192,9 @@ def test_runs_under_the_names_of_earlier_versions_are_found(inline, tmp_path):
     names = {path.name for path in (tmp_path / "models").iterdir()}
     assert names == {earlier, f"{earlier}-supermask"}
     assert {path: path.stat().st_mtime_ns for path in older.rglob("*.h5")} == times
-    assert branches.find(spec, tmp_path / "models").folder == older
+    assert find_run(spec, tmp_path / "models").folder == older
     older.rename(older.with_name(new))
-    assert branches.find(spec, tmp_path / "models").folder.name == new
+    assert find_run(spec, tmp_path / "models").folder.name == new
 
 
 def test_numbers_that_were_wrong_are_not_taken_for_right_ones(tmp_path):

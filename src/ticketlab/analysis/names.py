@@ -10,11 +10,10 @@ from typing import Any
 from ticketlab.analysis.control_names import TICKET, words
 from ticketlab.analysis.runs import FinishedRun, trunks
 from ticketlab.experiments.sparse_training.methods import METHODS
-from ticketlab.experiments.sparse_training.spec import OPTIONS
-from ticketlab.experiments.sparse_training.spec import SparseTrainingSpec as SparseTrainingSpec
+from ticketlab.experiments.sparse_training.spec import OPTIONS, SparseTrainingSpec
 
 NAMED = ("method", "density", "epsilon")  # of sparse training, in words
-SPARSE_TRAINING = SparseTrainingSpec.kind
+SPARSE_TRAINING = SparseTrainingSpec.kind.name
 KINDS = {"imp": "IMP", "before_training": "pruning before training"}
 LONGEST = 48  # characters of a label that may name every difference; longer ones name as few as tell runs apart
 

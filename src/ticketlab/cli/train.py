@@ -15,9 +15,9 @@ from ticketlab.errors import BadInput, TicketlabError
 from ticketlab.execution import launch
 from ticketlab.execution.progress import data_line, screen, summary
 from ticketlab.experiments import registry
-from ticketlab.experiments.lottery import branches
 from ticketlab.experiments.presets import PRESETS
 from ticketlab.networks import architectures
+from ticketlab.runs.folder import find_run
 from ticketlab.runs.overwriting import Overwritten
 from ticketlab.runs.spec import Spec
 from ticketlab.training.context import Source
@@ -86,7 +86,7 @@ def _run(
     spec = resolve(spec_class, {**fixed, **given}, usual, flags["preset"], data_dir)
     seeds = flags["seeds"] or launch.usual_seeds(spec, models_dir, processes)
     if flags["dry_run"]:
-        run = branches.find(spec, models_dir)
+        run = find_run(spec, models_dir)
         overwritten = Overwritten.asked_or_empty(run, seeds, asked=flags["overwrite"])
         dataset = launch.check(spec, seeds, models_dir, Source(data_dir), overwritten)
         _print_plan(spec, seeds, flags)
@@ -133,7 +133,7 @@ def resolve(
 
 
 def _print_plan(spec: Spec, seeds: list[int], flags: dict[str, Any]) -> None:
-    run = branches.find(spec, flags["models_dir"])
+    run = find_run(spec, flags["models_dir"])
     clashes = spec.clashes({each.name: getattr(spec, each.name) for each in fields(spec)})
     for each in fields(spec):
         value = getattr(spec, each.name)

@@ -42,7 +42,7 @@ def trained(model: "keras.Model") -> list[str]:
 
 def prunable(model: "keras.Model") -> list[str]:
     """Return the paths of all kernels of Dense and Conv layers, found by the layers' type and not by their names."""
-    return [path for path, layer, variable in _carried(model) if _is_prunable(layer, variable)]
+    return [path for path, layer, variable in _carried(model) if is_prunable(layer, variable)]
 
 
 def dense_only(model: "keras.Model") -> bool:
@@ -98,7 +98,7 @@ def costs(model: "keras.Model", input_shape: tuple[int, ...]) -> dict[str, Cost]
     The model is called on a sample, and what its layers give is counted: one that is called several times costs as
     often, and sizes that the model leaves open are those of the sample.
     """
-    layers = {path: layer for path, layer, variable in _carried(model) if _is_prunable(layer, variable)}
+    layers = {path: layer for path, layer, variable in _carried(model) if is_prunable(layer, variable)}
     outputs = dict.fromkeys(layers, 0)
     with contextlib.ExitStack() as watched:
         for path, layer in layers.items():
@@ -173,6 +173,14 @@ def travels(layer: "keras.Layer", variable: "keras.Variable") -> bool:
     return variable.trainable or isinstance(layer, BatchNormalization)
 
 
+def is_prunable(layer: "keras.Layer", variable: "keras.Variable") -> bool:
+    """Tell whether a layer's variable is its kernel, and the layer one of those that are pruned."""
+    from keras import layers
+
+    kinds = (layers.Dense, layers.Conv1D, layers.Conv2D, layers.Conv3D)
+    return isinstance(layer, kinds) and variable is layer.kernel
+
+
 def _carried(model: "keras.Model") -> Iterator[tuple[str, "keras.Layer", "keras.Variable"]]:
     for place, layer in leaves(model):
         for variable in layer.variables:
@@ -190,13 +198,6 @@ def _counting(call: Callable[..., Any], outputs: dict[str, int], path: str) -> C
         return result
 
     return counting
-
-
-def _is_prunable(layer: "keras.Layer", variable: "keras.Variable") -> bool:
-    from keras import layers
-
-    kinds = (layers.Dense, layers.Conv1D, layers.Conv2D, layers.Conv3D)
-    return isinstance(layer, kinds) and variable is layer.kernel
 
 
 def _fit(before: tuple[int, ...], after: tuple[int, ...]) -> bool:

@@ -91,17 +91,16 @@ class Record:
     def arrays(self, group: str) -> dict[str, np.ndarray]:
         """Read all arrays of a group, {dataset path: array}, in the order in which they were written."""
         with self._open() as file:
-            if group not in file:
-                return {}
-            order = json.loads(_plain(file[group].attrs["order"]))
-            return {name: file[group][name][()] for name in order}
+            return _arrays(file[group]) if group in file else {}
+
+    def contents(self) -> dict[str, dict[str, np.ndarray]]:
+        """Read all arrays of all groups at once, {group: {dataset path: array}}."""
+        with self._open() as file:
+            return {name: _arrays(file[name]) for name in file}
 
     def verify(self) -> None:
         """Read everything once, so that every checksum is compared."""
-        with self._open() as file:
-            groups = list(file)
-        for group in groups:
-            self.arrays(group)
+        self.contents()
 
     @property
     def masks(self) -> dict[str, np.ndarray]:
@@ -146,6 +145,10 @@ def _stored(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     return np.array(value.encode(), h5py.string_dtype("utf-8", max(1, len(value.encode()))))
+
+
+def _arrays(group: h5py.Group) -> dict[str, np.ndarray]:
+    return {name: group[name][()] for name in json.loads(_plain(group.attrs["order"]))}
 
 
 def _plain(value: Any) -> Any:

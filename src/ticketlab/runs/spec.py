@@ -32,6 +32,7 @@ from ticketlab.runs.fields import (
     option,
     refused,
 )
+from ticketlab.runs.kinds import Kind
 from ticketlab.schedules import SCHEDULES, ScheduleSettings, learning_rates
 
 OPTIMIZERS = ("adam", "sgd")
@@ -58,7 +59,7 @@ class Spec:
     (0.0002, 0.0012)
     """
 
-    kind: ClassVar[str]
+    kind: ClassVar[Kind]
     branch: ClassVar[str | None] = None  # which control this is; most kinds have none
 
     dataset: str = option("mnist", "data and network", "name of the data set", valid=NAME)
@@ -96,7 +97,7 @@ class Spec:
     learning_rate: float = option(
         1.2e-3, "training", "learning rate", valid=POSITIVE, fitted=True, belongs_to="optimizer"
     )
-    schedule: str = option("constant", "training", "how the learning rate changes", choices=tuple(SCHEDULES))
+    schedule: str = option("constant", "training", "how the learning rate changes", choices=SCHEDULES)
     schedule_steps: tuple[int, ...] = option(
         (),
         "training",
@@ -301,12 +302,12 @@ class Spec:
     def _hashed(self, values: dict[str, Any]) -> str:
         before = {each.name: each.metadata["before"] for each in fields(self)}
         chosen = {name: value for name, value in values.items() if name not in before or value != before[name]}
-        text = json.dumps({"kind": self.kind, **chosen}, sort_keys=True)
+        text = json.dumps({"kind": self.kind.name, **chosen}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:10]
 
     def _named(self, key: str) -> str:
         network = re.sub(r"[^\w.-]", "_", PurePath(self.network).name.replace(".py:", "."))
-        return f"{self.kind}-{self.dataset}-{network}-{key}"
+        return f"{self.kind.name}-{self.dataset}-{network}-{key}"
 
     def to_json(self) -> str:
         """Write all fields as JSON, with nothing left out."""

@@ -8,7 +8,8 @@ import pytest
 from conftest import contents, only_run
 from ticketlab.evaluation import export
 from ticketlab.execution import launch
-from ticketlab.experiments import rounds
+from ticketlab.experiments import replicate
+from ticketlab.experiments.events import Evaluated
 from ticketlab.experiments.sparse_training.methods import METHODS
 from ticketlab.runs.folder import Record
 from ticketlab.sparsity import masks
@@ -56,13 +57,13 @@ ANY = [("rigl",), ("set", "--engine", "sparse"), ("snfs", "--optimizer", "sgd"),
 def test_interrupted_anywhere_it_comes_to_the_same_bits(inline, tmp_path, monkeypatch, uncut, flags):
     line = flags_of(*flags)
     assert inline(tmp_path, *line, "--models-dir", "whole", script=SCRIPT).returncode == 0
-    monkeypatch.setattr(rounds, "PARTIAL_SECONDS", 0.0)
+    monkeypatch.setattr(replicate, "PARTIAL_SECONDS", 0.0)
     event, cuts, left_off = launch.Display.event, [10, 20, 40, 60], []
 
-    def pressed(self, seed, name, facts):
-        event(self, seed, name, facts)
-        if name == "evaluation" and facts["iteration"] in cuts[:1]:
-            path = only_run(tmp_path / "cut").partial_path(seed, facts["round"])
+    def pressed(self, seed, said):
+        event(self, seed, said)
+        if isinstance(said, Evaluated) and said.iteration in cuts[:1]:
+            path = only_run(tmp_path / "cut").partial_path(seed, said.number)
             left_off.append(Record(path).attributes["iteration"])
             raise KeyboardInterrupt(cuts.pop(0))
 

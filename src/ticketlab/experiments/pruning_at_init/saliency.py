@@ -16,12 +16,11 @@ import numpy as np
 from ticketlab.errors import BadInput, TicketlabError
 from ticketlab.sparsity import distributions, masks, pruning
 from ticketlab.sparsity.masks import Arrays
+from ticketlab.training.engine import Scalar, Tensors
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-Tensors = Mapping[str, "tf.Tensor"]
-Scalar = Callable[[Tensors], "tf.Tensor"]
 Method = Callable[[Tensors, Scalar, Scalar, np.random.Generator], Arrays]
 
 

@@ -9,6 +9,7 @@ from ticketlab.runs.fields import (
     POSITIVE,
     option,
 )
+from ticketlab.runs.kinds import Kind
 
 OF_LOSS = ("snip", "grasp")  # methods that see training samples
 
@@ -17,9 +18,9 @@ OF_LOSS = ("snip", "grasp")  # methods that see training samples
 class PruningAtInitSpec(PruningSpec):
     """Pruning before training; round r has the density ``(1 − prune_rate)^r`` (compared in arXiv 2009.08576)."""
 
-    kind: ClassVar[str] = "before_training"
+    kind: ClassVar[Kind] = Kind("before_training", "independent")
 
-    method: str = option("snip", "pruning", "scores by which initial weights are kept", choices=tuple(SALIENCIES))
+    method: str = option("snip", "pruning", "scores by which initial weights are kept", choices=SALIENCIES)
     distribution: str = option(
         "global",
         "pruning",

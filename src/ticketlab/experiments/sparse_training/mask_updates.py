@@ -22,7 +22,8 @@ from ticketlab.sparsity.masks import Arrays
 if TYPE_CHECKING:
     import keras
 
-    from ticketlab.training.loop import Change, Trainer
+    from ticketlab.training.engine import Engine
+    from ticketlab.training.loop import Change
 
 NORMAL_DEVIATION = 0.1  # of new weights; Mocanu et al.'s code
 
@@ -40,13 +41,13 @@ class Rules:
     def __init__(self, spec: SparseTrainingSpec, model: "keras.Model", shapes: Shapes, seed: int) -> None:
         self._spec, self._model, self._shapes, self._seed = spec, model, shapes, seed
 
-    def change(self, engine: "Trainer", present: Arrays, iteration: int) -> "Change":
+    def change(self, engine: "Engine", present: Arrays, iteration: int) -> "Change":
         """Make the update before an iteration; one that needs its batch's gradients takes the place of its step."""
         weights = numbers(engine.weights(), iteration)
         make = self._exchange if self._spec.chosen.grow else self._prune
         return make(engine, weights, present, iteration)
 
-    def _prune(self, engine: "Trainer", weights: Arrays, present: Arrays, iteration: int) -> "Change":
+    def _prune(self, engine: "Engine", weights: Arrays, present: Arrays, iteration: int) -> "Change":
         """Keep the weights of largest magnitude, as many as the schedule says."""
         from ticketlab.training.loop import Change
 
@@ -54,7 +55,7 @@ class Rules:
         kept = pruning.keep(present, scores, counts_at(self._spec, self._shapes, iteration))
         return Change(masks.apply(weights, kept), kept, cleared(engine.optimizer_state(), kept))
 
-    def _exchange(self, engine: "Trainer", weights: Arrays, present: Arrays, iteration: int) -> "Change":
+    def _exchange(self, engine: "Engine", weights: Arrays, present: Arrays, iteration: int) -> "Change":
         """Drop and grow in every layer (Evci et al. 2020, arXiv 1911.11134, algorithm 1; SET's is a case of it)."""
         from ticketlab.training.loop import Change
 
@@ -73,7 +74,7 @@ class Rules:
         return Change(weights, grown, cleared(optimizer, survivors), losses)
 
     def _scores(
-        self, engine: "Trainer", optimizer: Arrays, iteration: int
+        self, engine: "Engine", optimizer: Arrays, iteration: int
     ) -> tuple[dict[str, np.ndarray], tuple[float, ...]]:
         """Score positions for growing; and the loss of the batch, if it took one."""
         from ticketlab.training.optimizers import AVERAGE

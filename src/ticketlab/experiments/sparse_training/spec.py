@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from ticketlab.experiments.sparse_training.methods import METHODS, Method
 from ticketlab.runs.fields import NOT_NEGATIVE, OPEN_UNIT, POSITIVE, UNIT, option, refused
+from ticketlab.runs.kinds import Kind
 from ticketlab.runs.spec import Spec
 from ticketlab.sparsity.density_schedules import FRACTION_SCHEDULES, update_iterations
 from ticketlab.sparsity.distributions import DISTRIBUTIONS
@@ -30,11 +31,11 @@ class SparseTrainingSpec(Spec):
     True
     """
 
-    kind: ClassVar[str] = "sparse_training"
+    kind: ClassVar[Kind] = Kind("sparse_training", "stretches")
 
     method: str = option("rigl", "sparse training", "dense: all weights; static: a random mask that stays; set, rigl, "
         "snfs: weights are exchanged; gradual: pruned by magnitude during training; cut: pruned at its end",
-        choices=tuple(METHODS))  # fmt: skip
+        choices=METHODS)  # fmt: skip
     density: float | None = option(
         None,
         "layers",
@@ -54,7 +55,7 @@ class SparseTrainingSpec(Spec):
         None,
         "layers",
         "how the density is spread over the layers (default: erk)",
-        choices=tuple(DISTRIBUTIONS),
+        choices=DISTRIBUTIONS,
         fitted=True,
     )
     dense_first: bool | None = option(None, "layers", "the first layer is dense", fitted=True)
@@ -69,7 +70,7 @@ class SparseTrainingSpec(Spec):
     )  # fmt: skip
     drop: str | None = option(
         None, "updates", "which weights go: the smallest, or the smallest of each sign (default: set sign, others "
-        "magnitude)", choices=tuple(DROPS), fitted=True,
+        "magnitude)", choices=DROPS, fitted=True,
     )  # fmt: skip
     drop_fraction: float | None = option(
         None,
