@@ -49,7 +49,7 @@ def run(
     spec: Spec,
     seeds: Sequence[int],
     *,
-    processes: int,
+    processes: int = 0,
     models_dir: Path | str = "models",
     data_dir: Path | str | None = None,
     build: Build | None = None,
@@ -62,7 +62,7 @@ def run(
     Args:
         spec: the experiment.
         seeds: of the replicates.
-        processes: number of workers; 0 computes in this process.
+        processes: number of worker processes; 0 computes in this one.
         models_dir: where the run's folder lies or will lie.
         data_dir: folder that is searched for the data set first.
         build: a function ``(input_shape, outputs) -> keras.Model`` in place of the network that the spec names; the

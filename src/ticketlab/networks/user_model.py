@@ -57,7 +57,7 @@ def build_file(
 ) -> "keras.Model":
     """Run the file and build the network of its function; see `finished`.
 
-    The file is run anew each time, and so are its neighbours that it imports: what counts is what they say now.
+    The file is run anew each time, and so are the neighbours that it imports.
     """
     check_file(path, function)
     tensorflow_setup.load_tensorflow()
@@ -117,14 +117,11 @@ def _run(path: Path) -> ModuleType:
 @contextlib.contextmanager
 def _neighbours(folder: Path) -> Iterator[None]:
     """Let a file import from its folder; afterwards forget what came from there, lest another folder's file get it."""
-    before, writes = set(sys.modules), sys.dont_write_bytecode
+    before = set(sys.modules)
     sys.path.insert(0, str(folder))
-    importlib.invalidate_caches()  # a neighbour may have been written since the folder was last looked at
-    sys.dont_write_bytecode = True  # it would hide a change within the same second that keeps the file's length
     try:
         yield
     finally:
-        sys.dont_write_bytecode = writes
         with contextlib.suppress(ValueError):  # the file may have done so
             sys.path.remove(str(folder))
         tops = {name.partition(".")[0] for name in set(sys.modules) - before} - before

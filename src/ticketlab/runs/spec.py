@@ -90,7 +90,7 @@ class Spec:
     batch_size: int = option(60, "training", "samples of one optimizer step", valid=POSITIVE, fitted=True)
     optimizer: str = option("adam", "training", "optimizer", choices=OPTIMIZERS, fitted=True)
     learning_rate: float = option(1.2e-3, "training", "learning rate", valid=POSITIVE, fitted=True)
-    schedule: str = option("constant", "training", "how the learning rate changes", choices=tuple(SCHEDULES))
+    schedule: str = option("constant", "training", "how the learning rate changes", choices=SCHEDULES)
     schedule_steps: tuple[int, ...] = option(
         (), "training", "iterations at which the schedule `step` multiplies the rate", valid=INCREASING
     )

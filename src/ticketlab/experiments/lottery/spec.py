@@ -40,7 +40,7 @@ class ImpSpec(PruningSpec):
 
     kind: ClassVar[Kind] = Kind("imp", "chain")
 
-    criterion: str = option("large_final", "pruning", "scores by which weights are kept", choices=tuple(CRITERIA))
+    criterion: str = option("large_final", "pruning", "scores by which weights are kept", choices=CRITERIA)
     scope: str = option("layer", "pruning", "compare scores within each layer or over all of them", choices=SCOPES)
     conv_prune_rate: float | None = option(
         None, "pruning", "the rate of convolutions; --prune-rate if left out; in the scope `global` 0 or left out",
@@ -72,7 +72,7 @@ class ImpSpec(PruningSpec):
         "controls",
         "in place of a run, a control computed from the rounds of this run, which must be finished: kept beside it; of "
         "all of them, where --rounds, --target-density and --only-rounds are left out",
-        choices=tuple(CONTROLS),
+        choices=CONTROLS,
     )
 
     def __post_init__(self) -> None:

@@ -20,7 +20,7 @@ class PruningAtInitSpec(PruningSpec):
 
     kind: ClassVar[Kind] = Kind("before_training", "independent")
 
-    method: str = option("snip", "pruning", "scores by which initial weights are kept", choices=tuple(SALIENCIES))
+    method: str = option("snip", "pruning", "scores by which initial weights are kept", choices=SALIENCIES)
     distribution: str = option(
         "global",
         "pruning",

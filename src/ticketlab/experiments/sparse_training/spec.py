@@ -34,7 +34,7 @@ class SparseTrainingSpec(Spec):
 
     method: str = option("rigl", "sparse training", "dense: all weights; static: a random mask that stays; set, rigl, "
         "snfs: weights are exchanged; gradual: pruned by magnitude during training; cut: pruned at its end",
-        choices=tuple(METHODS))  # fmt: skip
+        choices=METHODS)  # fmt: skip
     density: float | None = option(
         None, "layers", "kept / total of all layers, in the end (default: 0.1)", valid=UNIT, excludes=("epsilon",)
     )
@@ -42,7 +42,7 @@ class SparseTrainingSpec(Spec):
         None, "layers", "in place of --density, connections as in SET: ε·(n_in + n_out) of each layer", valid=POSITIVE
     )
     distribution: str | None = option(
-        None, "layers", "how the density is spread over the layers (default: erk)", choices=tuple(DISTRIBUTIONS)
+        None, "layers", "how the density is spread over the layers (default: erk)", choices=DISTRIBUTIONS
     )
     dense_first: bool | None = option(None, "layers", "the first layer is dense")
     dense_output: bool | None = option(None, "layers", "the output layer is dense")
@@ -56,7 +56,7 @@ class SparseTrainingSpec(Spec):
     )  # fmt: skip
     drop: str | None = option(
         None, "updates", "which weights go: the smallest, or the smallest of each sign (default: set sign, others "
-        "magnitude)", choices=tuple(DROPS),
+        "magnitude)", choices=DROPS,
     )  # fmt: skip
     drop_fraction: float | None = option(
         None, "updates", "share of a layer's kept weights that an update exchanges (default: 0.3)", valid=OPEN_UNIT
