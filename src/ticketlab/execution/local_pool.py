@@ -63,7 +63,7 @@ class _EndedRun:
 class _Worker:
     number: int
     process: Any
-    pipe: connection.Connection
+    pipe: Any  # of `multiprocess`, a connection
     seed: int
 
 
