@@ -183,7 +183,7 @@ class _Masked:
         from keras import ops
 
         # the optimizer averages before it constrains, and at its end `fit` makes the averages the weights
-        for average in _averages(self.model.optimizer, self._kernel):
+        for average in _averages(getattr(self.model, "optimizer", None), self._kernel):
             average.assign(ops.where(self.mask, average, 0))
         weights = weights if self.before is None else self.before(weights)
         return ops.where(self.mask, weights, 0)
@@ -290,9 +290,7 @@ def _check_choice(name: str, value: str, choices: Collection[str]) -> None:
 
 def _values(kernel: "keras.Variable") -> np.ndarray:
     """Return a kernel's weights in a number format that NumPy sorts, which bfloat16 is not."""
-    from keras import ops
-
-    values = ops.convert_to_numpy(kernel)
+    values = kernel.numpy()
     return values if values.dtype == np.float64 else values.astype(np.float32)
 
 
