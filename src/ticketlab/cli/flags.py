@@ -18,7 +18,12 @@ MOST_NUMBERS = 10_000
 
 
 def make_parser(
-    spec_class: type[Spec], description: str, fixed: Collection[str], usual: dict[str, Any], *, finishes: bool = False
+    spec_class: type[Spec],
+    description: str | None,
+    fixed: Collection[str],
+    usual: dict[str, Any],
+    *,
+    finishes: bool = False,
 ) -> Parser:
     """Make the flags: one per field of the spec that is not fixed, and those that say where, how often and how."""
     parser = Parser(description=description)

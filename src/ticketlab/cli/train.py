@@ -4,6 +4,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from ticketlab.training.context import Source
 
 def main(
     kind: str,
-    description: str,
+    description: str | None,
     *,
     fixed: dict[str, Any] | None = None,
     usual: dict[str, Any] | None = None,
@@ -51,7 +52,8 @@ def main(
     fixed, usual = fixed or {}, usual or {}
     parser = make_parser(spec_class, description, {*fixed, *cells[0]}, usual, finishes=finish is not None)
     flags = vars(parser.parse_args(argv))
-    sys.stdout.reconfigure(errors="replace")  # a terminal without ± gets a question mark
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without ± gets a question mark
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cluster's time limit ends as calmly as Ctrl-C
     try:
         folders: list[Path] = []

@@ -91,8 +91,8 @@ def run(
     if not (overwritten.everything(run) and (run.folder / "spec.json").exists()):  # else a worker begins it anew
         run.begin(spec, dataset.digest)
         run.keep_data(dataset)
-    shown = {"console": console} if console else {"console": screen(), "pause": PAUSE}
-    shown["console"].print(data_line(spec, dataset), highlight=False, markup=False, soft_wrap=True)
+    console, pause = (console, 0.0) if console else (screen(), PAUSE)
+    console.print(data_line(spec, dataset), highlight=False, markup=False, soft_wrap=True)
     own, experiment = located(spec.network), EXPERIMENTS[spec.kind.name]
     if own:  # a worker's folder need not be this one
         spec = replace(spec, network=f"{own[0].absolute()}:{own[1]}")
@@ -103,6 +103,6 @@ def run(
         return run, {}
     arguments = (experiment, spec.to_json(), str(run.folder), source, overwritten)
     job = local_pool.Job(prepare, arguments, spec.threads)
-    with Display(seeds, spec.last_round or 0, **shown) as display:
+    with Display(seeds, spec.last_round or 0, console, pause) as display:
         failures = local_pool.run(job, seeds, processes, display.event)
     return run, failures

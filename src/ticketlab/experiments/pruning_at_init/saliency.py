@@ -9,7 +9,7 @@ without it.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -43,7 +43,7 @@ class Saliency:
 
 def random(weights: Tensors, loss: Scalar, flow: Scalar, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Score at random, whatever the weights."""
-    return {path: rng.random(tuple(value.shape)) for path, value in weights.items()}
+    return {path: rng.random(np.asarray(value).shape) for path, value in weights.items()}
 
 
 def magnitude(weights: Tensors, loss: Scalar, flow: Scalar, rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -199,7 +199,8 @@ def _gradient(function: Scalar, at: Tensors) -> dict[str, "tf.Tensor"]:
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(at)
         value = function(at)
-    return tape.gradient(value, dict(at), unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    gradients: Any = tape.gradient(value, dict(at), unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    return gradients
 
 
 def _check(method: str, distribution: str, steps: int | None) -> None:
