@@ -12,7 +12,7 @@ import time
 
 import numpy as np
 
-from ticketlab.analysis.measures.bitmasks import Label, pack
+from ticketlab.analysis.measures.bitmasks import MaskKey, pack
 from ticketlab.analysis.measures.mask_similarity import compare, measures
 
 MASKS, LOOP_PAIRS = 200, 1000
@@ -54,7 +54,7 @@ def peak_megabytes() -> float:
 if __name__ == "__main__":
     imported = peak_megabytes()
     start = time.perf_counter()
-    packed = pack((Label("run", seed, 0), draw(seed)) for seed in range(MASKS))
+    packed = pack((MaskKey("run", seed, 0), draw(seed)) for seed in range(MASKS))
     packing = time.perf_counter() - start
     first, second = np.triu_indices(MASKS, 1)
     comparing = min(seconds(compare, packed, first, second) for _ in range(3))

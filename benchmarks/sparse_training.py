@@ -26,10 +26,12 @@ flags = parser.parse_args()
 contenders.start(1)
 
 from ticketlab.data import dataset, sources  # noqa: E402
+from ticketlab.experiments.replicate import Replicate  # noqa: E402
 from ticketlab.experiments.sparse_training.experiment import beginning  # noqa: E402
 from ticketlab.experiments.sparse_training.mask_updates import Rules  # noqa: E402
 from ticketlab.experiments.sparse_training.spec import SparseTrainingSpec  # noqa: E402
 from ticketlab.networks import architectures  # noqa: E402
+from ticketlab.runs.folder import Run  # noqa: E402
 from ticketlab.training.context import Context  # noqa: E402
 from ticketlab.training.loop import Plan, Updates, train  # noqa: E402
 
@@ -43,8 +45,8 @@ for name in ("dense", "sparse"):
 
 def seconds(spec: SparseTrainingSpec) -> float:
     """Time a whole training by the engine that the spec names."""
-    context.spec = spec
-    rules, start = Rules(spec, model, context.shapes, 0), beginning(spec, context, 0)
+    spec = context.spec = spec.resolved
+    rules, start = Rules(spec, model, context.shapes, 0), beginning(Replicate(context, Run("unused"), 0, print))
     plan = Plan(
         stop=spec.iterations,
         order=functools.partial(dataset.batches, context.train_indices, spec.batch_size, 0),

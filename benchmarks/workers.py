@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import multiprocess
@@ -42,6 +43,15 @@ COMMANDS = {
     "the README's first command, without MNIST": (),
 }
 PR_SET_CHILD_SUBREAPER = 36
+
+
+@dataclass(frozen=True)
+class Memory:
+    """A worker's megabytes: its own, its share of all, and the data's."""
+
+    private: float
+    proportional: float
+    data: float
 
 
 def first_function() -> None:
@@ -70,7 +80,7 @@ def prepare_training(data_dir: Path | None, processes: int, meeting: str):
     from ticketlab.training.dense_engine import DenseEngine
     from ticketlab.training.engine import EngineSettings
 
-    spec = ImpSpec()
+    spec = ImpSpec().resolved
     mnist = sources.load("mnist", data_dir)
     engine = DenseEngine(architectures.build("lenet_300_100", mnist.input_shape, 10), mnist, EngineSettings.of(spec))
     size = sum(array.nbytes for array in (mnist.x_train, mnist.y_train, mnist.x_test, mnist.y_test))
@@ -86,7 +96,7 @@ def prepare_training(data_dir: Path | None, processes: int, meeting: str):
         while len(os.listdir(meeting)) < processes:
             time.sleep(0.1)
         memory = psutil.Process().memory_full_info()
-        report("memory", {"private": memory.uss / 1e6, "proportional": memory.pss / 1e6, "data": size / 1e6})
+        report(Memory(memory.uss / 1e6, memory.pss / 1e6, size / 1e6))
 
     return replicate
 
@@ -171,9 +181,9 @@ def main() -> None:
     facts = []
     with tempfile.TemporaryDirectory() as meeting:
         job = local_pool.Job(prepare_training, (flags.data_dir, flags.processes, meeting))
-        collect = lambda seed, name, each: facts.append(each) if name == "memory" else None  # noqa: E731
+        collect = lambda seed, event: facts.append(event) if isinstance(event, Memory) else None  # noqa: E731
         local_pool.run(job, range(flags.processes), flags.processes, collect)
-    mean = {name: sum(each[name] for each in facts) / len(facts) for name in ("private", "proportional", "data")}
+    mean = {name: statistics.mean(getattr(each, name) for each in facts) for name in Memory.__annotations__}
     print(
         f"per worker: {mean['private']:.0f} MB private, of which {mean['data']:.0f} MB data, "
         f"so {mean['private'] - mean['data']:.0f} MB beyond the data; {mean['proportional']:.0f} MB proportional"

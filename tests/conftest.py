@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -24,6 +25,8 @@ from ticketlab.training.engine import EngineSettings
 
 SCRIPTS = Path(__file__).parent.parent / "experiment_scripts"
 TINY = ("--dataset", "digits", "--iterations", "40", "--eval-every", "20", "--rounds", "2")
+hypothesis.settings.register_profile("laws", max_examples=60, derandomize=True, deadline=None, database=None)
+hypothesis.settings.load_profile("laws")  # the same examples everywhere
 PASSING = ("seconds", "finished")  # attributes that differ from one computation to the next
 
 
@@ -51,13 +54,22 @@ def engine(tensorflow, digits):
 
 
 @pytest.fixture
-def context(engine, digits):
-    """The context of the same network and data; its dense engine is that one."""
+def context_of(engine, digits) -> Callable:
+    """Make the context of a spec with the same network and data; its dense engine is that one."""
     from ticketlab.training.context import Context
 
-    made = Context(ImpSpec(dataset="digits", eval_every=20), engine.model, digits)
-    made.engines["dense"] = engine
+    def made(spec):
+        context = Context(spec, engine.model, digits)
+        context.engines["dense"] = engine
+        return context
+
     return made
+
+
+@pytest.fixture
+def context(context_of):
+    """The context of a spec with all defaults."""
+    return context_of(ImpSpec(dataset="digits", eval_every=20))
 
 
 @pytest.fixture(scope="session")

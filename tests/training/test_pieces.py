@@ -10,7 +10,7 @@ import pytest
 
 from conftest import contents, only_run
 from ticketlab.data.dataset import batches
-from ticketlab.experiments import checkpoints, rounds
+from ticketlab.experiments import checkpoints, replicate
 from ticketlab.experiments.lottery.spec import ImpSpec
 from ticketlab.networks import variables
 from ticketlab.runs.folder import Record
@@ -58,21 +58,21 @@ def test_no_bit_depends_on_where_stretches_are_cut(compute, whole, monkeypatch):
 
 
 def test_a_training_killed_in_the_middle_of_a_stretch_goes_on_from_there(compute, whole, monkeypatch):
-    monkeypatch.setattr(rounds, "PARTIAL_SECONDS", 0.0)
+    monkeypatch.setattr(replicate, "PARTIAL_SECONDS", 0.0)
     monkeypatch.setattr(loop, "piece_length", lambda seconds: 4)
-    save, left_off, saves = checkpoints.save_partial, [], iter([3, 3, 3, 10**9])
+    save, left_off, saves = checkpoints.write_state, [], iter([3, 3, 3, 10**9])
     countdown = next(saves)
 
-    def saved(spec, run, seed, round, state):
+    def saved(path, spec, seed, number, state):
         nonlocal countdown
-        save(spec, run, seed, round, state)
+        save(path, spec, seed, number, state)
         countdown -= 1
         if not countdown:
             countdown = next(saves)
             left_off.append(state.iteration)
             raise Killed
 
-    monkeypatch.setattr(rounds, "save_partial", saved)
+    monkeypatch.setattr(checkpoints, "write_state", saved)
     while len(left_off) < 3:
         with pytest.raises(Killed):
             compute("killed")
@@ -85,26 +85,26 @@ def test_a_training_killed_in_the_middle_of_a_stretch_goes_on_from_there(compute
 @pytest.mark.parametrize("compute", ["dense"], indirect=True)
 def test_a_partial_file_of_an_earlier_version_is_read(compute, whole, monkeypatch):
     """They stand at evaluations, and say nothing of steps since."""
-    monkeypatch.setattr(rounds, "PARTIAL_SECONDS", 0.0)
+    monkeypatch.setattr(replicate, "PARTIAL_SECONDS", 0.0)
     monkeypatch.setattr(loop, "piece_length", lambda seconds: 10**9)
-    save, write = checkpoints.save_partial, checkpoints.write_file
+    save, write = checkpoints.write_state, checkpoints.write_file
 
     def written(path, attributes, groups):
         newer = ("steps", "losses", "running")
         assert [attributes[name] for name in newer] == [0, 0.0, 0.0]
         write(path, {name: value for name, value in attributes.items() if name not in newer}, groups)
 
-    def saved(spec, run, seed, round, state):
+    def saved(path, spec, seed, number, state):
         if state.iteration != 20:
             return
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(checkpoints, "write_file", written)
-            save(spec, run, seed, round, state)
-        assert "steps" not in Record(run.partial_path(seed, round)).attributes
+            save(path, spec, seed, number, state)
+        assert "steps" not in Record(path).attributes
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(rounds, "save_partial", saved)
+        patch.setattr(checkpoints, "write_state", saved)
         with pytest.raises(Killed):
             compute("older")
     assert contents(compute("older")) == whole

@@ -83,5 +83,5 @@ def score(runs: Sequence[FinishedRun]) -> Score:
 
 def _classes(run: FinishedRun) -> int:
     """Return the number of classes: the data's, or that of the last layer's units where the data does not say it."""
-    *_, last = run.records[0].masks.values()
-    return len(run.data.classes) or last.shape[-1]
+    *_, last = run.layers.values()
+    return len(run.data.classes) or last[-1]

@@ -10,8 +10,7 @@ MOST_CURVES, MOST_PANELS = 8, 4  # layers that one panel may show, and layers wi
 
 def layer_words(run: FinishedRun) -> dict[str, str]:
     """Name a run's layers as `described` does, from the shapes of its masks, and all of them together."""
-    masks = run.records[0].masks
-    return described({path: mask.shape for path, mask in masks.items()}) | {"all": ALL}
+    return described(run.layers) | {"all": ALL}
 
 
 def described(shapes: Mapping[str, Sequence[int]]) -> dict[str, str]:

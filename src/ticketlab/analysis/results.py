@@ -1,18 +1,20 @@
 """All that analysis computes from finished runs, as frames with a column `run`: what figures, report and files share.
 
-Reads one round's arrays at a time, but for the masks of all rounds, bit-packed, and the masks of one seed.
+Reads each round once; of all rounds, it keeps the masks alone, bit-packed.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from ticketlab.analysis.measures.bitmasks import Label, PackedMasks, pack, pairs
-from ticketlab.analysis.measures.efficiency import efficiency_table
+from ticketlab.analysis.measures import MEASURES, Measure
+from ticketlab.analysis.measures.bitmasks import MaskKey, PackedMasks, joined, pack, pairs
 from ticketlab.analysis.measures.exploration import exploration_table, overlap_table
-from ticketlab.analysis.measures.input_pixels import heat_maps, pixel_table, shape_of, trend_table
+from ticketlab.analysis.measures.input_pixels import map_of
+from ticketlab.analysis.measures.loaded import loaded_rounds
 from ticketlab.analysis.measures.mask_similarity import compare
 from ticketlab.analysis.measures.paired import paired_tables
 from ticketlab.analysis.measures.seed_similarity import (
@@ -22,18 +24,16 @@ from ticketlab.analysis.measures.seed_similarity import (
     match_seeds,
     seeds_table,
 )
-from ticketlab.analysis.measures.structure import degree_table, only_varying, structure_table
-from ticketlab.analysis.measures.weights import weight_tables
+from ticketlab.analysis.measures.structure import only_varying
 from ticketlab.analysis.names import labels
 from ticketlab.analysis.round_axis import PLACES, position
 from ticketlab.analysis.runs import FinishedRun, trunks
 from ticketlab.analysis.summary import summary_table
-from ticketlab.analysis.tables import chosen_rounds, history_table, mean_table, rounds_table
+from ticketlab.analysis.tables import RoundTables, chosen_rounds, mean_table
 from ticketlab.errors import BadInput
-from ticketlab.runs.folder import Record
-from ticketlab.sparsity.masks import Arrays
 
 SHOWN_DENSITIES = (1, 0.51, 0.21, 0.1, 0.036, 0.001)  # the last means the last round
+OF_BRANCHES = ("rounds", "efficiency")  # tables that hold branches, too, which were not asked for themselves
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Results:
 
 
 def measure(runs: Sequence[FinishedRun]) -> tuple[Results, list[str]]:
-    """Compute every table.
+    """Compute every table, reading each round once.
 
     Returns:
         The results, and a line on each thing that could not be computed.
@@ -111,50 +111,58 @@ def measure(runs: Sequence[FinishedRun]) -> tuple[Results, list[str]]:
     """
     problems: list[str] = []
     everyone = {each.name: each for run in trunks(runs) for each in (run, *run.branches)}
+    of_branches = {name: each for name, each in MEASURES.items() if each.table in OF_BRANCHES}
+    chosen = dict.fromkeys(everyone, of_branches) | {run.name: MEASURES for run in runs}
+    found = {name: _read(run, chosen[name]) for name, run in everyone.items()}
+    own = {run.name: found[run.name] for run in runs}
+    for name, each in own.items():
+        problems += [f"{name}: {subject} left out: {reason}" for subject, reason in each.unmeasured.items()]
+    tables = {
+        table: _joined({name: each.tables[table] for name, each in own.items()})
+        for table in dict.fromkeys(each.table for each in MEASURES.values())
+    }
+    wide = {table: _joined({name: each.tables[table] for name, each in found.items()}) for table in OF_BRANCHES}
+    rounds = tables["rounds"] = wide["rounds"]
+    tables["paired"], tables["paired_seeds"] = paired_tables(runs, rounds)
     named = labels(runs)
-    tables = {"rounds": _of_each(list(everyone.values()), rounds_table)}
-    tables["paired"], tables["paired_seeds"] = paired_tables(runs, tables["rounds"])
-    tables["summary"] = summary_table(list(everyone.values()), named, tables["rounds"], tables["paired"])
-    tables |= {name: _of_each(runs, table) for name, table in TABLES.items()}
-    tables["structure"] = _joined({run.name: structure_table(run.records, run.data.constant) for run in runs})
-    tables["rounds_mean"] = mean_table(tables["rounds"], ["run", "round"])
+    masks = {name: each.masks for name, each in found.items()}
+    tables["summary"] = summary_table(list(everyone.values()), named, tables | wide, masks)
+    tables["rounds_mean"] = mean_table(rounds, ["run", "round"])
     tables["structure_mean"] = mean_table(tables["structure"], ["run", "round", "layer"])
-    tables["efficiency"], lines = efficiency_table(runs)
-    problems += lines
-    packed = {run.name: pack(_labelled([run])) for run in runs}
-    tables |= _similarity(runs, packed, tables["rounds"], problems)
-    tables["varying_similarity"] = _varying_similarity(runs)
+    masks = {name: each.masks for name, each in own.items()}
+    tables |= _similarity(runs, masks, rounds, problems)
+    tables["varying_similarity"] = _varying_similarity(runs, masks)
     tables["overlap"] = overlap_table(tables["similarity"])
-    explored = [exploration_table(each) for each in packed.values()]
+    explored = [exploration_table(each) for each in masks.values()]
     tables["exploration"] = pd.concat([each for each in explored if len(each)] or explored[:1], ignore_index=True)
-    weights = {run.name: weight_tables(run.records) for run in runs}
-    for place, name in enumerate(("weights", "histograms")):
-        tables[name] = _joined({run: both[place] for run, both in weights.items()})
-    images = [run for run in runs if run.data.input_kind == "image"]
-    maps = {run.name: {} for run in runs} | {run.name: heat_maps(run.records, shape_of(run.data)) for run in images}
-    tables["pixels"] = _joined({run: pixel_table(each) for run, each in maps.items()})
-    tables["pixel_trend"] = _joined({run: trend_table(each) for run, each in maps.items()})
-    rounds = tables["rounds"]
     shown = {run.name: chosen_rounds(rounds[rounds["run"] == run.name], SHOWN_DENSITIES) for run in runs}
-    return Results(runs, named, shown, tables, maps), problems
+    return Results(runs, named, shown, tables, {name: each.maps for name, each in own.items()}), problems
 
 
-TABLES: dict[str, Callable[[Sequence[Record]], pd.DataFrame]] = {
-    "history": history_table,
-    "degrees": degree_table,
-}
+class _Read(NamedTuple):
+    """What was made of a run's rounds: tables, masks, maps of input pixels, and why some measures do not apply."""
+
+    tables: Mapping[str, pd.DataFrame]
+    masks: PackedMasks
+    maps: Mapping[tuple[int, int], np.ndarray]
+    unmeasured: Mapping[str, str]
 
 
-def _of_each(runs: Sequence[FinishedRun], table: Callable[[Sequence[Record]], pd.DataFrame]) -> pd.DataFrame:
-    return _joined({run.name: table(run.records) for run in runs})
+def _read(run: FinishedRun, measures: Mapping[str, Measure]) -> _Read:
+    """Go through a run's rounds once. Raises Damaged if a file cannot be read."""
+    tables, masks, maps = RoundTables(measures), [], {}
+    for loaded in loaded_rounds(run):
+        tables.add(loaded)
+        masks.append(pack([(MaskKey(run.name, loaded.seed, loaded.number), loaded.masks)]))
+        if (counts := loaded.once(map_of)) is not None:
+            maps[loaded.seed, loaded.number] = counts
+    return _Read(tables.frames(), joined(masks), maps, tables.unmeasured)
 
 
 def _joined(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Stack the runs' tables under each other; a table without rows keeps its columns."""
     filled = {run: table for run, table in tables.items() if len(table)} or dict(list(tables.items())[:1])
-    for run, table in filled.items():
-        table.insert(0, "run", run)
-    return pd.concat(filled.values(), ignore_index=True)
+    return pd.concat([table.assign(run=run)[["run", *table]] for run, table in filled.items()], ignore_index=True)
 
 
 def _similarity(
@@ -164,7 +172,7 @@ def _similarity(
     together = list(packed.values())
     if len(runs) > 1:
         try:
-            together = [pack(_labelled(runs))]
+            together = [joined(together)]
         except BadInput as error:
             problems.append(f"similarity between runs left out: {error}")
     ends = {
@@ -174,7 +182,7 @@ def _similarity(
     }
     compared = []
     for each in together:
-        chosen = all_pairs(each, [ends[label.run, label.round] for label in each.labels])
+        chosen = all_pairs(each, [ends[key.run, key.round] for key in each.keys])
         compared.append(compare(each, *chosen))
     similarity = pd.concat(compared, ignore_index=True)
     matched = []
@@ -190,18 +198,12 @@ def _similarity(
     return {"similarity": similarity, "matching": matching, "seeds_similarity": seeds_table(similarity, matching)}
 
 
-def _varying_similarity(runs: Sequence[FinishedRun]) -> pd.DataFrame:
+def _varying_similarity(runs: Sequence[FinishedRun], masks: Mapping[str, PackedMasks]) -> pd.DataFrame:
     """Compare the seeds of each run once more, without weights from inputs that never vary, where these are known."""
     tables, nothing = [], pd.DataFrame(columns=["null"])
     for run in runs:
-        constant = run.data.constant
-        if only_varying(run.records[0].masks, constant):
-            packed = pack((label, only_varying(masks, constant)) for label, masks in _labelled([run]))
-            tables.append(seeds_table(compare(packed, *pairs(packed.labels, equal=("run", "round"))), nothing))
+        whole, constant = masks[run.name], run.data.constant
+        if only_varying(whole.masks(0), constant):
+            varying = pack((key, only_varying(whole.masks(place), constant)) for place, key in enumerate(whole.keys))
+            tables.append(seeds_table(compare(varying, *pairs(varying.keys, equal=("run", "round"))), nothing))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=SEEDS_COLUMNS)
-
-
-def _labelled(runs: Sequence[FinishedRun]) -> Iterator[tuple[Label, Arrays]]:
-    for run in runs:
-        for record in run.records:
-            yield Label(run.name, record.attributes["seed"], record.attributes["round"]), record.masks

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,16 @@ class FinishedRun:
     def one_training(self) -> bool:
         """Whether the rounds are stretches of one training, each of which ends at an iteration."""
         return all("iteration" in record.attributes for record in self.records)
+
+    @property
+    def chained_rounds(self) -> bool:
+        """Whether each round rests on those before it; those of a branch rest on its run's."""
+        return self.description.get("kind") in ("imp", "sparse_training") and not self.branch
+
+    @cached_property
+    def layers(self) -> Mapping[str, tuple[int, ...]]:
+        """The prunable kernels, {path: shape}, in the network's order. Raises Damaged."""
+        return {path: mask.shape for path, mask in self.records[0].masks.items()}
 
 
 def read_runs(folders: Iterable[Path]) -> tuple[list[FinishedRun], list[str]]:

@@ -1,15 +1,15 @@
 """One row per run: what came of it, what it cost, and what its masks and weights take on disk or on the wire."""
 
 from collections.abc import Mapping, Sequence
+from math import prod
 
 import numpy as np
 import pandas as pd
 
-from ticketlab.analysis.measures.efficiency import efficiency_table
+from ticketlab.analysis.measures.bitmasks import PackedMasks, Shapes
 from ticketlab.analysis.measures.paired import DENSE
 from ticketlab.analysis.runs import FinishedRun
 from ticketlab.means import mean_interval
-from ticketlab.sparsity.masks import Arrays
 
 SUMMARY_COLUMNS = [
     *("run", "label", "kind", "seeds", "round", "density", "test_accuracy", "test_accuracy_interval"),
@@ -19,7 +19,10 @@ SUMMARY_COLUMNS = [
 
 
 def summary_table(
-    runs: Sequence[FinishedRun], labels: Mapping[str, str], rounds: pd.DataFrame, paired: pd.DataFrame
+    runs: Sequence[FinishedRun],
+    labels: Mapping[str, str],
+    tables: Mapping[str, pd.DataFrame],
+    packed: Mapping[str, PackedMasks],
 ) -> pd.DataFrame:
     """Tabulate runs, one row each, at the last round that more than half of their seeds have.
 
@@ -36,13 +39,10 @@ def summary_table(
     Args:
         runs: and branches that are to have a row.
         labels: {name: label}.
-        rounds: of all of them, as `tables.rounds_table` makes it, with a column run.
-        paired: as `paired.paired_tables` makes it.
-
-    Raises:
-        Damaged: if a file cannot be read.
+        tables: "rounds" and "efficiency" of all of them, and "paired".
+        packed: {name: masks}.
     """
-    costs, _ = efficiency_table(runs)
+    rounds, paired, costs = (tables[name] for name in ("rounds", "paired", "efficiency"))
     rows = []
     for run in runs:
         own = rounds[rounds["run"] == run.name]
@@ -53,7 +53,8 @@ def summary_table(
         same = (paired["run"] == run.name) & (paired["against"] == DENSE) & (paired["round"] == round)
         gain = paired[same & (paired["metric"] == "test_accuracy")]
         cost = costs[(costs["run"] == run.name) & (costs["round"] == round)]
-        masks = [record.masks for record in run.records if record.attributes["round"] == round]
+        masks = packed[run.name]
+        chosen = [key.round == round for key in masks.keys]
         rows.append(
             {
                 **{"run": run.name, "label": labels[run.name], "seeds": len(last), "round": round},
@@ -64,36 +65,40 @@ def summary_table(
                 "difference_to_dense_interval": gain["interval"].mean(),
                 **{name: cost[name].mean() for name in ("inference_ratio", "total_training_ratio")},
                 "seconds": _seconds(own[own["round"] <= round]),
-                "mask_bytes": mask_bytes(masks[0]),
-                "compressed_weight_bytes": np.mean([compressed_bytes(each) for each in masks]),
+                "mask_bytes": mask_bytes(masks.shapes),
+                "compressed_weight_bytes": np.mean(compressed_bytes(masks.kept[chosen], masks.shapes)),
             }
         )
     return pd.DataFrame(rows, columns=SUMMARY_COLUMNS)
 
 
-def mask_bytes(masks: Arrays) -> int:
+def mask_bytes(shapes: Shapes) -> int:
     """Count the bytes of masks with eight weights to the byte, each layer beginning anew.
 
-    >>> mask_bytes({"a": np.ones((3, 3), bool), "b": np.ones((2, 2), bool)})
+    >>> mask_bytes({"a": (3, 3), "b": (2, 2)})
     3
     """
-    return sum(-(-mask.size // 8) for mask in masks.values())
+    return sum(-(-prod(shape) // 8) for shape in shapes.values())
 
 
-def compressed_bytes(masks: Arrays) -> int:
+def compressed_bytes(kept: np.ndarray, shapes: Shapes) -> np.ndarray:
     """Count the bytes of kept weights as compressed sparse rows (CSR), layer by layer.
 
     Of each kept weight its value (float32) and its column (2 bytes up to 65,536 columns, else 4); of each row where it
     begins, and where the last one ends (4 bytes). Rows are the inputs; of a convolution, positions × channels.
 
-    >>> compressed_bytes({"a": np.array([[True, False], [True, True], [False, False]])})  # 3·(4 + 2) + (3 + 1)·4
-    34
+    Args:
+        kept: weights of each layer, shape (masks, layers).
+        shapes: {path: shape} of the layers.
+
+    Returns:
+        Shape (masks,).
+
+    >>> compressed_bytes(np.array([[3]]), {"a": (3, 2)})  # 3·(4 + 2) + (3 + 1)·4
+    array([34])
     """
-    total = 0
-    for mask in masks.values():
-        rows, columns = mask.size // mask.shape[-1], mask.shape[-1]
-        total += int(np.count_nonzero(mask)) * (4 + (2 if columns <= 1 << 16 else 4)) + (rows + 1) * 4
-    return total
+    a_weight = np.array([4 + (2 if shape[-1] <= 1 << 16 else 4) for shape in shapes.values()])
+    return kept @ a_weight + sum((prod(shape[:-1]) + 1) * 4 for shape in shapes.values())
 
 
 def _seconds(rounds: pd.DataFrame) -> float:

@@ -1,19 +1,71 @@
-"""Rounds as tidy frames: metrics and densities of every round, means over seeds, the curves of validation.
+"""Rounds as tidy frames: what `MEASURES` says of every round, means over seeds, and which rounds stand for all.
 
-A metric is any number among a file's attributes, under its name there; this module does not know what it means.
+Each round is read once and handed to every measure.
 """
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ticketlab.analysis.measures import MEASURES, Measure
+from ticketlab.analysis.measures.loaded import LoadedRound, loaded_rounds
 from ticketlab.analysis.round_axis import position
+from ticketlab.analysis.runs import FinishedRun
+from ticketlab.data.dataset import DataFacts
+from ticketlab.errors import BadInput
 from ticketlab.means import mean_interval
-from ticketlab.runs.folder import Record
+from ticketlab.runs.hdf5 import Record
 
-KEYS = ("seed", "round", "density")
+
+class RoundTables:
+    """Tables of one run that grow round by round.
+
+    Attributes:
+        unmeasured: {name of a measure: why it does not apply to the run}.
+    """
+
+    def __init__(self, measures: Mapping[str, Measure] = MEASURES) -> None:
+        self.unmeasured: dict[str, str] = {}
+        self._measures = dict(measures)
+        self._found: dict[str, list[dict[str, Any] | pd.DataFrame]] = {name: [] for name in measures}
+
+    def add(self, loaded: LoadedRound) -> None:
+        """Take every measure of a round. Raises Damaged if its file cannot be read."""
+        keys = {"seed": loaded.seed, "round": loaded.number}
+        for name, measure in self._measures.items():
+            if name in self.unmeasured:
+                continue
+            try:
+                found = measure.function(loaded)
+            except BadInput as error:
+                self.unmeasured[name], self._found[name] = str(error), []
+                continue
+            if not isinstance(found, Mapping):
+                self._found[name] += [keys | row for row in found]
+            elif any(map(np.ndim, found.values())):
+                self._found[name].append(pd.DataFrame(keys | found))
+            else:
+                self._found[name].append(keys | found)
+
+    def frames(self) -> dict[str, pd.DataFrame]:
+        """Return all tables, {name: frame}."""
+        tables: dict[str, pd.DataFrame] = {}
+        for name, measure in self._measures.items():
+            found = self._frame(name, measure)
+            known = tables.get(measure.table)
+            tables[measure.table] = found if known is None else known.merge(found, how="left")
+        return tables
+
+    def _frame(self, name: str, measure: Measure) -> pd.DataFrame:
+        found, columns = self._found[name], [*measure.keys, *measure.columns]
+        if not found:
+            return pd.DataFrame(columns=columns)
+        rows = pd.DataFrame(found) if isinstance(found[0], dict) else pd.concat(found, ignore_index=True)
+        if measure.finish:
+            rows = measure.finish(rows)
+        return rows if measure.varying else rows.reindex(columns=columns)
 
 
 def rounds_table(records: Iterable[Record]) -> pd.DataFrame:
@@ -23,31 +75,43 @@ def rounds_table(records: Iterable[Record]) -> pd.DataFrame:
         seed, round, density: of all prunable weights together.
         the metrics: every numeric attribute of the files under its name, in the order of the alphabet; no yes or no.
             `untrained_test_accuracy` is that of the weights before training under the mask: a supermask's.
-        early_stop_censored: beside an early-stop iteration, whether it is a lower bound, see `censored`.
+        early_stop_censored: beside an early-stop iteration, whether it is a lower bound.
         density_<layer>: of each prunable kernel, in the network's order.
+
+    Args:
+        records: of the rounds, as ``ticketlab.open_run(folder).records()`` gives them.
 
     Raises:
         Damaged: if a file cannot be read.
     """
-    rows, layers = [], []
-    for record in records:
-        metrics = {name: value for name, value in record.attributes.items() if _is_metric(name, value)}
-        if "early_stop_iteration" in metrics:
-            metrics["early_stop_censored"] = censored(record)
-        rows.append({key: record.attributes[key] for key in KEYS} | dict(sorted(metrics.items())))
-        layers.append({f"density_{path}": np.count_nonzero(mask) / mask.size for path, mask in record.masks.items()})
-    return pd.concat([pd.DataFrame(rows), pd.DataFrame(layers)], axis=1)
+    return measured(records, "rounds")
 
 
-def censored(record: Record) -> bool:
-    """Tell whether a round's early stop is a lower bound: the training ended before another minimum could come.
+def history_table(records: Iterable[Record]) -> pd.DataFrame:
+    """Tabulate the evaluations, one row per seed × round × iteration, the columns under their names in the files.
 
-    It does where the stop lies within one evaluation interval of the last iteration that the spec allows; not where
-    patience ended the training.
+    Raises:
+        Damaged: if a file cannot be read.
     """
-    spec, stop = json.loads(record.attributes.get("spec", "{}")), record.attributes["early_stop_iteration"]
-    last = record.history["iteration"].max(initial=0)
-    return bool(last - (spec.get("eval_every") or 0) <= stop <= last and last >= spec.get("iterations", np.inf))
+    return measured(records, "history")
+
+
+def measured(records: Iterable[Record], table: str, data: DataFacts | None = None) -> pd.DataFrame:
+    """Tabulate what one table of `MEASURES` says of some rounds.
+
+    Args:
+        records: of the rounds.
+        table: its name.
+        data: what is known of the data set.
+
+    Raises:
+        Damaged: if a file cannot be read.
+    """
+    run = FinishedRun("", {"spec": {}}, list(records), kept_data=data)
+    tables = RoundTables({name: each for name, each in MEASURES.items() if each.table == table})
+    for loaded in loaded_rounds(run):
+        tables.add(loaded)
+    return tables.frames()[table]
 
 
 def mean_table(table: pd.DataFrame, keys: Sequence[str] = ("round",)) -> pd.DataFrame:
@@ -90,18 +154,6 @@ def of_all_seeds(means: pd.DataFrame, key: str) -> pd.DataFrame:
     return means[means["seeds"] == means.groupby(key)["seeds"].transform("max")]
 
 
-def history_table(records: Iterable[Record]) -> pd.DataFrame:
-    """Tabulate the evaluations, one row per seed × round × iteration, the columns under their names in the files.
-
-    Raises:
-        Damaged: if a file cannot be read.
-    """
-    return pd.concat(
-        [pd.DataFrame({key: record.attributes[key] for key in KEYS} | record.history) for record in records],
-        ignore_index=True,
-    )
-
-
 def chosen_rounds(rounds: pd.DataFrame, densities: Sequence[float]) -> list[int]:
     """Choose rounds to be shown: those of mean densities nearest in ratio, each once, in their order.
 
@@ -126,7 +178,3 @@ def chosen_rounds(rounds: pd.DataFrame, densities: Sequence[float]) -> list[int]
         return sorted({int((means - each).abs().idxmin()) for each in wanted})
     means = means[means > 0]
     return sorted({int(np.abs(np.log(means / density)).idxmin()) for density in densities})
-
-
-def _is_metric(name: str, value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and name not in (*KEYS, "format")

@@ -15,15 +15,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-import multiprocess
 from multiprocess import connection
+from multiprocess.context import ForkServerContext
 
 from ticketlab import tensorflow_setup
 from ticketlab.errors import EndsRun, TicketlabError
+from ticketlab.experiments.events import Completed, Event, Failed, Report, Retried
 
-Report = Callable[[str, dict[str, Any]], None]
 Replicate = Callable[[int, Report], None]
-OnEvent = Callable[[int, str, dict[str, Any]], None]
+OnEvent = Callable[[int, Event], None]
 TRIES = 2
 PATIENCE_SECONDS = 5.0
 GONE = (BrokenPipeError, ConnectionResetError)
@@ -44,11 +44,26 @@ class Job:
     threads: int = 1
 
 
+@dataclass(frozen=True)
+class _Raised:
+    """What a worker says of an attempt that failed: the reason, and whether trying again may help."""
+
+    message: str
+    again: bool
+
+
+@dataclass(frozen=True)
+class _EndedRun:
+    """What a worker says of a problem that every replicate would meet."""
+
+    error: EndsRun
+
+
 @dataclass
 class _Worker:
     number: int
     process: Any
-    pipe: connection.Connection
+    pipe: Any  # of `multiprocess`, a connection
     seed: int
 
 
@@ -67,10 +82,10 @@ class _Queue:
 
     def failed(self, seed: int, reason: str, again: bool, on_event: OnEvent) -> None:
         if again and self.tries[seed] < TRIES:
-            on_event(seed, "retry", {"message": f"{reason}; trying once more"})
+            on_event(seed, Retried(f"{reason}; trying once more"))
             self.waiting.appendleft(seed)
         else:
-            on_event(seed, "failed", {"message": reason})
+            on_event(seed, Failed(reason))
             self.failures[seed] = reason
 
 
@@ -81,7 +96,7 @@ def run(job: Job, seeds: Iterable[int], processes: int, on_event: OnEvent) -> di
         job: what to do with each seed.
         seeds: of the replicates.
         processes: number of workers; 0 computes in this process, one after the other.
-        on_event: called in this process with seed, name and facts of each event.
+        on_event: called in this process with the seed and each event.
 
     Raises:
         EndsRun: as a worker raised it; the others are stopped.
@@ -124,7 +139,7 @@ def _in_line(job: Job, seeds: list[int], on_event: OnEvent) -> dict[int, str]:
         if failure:
             queue.failed(seed, *failure, on_event)
         else:
-            on_event(seed, "done", {})
+            on_event(seed, Completed())
     return queue.failures
 
 
@@ -149,18 +164,18 @@ def _in_workers(job: Job, seeds: list[int], processes: int, on_event: OnEvent) -
 def _listen(worker: _Worker, queue: _Queue, on_event: OnEvent) -> bool:
     """Take one message from a worker; return whether it goes on working."""
     try:
-        name, facts = worker.pipe.recv()
+        said = worker.pipe.recv()
     except (EOFError, OSError):
         _end(worker)
         queue.failed(worker.seed, _how_it_ended(worker.process.exitcode), True, on_event)
         return False
-    if name == "ends the run":
-        raise facts["error"]
-    if name == "raised":
-        queue.failed(worker.seed, facts["message"], facts["again"], on_event)
+    if isinstance(said, _EndedRun):
+        raise said.error
+    if isinstance(said, _Raised):
+        queue.failed(worker.seed, said.message, said.again, on_event)
     else:
-        on_event(worker.seed, name, facts)
-    if name not in ("raised", "done"):
+        on_event(worker.seed, said)
+    if not isinstance(said, _Raised | Completed):
         return True
     if not queue.waiting:
         _send(worker, None)
@@ -178,7 +193,7 @@ def _send(worker: _Worker, seed: int | None) -> None:
 
 
 def _start(job: Job, number: int, seed: int) -> _Worker:
-    context = multiprocess.get_context("forkserver")
+    context = ForkServerContext()
     context.set_forkserver_preload(["ticketlab.execution.forkserver_preload"])
     here, there = context.Pipe()
     process = context.Process(target=_work, args=(there, job, number), name=f"ticketlab-{number}", daemon=True)
@@ -219,12 +234,11 @@ def _work(pipe: connection.Connection, job: Job, number: int) -> None:
     with contextlib.suppress(EOFError, *GONE):  # the supervisor was killed: so end quietly
         while (seed := pipe.recv()) is not None:
             try:
-                failure = attempt(seed, lambda name, facts: pipe.send((name, facts)))
+                failure = attempt(seed, pipe.send)
             except EndsRun as error:
-                pipe.send(("ends the run", {"error": error}))
+                pipe.send(_EndedRun(error))
             else:
-                name = "raised" if failure else "done"
-                pipe.send((name, {"message": failure[0], "again": failure[1]} if failure else {}))
+                pipe.send(_Raised(*failure) if failure else Completed())
 
 
 def _stopped(*_: object) -> None:

@@ -46,13 +46,12 @@ def write_file(path: Path, attributes: Mapping[str, Any], groups: Groups, gzip_l
     with h5py.File(image := io.BytesIO(), "w", libver=("v110", "v110")) as file:
         file.attrs.update({name: _stored(value) for name, value in {"format": FORMAT, **attributes}.items()})
         for group, arrays in groups.items():
-            file.create_group(group).attrs["order"] = _stored(json.dumps(list(arrays)))
+            place = file.create_group(group)
+            place.attrs["order"] = _stored(json.dumps(list(arrays)))
             for name, array in arrays.items():
                 filters = {"compression": "gzip", "compression_opts": gzip_level, "shuffle": True, "fletcher32": True}
                 chunks = np.shape(array) if np.size(array) else True  # arrays are always read whole
-                file[group].create_dataset(
-                    name, data=array, **({"chunks": chunks, **filters} if np.ndim(array) else {})
-                )
+                place.create_dataset(name, data=array, **({"chunks": chunks, **filters} if np.ndim(array) else {}))
     write_bytes(path, image.getbuffer())
 
 
@@ -91,17 +90,16 @@ class Record:
     def arrays(self, group: str) -> dict[str, np.ndarray]:
         """Read all arrays of a group, {dataset path: array}, in the order in which they were written."""
         with self._open() as file:
-            if group not in file:
-                return {}
-            order = json.loads(_plain(file[group].attrs["order"]))
-            return {name: file[group][name][()] for name in order}
+            return _arrays(file[group]) if group in file else {}
+
+    def contents(self) -> dict[str, dict[str, np.ndarray]]:
+        """Read all arrays of all groups at once, {group: {dataset path: array}}."""
+        with self._open() as file:
+            return {name: _arrays(file[name]) for name in file}  # `items` would say None of a broken one
 
     def verify(self) -> None:
         """Read everything once, so that every checksum is compared."""
-        with self._open() as file:
-            groups = list(file)
-        for group in groups:
-            self.arrays(group)
+        self.contents()
 
     @property
     def masks(self) -> dict[str, np.ndarray]:
@@ -146,6 +144,10 @@ def _stored(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     return np.array(value.encode(), h5py.string_dtype("utf-8", max(1, len(value.encode()))))
+
+
+def _arrays(group: Any) -> dict[str, np.ndarray]:  # for h5py, what a file holds may be a group or an array
+    return {name: group[name][()] for name in json.loads(_plain(group.attrs["order"]))}
 
 
 def _plain(value: Any) -> Any:

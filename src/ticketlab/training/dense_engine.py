@@ -46,7 +46,7 @@ class DenseEngine:
         self._variables: Mapping[str, keras.Variable] = variables.carried(model)
         self._trained = {path: self._variables[path].value for path in variables.trained(model)}
         self._masks = {path: tf.Variable(tf.ones(self._variables[path].shape, tf.bool)) for path in self.paths}
-        self._settings, self._steps, names = settings, tf.Variable(0, dtype=tf.int64), slot_names(settings)
+        self._settings, self._steps, names = settings, tf.Variable(tf.zeros((), tf.int64)), slot_names(settings)
         self._slots = {
             path: {name: tf.Variable(tf.zeros(variable.shape)) for name in names}
             for path, variable in self._trained.items()
@@ -211,7 +211,7 @@ class DenseEngine:
         x, y = self._batch(chosen)
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean(self._losses(y, self.model(x, training=True)))
-        gradients = tape.gradient(loss, self._trained, unconnected_gradients="zero")
+        gradients = tape.gradient(loss, self._trained, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         # those of a matrix whose rows are looked up, as by Embedding, come as rows alone
         return loss, {path: tf.convert_to_tensor(gradient) for path, gradient in gradients.items()}
 

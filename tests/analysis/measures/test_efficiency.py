@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from rounds_on_disk import write_branch, write_run, write_training
-from ticketlab.analysis.measures.efficiency import EFFICIENCY_COLUMNS, efficiency_table
+from ticketlab.analysis.measures import MEASURES
+from ticketlab.analysis.results import measure
 from ticketlab.analysis.runs import read_runs
 
 SHAPES = {"a": (4, 3), "b": (3, 2)}  # 18 weights, 5 units: 2·18 + 5 = 41 operations, 60 iterations of 10 samples
@@ -12,9 +13,10 @@ ONCE = 3 * 41 * 600
 
 
 def table(*folders):
-    found, problems = efficiency_table(read_runs(folders)[0])
-    assert list(found) == EFFICIENCY_COLUMNS
-    return found, problems
+    results, problems = measure(read_runs(folders)[0])
+    found = results.tables["efficiency"]
+    assert list(found) == ["run", "seed", "round", *MEASURES["operations (FLOPs)"].columns]
+    return found, [line for line in problems if "FLOPs" in line]
 
 
 def kept(folder, round, seed=0):

@@ -2,9 +2,13 @@ import numpy as np
 import pytest
 
 from rounds_on_disk import write_round, write_run
-from ticketlab.analysis.measures import input_pixels
+from ticketlab.analysis.measures import MEASURES, input_pixels
 from ticketlab.analysis.results import measure
 from ticketlab.analysis.runs import read_runs
+from ticketlab.analysis.tables import measured
+from ticketlab.data.dataset import DataFacts
+
+IMAGES = DataFacts("mine", None, "classification", "image")
 
 
 def test_a_map_counts_each_pixels_kept_weights():
@@ -59,19 +63,21 @@ def test_tables_have_a_row_per_round_and_per_side(tmp_path):
     mask = np.ones((64, 10), bool)
     mask[:16] = False
     records = [write_round(tmp_path, 4, round, masks={"dense_1/kernel": mask}) for round in (0, 1)]
-    maps = input_pixels.heat_maps(records)
-    table, trend = input_pixels.pixel_table(maps), input_pixels.trend_table(maps)
-    assert list(table) == input_pixels.PIXEL_COLUMNS
+    table, trend = (measured(records, name, IMAGES) for name in ("pixels", "pixel_trend"))
+    assert list(table) == ["seed", "round", *MEASURES["input pixels"].columns]
     assert table.iloc[1].tolist()[:5] == [4, 1, 480, 64, 16]
     assert trend["side"].tolist() == [2, 4, 6, 8] * 2
     assert trend["connections_per_pixel"].iloc[-1] == 7.5
 
 
 def test_runs_without_images_have_empty_tables(tmp_path):
-    maps = input_pixels.heat_maps([write_round(tmp_path, 0, 0, masks={"conv_1/kernel": np.ones((3, 3, 1, 4), bool)})])
-    assert list(input_pixels.pixel_table(maps)) == input_pixels.PIXEL_COLUMNS
-    assert list(input_pixels.trend_table(maps)) == input_pixels.TREND_COLUMNS
-    assert maps == {}
+    records = [write_round(tmp_path, 0, 0, masks={"conv_1/kernel": np.ones((3, 3, 1, 4), bool)})]
+    table, trend = (measured(records, name, IMAGES) for name in ("pixels", "pixel_trend"))
+    assert list(table) == ["seed", "round", *MEASURES["input pixels"].columns]
+    assert list(trend) == ["seed", "round", *MEASURES["trend of input pixels"].columns]
+    assert table.empty
+    assert trend.empty
+    assert input_pixels.heat_maps(records) == {}
 
 
 def test_only_what_the_data_calls_an_image_has_maps(tmp_path):

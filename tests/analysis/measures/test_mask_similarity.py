@@ -8,7 +8,7 @@ from scipy.stats import hypergeom
 from sklearn.metrics import cohen_kappa_score, f1_score, hamming_loss, jaccard_score
 
 from ticketlab.analysis.measures import mask_similarity
-from ticketlab.analysis.measures.bitmasks import Label, pack, pairs
+from ticketlab.analysis.measures.bitmasks import MaskKey, pack, pairs
 from ticketlab.errors import BadInput
 from ticketlab.random_streams import stream
 from ticketlab.runs.folder import Run
@@ -25,7 +25,7 @@ def draw(seed):
 
 
 def packed(masks):
-    return pack((Label("run", seed, 0), each) for seed, each in enumerate(masks))
+    return pack((MaskKey("run", seed, 0), each) for seed, each in enumerate(masks))
 
 
 def compare_two(a, b):
@@ -201,14 +201,14 @@ def test_packing_holds_one_mask_at_a_time():
             assert sum(mask() is not None for mask in read) <= 1
             masks = draw(round)
             read.append(weakref.ref(masks["dense_1/kernel"]))
-            yield Label("run", 0, round), masks
+            yield MaskKey("run", 0, round), masks
             del masks
 
-    assert len(pack(rounds()).labels) == 4
+    assert len(pack(rounds()).keys) == 4
 
 
 def test_pairs_of_seeds_of_rounds_and_of_runs():
-    labels = [Label(run, seed, round) for run in "xy" for seed in (0, 1) for round in (0, 1, 2)]
+    labels = [MaskKey(run, seed, round) for run in "xy" for seed in (0, 1) for round in (0, 1, 2)]
 
     def chosen(**how):
         return [(labels[i], labels[j]) for i, j in zip(*pairs(labels, **how), strict=True)]

@@ -2,7 +2,20 @@ import numpy as np
 import pytest
 
 from rounds_on_disk import write_round
-from ticketlab.analysis.measures.structure import DEGREE_COLUMNS, STRUCTURE_COLUMNS, degree_table, structure_table
+from ticketlab.analysis.measures import MEASURES
+from ticketlab.analysis.tables import measured
+from ticketlab.data.dataset import DataFacts
+
+STRUCTURE_COLUMNS = ["seed", "round", *MEASURES["structure"].columns]
+DEGREE_COLUMNS = ["seed", "round", *MEASURES["degrees"].columns]
+
+
+def structure_table(records, constant=None):
+    return measured(records, "structure", DataFacts("mine", None, "classification", "table", constant))
+
+
+def degree_table(records):
+    return measured(records, "degrees")
 
 
 def test_every_column_of_a_network_checked_by_hand(tmp_path):

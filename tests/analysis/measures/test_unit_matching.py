@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from ticketlab.analysis.measures import unit_matching
-from ticketlab.analysis.measures.bitmasks import Label, pack
+from ticketlab.analysis.measures.bitmasks import MaskKey, pack
 from ticketlab.analysis.measures.nulls import NULLS
 from ticketlab.errors import BadInput
 from ticketlab.random_streams import stream
@@ -30,7 +30,7 @@ def shuffled_units(masks, seed=0):
 
 
 def packed(masks):
-    return pack((Label("run", seed, 0), each) for seed, each in enumerate(masks))
+    return pack((MaskKey("run", seed, 0), each) for seed, each in enumerate(masks))
 
 
 def compare(masks, first, second, **how):

@@ -2,13 +2,12 @@ import numpy as np
 import pytest
 
 from rounds_on_disk import write_round
-from ticketlab.analysis.measures.weights import (
-    HISTOGRAM_COLUMNS,
-    WEIGHT_COLUMNS,
-    magnitude_correlation,
-    small_initially,
-    weight_tables,
-)
+from ticketlab.analysis.measures import MEASURES
+from ticketlab.analysis.measures.weights import magnitude_correlation, small_initially
+from ticketlab.analysis.tables import measured
+
+WEIGHT_COLUMNS = ["seed", "round", *MEASURES["weights"].columns]
+HISTOGRAM_COLUMNS = ["round", *MEASURES["distributions of weights"].columns]
 
 INITIAL = np.array([[0.1, -0.2], [0.3, -0.4]], np.float32)
 FINALS = [[[0.05, 0.5], [0.6, -0.7]], [[0, -0.1], [0.9, -0.8]], [[0, 0], [1.1, -1.2]]]
@@ -23,6 +22,11 @@ def chain(folder, rounds=(0, 1, 2), with_weights=(0, 1, 2), seed=0):
         if round == 0 and with_weights:
             groups["rewind"] = {"a": INITIAL, "bias": np.zeros(2, np.float32)}
         yield write_round(folder, seed, round, **groups)
+
+
+def weight_tables(records):
+    records = list(records)
+    return measured(records, "weights"), measured(records, "histograms")
 
 
 def row(table, round, layer="a"):

@@ -8,11 +8,13 @@ import pytest
 
 from ticketlab.data.dataset import batches
 from ticketlab.errors import Diverged
+from ticketlab.experiments.replicate import Replicate
 from ticketlab.experiments.sparse_training.budgets import paper_flops, training_flops
 from ticketlab.experiments.sparse_training.experiment import beginning
 from ticketlab.experiments.sparse_training.mask_updates import Rules
 from ticketlab.experiments.sparse_training.spec import SparseTrainingSpec
 from ticketlab.networks import architectures
+from ticketlab.runs.folder import Run
 from ticketlab.sparsity import masks
 from ticketlab.sparsity.flops import Cost
 from ticketlab.training.context import Context
@@ -54,7 +56,7 @@ def spec_of(engine="dense", **changed):
     values = {name: getattr(SPEC, name) for name in kept if name in own}
     if changed.get("method") == "set":
         values.pop("update_every", None)
-    return SparseTrainingSpec(**{**values, "engine": engine, **changed})
+    return SparseTrainingSpec(**{**values, "engine": engine, **changed}).resolved
 
 
 def watch(context, seed=0):
@@ -74,7 +76,7 @@ def watch(context, seed=0):
         eval_every=spec.eval_every,
         updates=Updates(spec.updates(context.train_indices.size), change),
     )
-    return seen, train(context.engine, beginning(spec, context, seed), plan)
+    return seen, train(context.engine, beginning(Replicate(context, Run("unused"), seed, lambda event: None)), plan)
 
 
 def slots(optimizer, path):
@@ -171,7 +173,7 @@ def test_an_update_by_gradients_takes_the_place_of_a_step(make):
 def test_averaged_gradients_are_those_of_all_weights(make):
     """SNFS: after the first step the average is a tenth of its gradients, of weights that are not kept as well."""
     context = make(spec_of(method="snfs"))
-    start = beginning(context.spec, context, 0)
+    start = beginning(Replicate(context, Run("unused"), 0, print))
     engine = context.engine(start.masks)
     engine.load(start.weights, start.masks)
     order = batches(context.train_indices, 30, 0, 0, 1)
@@ -212,7 +214,7 @@ def test_both_engines_agree_on_a_whole_sparse_training(make):
 
 def test_every_update_grows_elsewhere(make):
     context = make(spec_of(method="set"))
-    start = beginning(context.spec, context, 0)
+    start = beginning(Replicate(context, Run("unused"), 0, print))
     engine, rules = context.engine(start.masks), Rules(context.spec, context.model, context.shapes, 0)
     engine.load(start.weights, start.masks)
     first, again, second = (rules.change(engine, start.masks, iteration) for iteration in (10, 10, 20))
@@ -226,7 +228,7 @@ def test_every_update_grows_elsewhere(make):
 @pytest.mark.parametrize("method", ["set", "rigl", "gradual"])
 def test_divergence_before_an_update_is_said(make, method):
     context = make(spec_of(method=method))
-    start = beginning(context.spec, context, 0)
+    start = beginning(Replicate(context, Run("unused"), 0, print))
     engine, rules = context.engine(start.masks), Rules(context.spec, context.model, context.shapes, 0)
     broken = np.where(start.masks["dense_2/kernel"], np.float32(np.nan), np.float32(0))
     engine.load({**start.weights, "dense_2/kernel": broken}, start.masks)
@@ -239,7 +241,7 @@ def test_training_flops_by_hand():
     settings = {"density": 0.5, "distribution": "uniform", "iterations": 100, "batch_size": 2, "update_every": 4}
 
     def cost(**changed):
-        return training_flops(SparseTrainingSpec(**{**settings, **changed}), costs, shapes, 20, 0, 100) / 200
+        return training_flops(SparseTrainingSpec(**{**settings, **changed}).resolved, costs, shapes, 20, 0, 100) / 200
 
     none = dict.fromkeys(["density", "distribution", "update_every"])
     dense, sparse = 2 * 60 + 7, 2 * 30 + 7
@@ -253,9 +255,9 @@ def test_training_flops_by_hand():
     assert cost(method="snfs") == cost(method="snfs", update_until=9) == update
     assert cost(method="cut", update_every=None) == 3 * dense
     until = {"method": "gradual", "update_every": 50, "update_until": 99}
-    assert paper_flops(SparseTrainingSpec(**settings, method="set"), costs, shapes, 20, 100) is None
+    assert paper_flops(SparseTrainingSpec(**settings, method="set").resolved, costs, shapes, 20, 100) is None
     for every, steps in ((4, 4), (0, 10)):
-        spec = SparseTrainingSpec(**{**settings, "update_every": every})
+        spec = SparseTrainingSpec(**{**settings, "update_every": every}).resolved
         average = (3 * sparse * steps + update) / (steps + 1)
         assert paper_flops(spec, costs, shapes, 20, 100) == pytest.approx(200 * average)
         parts = [training_flops(spec, costs, shapes, 20, *each) for each in ((0, 0), (0, 20), (20, 75), (75, 100))]

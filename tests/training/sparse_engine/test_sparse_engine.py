@@ -20,7 +20,7 @@ from ticketlab.training.engine import EngineSettings
 from ticketlab.training.sparse_engine.engine import SparseEngine
 
 STEPS = 50
-ADAM = ImpSpec(dataset="digits", eval_every=STEPS)
+ADAM = ImpSpec(dataset="digits", eval_every=STEPS).resolved
 SGD = dataclasses.replace(ADAM, optimizer="sgd", learning_rate=0.1)
 OPTIMIZERS = {
     "adam": ADAM,
@@ -256,12 +256,12 @@ def test_chains_record_their_engines_and_hardly_differ(inline, tmp_path):
             assert all(np.array_equal(auto[path], dense[path]) for path in dense)
 
 
-def test_sparse_rounds_have_the_same_bits_in_one_process_and_in_two(command, tmp_path):
+def test_sparse_rounds_have_the_same_bits_here_and_in_two_workers(inline, tmp_path):
     line = (*TINY, "--engine", "sparse", "--seeds", "0-1")
-    for name, processes in (("one", 1), ("two", 2)):
-        done = command(*line, "--processes", processes, "--models-dir", name, script="fcn_imp.py")
+    for name, processes in (("none", 0), ("two", 2)):
+        done = inline(tmp_path, *line, "--models-dir", name, processes=processes)
         assert done.returncode == 0, done.stderr
-    assert contents(only_run(tmp_path / "one")) == contents(only_run(tmp_path / "two"))
+    assert contents(only_run(tmp_path / "none")) == contents(only_run(tmp_path / "two"))
 
 
 @pytest.mark.parametrize(

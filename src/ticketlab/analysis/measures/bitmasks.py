@@ -1,7 +1,7 @@
 """Masks of many rounds, bit-packed: 33 kB each for LeNet-300-100, whose weights take 1 MB.
 
-Knows labels, which masks form pairs, and how many positions both masks of a pair keep. Does not know where masks come
-from, nor what similarity is (mask_similarity.py).
+Knows whose masks they are, which masks form pairs, and how many positions both masks of a pair keep. Does not know
+where masks come from, nor what similarity is (mask_similarity.py).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ BLOCK_BYTES = 96 * 1024  # of packed pairs at a time: stays in the cache, and be
 Shapes = Mapping[str, tuple[int, ...]]
 
 
-class Label(NamedTuple):
+class MaskKey(NamedTuple):
     """Whose mask it is."""
 
     run: str
@@ -35,14 +35,14 @@ class PackedMasks:
     """Masks of one network, eight positions to the byte.
 
     Args:
-        labels: one per mask.
+        keys: whose mask each is.
         shapes: {path: shape}, in the network's order.
         degrees: {path: kept weights of each row, integers of shape (masks, rows)}; a row holds the weights that leave
             one input unit (in a convolution, one channel at one position of the kernel).
         words: {path: uint64 of shape (masks, words)}; unused bits are 0.
     """
 
-    labels: list[Label]
+    keys: list[MaskKey]
     shapes: Shapes
     degrees: Mapping[str, np.ndarray]
     words: Mapping[str, np.ndarray]
@@ -83,36 +83,55 @@ class PackedMasks:
         return counts
 
 
-def pack(labelled: Iterable[tuple[Label, Arrays]]) -> PackedMasks:
+def pack(masks_by_key: Iterable[tuple[MaskKey, Arrays]]) -> PackedMasks:
     """Pack masks one after the other; of those that a generator reads, few are ever in memory.
 
     Args:
-        labelled: pairs of a label and {path: bool array}.
+        masks_by_key: pairs of a key and {path: bool array}.
 
     Raises:
         BadInput: where two masks are not of one network, naming the first layer whose shapes differ; without masks.
 
     >>> masks = {"dense_1/kernel": np.eye(3, dtype=bool)}
-    >>> packed = pack([(Label("run", 0, 1), masks), (Label("run", 1, 1), masks)])
+    >>> packed = pack([(MaskKey("run", 0, 1), masks), (MaskKey("run", 1, 1), masks)])
     >>> packed.both(np.array([0]), np.array([1]))
     array([[3]])
     """
-    labels: list[Label] = []
+    keys: list[MaskKey] = []
     words: dict[str, list[np.ndarray]] = {}
     degrees: dict[str, list[np.ndarray]] = {}
     shapes: Shapes = {}
-    for label, masks in labelled:
+    for key, masks in masks_by_key:
         received = {path: mask.shape for path, mask in masks.items()}
         shapes = shapes or received
-        require_same_network(shapes, received, str(labels[0] if labels else label), str(label))
-        labels.append(label)
+        require_same_network(shapes, received, str(keys[0] if keys else key), str(key))
+        keys.append(key)
         for path in shapes:
             words.setdefault(path, []).append(_words(masks[path]))
             degrees.setdefault(path, []).append(np.count_nonzero(masks[path], axis=-1).ravel())
-    if not labels:
+    if not keys:
         raise BadInput("there are no masks to compare")
     stacked = ({path: np.stack(rows) for path, rows in each.items()} for each in (degrees, words))
-    return PackedMasks(labels, shapes, *stacked)
+    return PackedMasks(keys, shapes, *stacked)
+
+
+def joined(parts: Sequence[PackedMasks]) -> PackedMasks:
+    """Put packed masks of one network together, one part after the other.
+
+    Raises:
+        BadInput: where two parts are not of one network, naming the first layer whose shapes differ; without parts.
+    """
+    if not parts:
+        raise BadInput("there are no masks to compare")
+    first = parts[0]
+    for each in parts:
+        require_same_network(first.shapes, each.shapes, str(first.keys[0]), str(each.keys[0]))
+    keys = [key for each in parts for key in each.keys]
+    degrees, words = (
+        {path: np.concatenate([getattr(each, name)[path] for each in parts]) for path in first.shapes}
+        for name in ("degrees", "words")
+    )
+    return PackedMasks(keys, first.shapes, degrees, words)
 
 
 def require_same_network(first: Shapes, second: Shapes, first_name: str, second_name: str) -> None:
@@ -126,8 +145,8 @@ def require_same_network(first: Shapes, second: Shapes, first_name: str, second_
             )
 
 
-def pairs(labels: Sequence[Label], equal: Sequence[str], differ: Sequence[str] = ()) -> tuple[np.ndarray, np.ndarray]:
-    """Choose the pairs whose labels agree in `equal` and not in `differ`, the earlier mask first.
+def pairs(keys: Sequence[MaskKey], equal: Sequence[str], differ: Sequence[str] = ()) -> tuple[np.ndarray, np.ndarray]:
+    """Choose the pairs whose keys agree in `equal` and not in `differ`, the earlier mask first.
 
     Seeds at equal round: ``equal=("run", "round")``. Rounds within a seed: ``equal=("run", "seed")``. Runs at equal
     round, every seed with every seed: ``equal=("round",), differ=("run",)``.
@@ -135,13 +154,13 @@ def pairs(labels: Sequence[Label], equal: Sequence[str], differ: Sequence[str] =
     Returns:
         The indices of the pairs' first masks and of their second masks.
 
-    >>> labels = [Label("run", seed, round) for seed in (0, 1) for round in (0, 1)]
-    >>> pairs(labels, equal=("run", "round"))
+    >>> keys = [MaskKey("run", seed, round) for seed in (0, 1) for round in (0, 1)]
+    >>> pairs(keys, equal=("run", "round"))
     (array([0, 1]), array([2, 3]))
     """
-    first, second = np.triu_indices(len(labels), 1)
+    first, second = np.triu_indices(len(keys), 1)
     for name in (*equal, *differ):
-        values = np.array([getattr(label, name) for label in labels])
+        values = np.array([getattr(key, name) for key in keys])
         chosen = (values[first] == values[second]) == (name in equal)
         first, second = first[chosen], second[chosen]
     return first, second

@@ -39,17 +39,18 @@ def exploration_table(packed: PackedMasks) -> pd.DataFrame:
     Returns:
         One row per run × seed × round; nothing of seeds whose masks never gain a weight.
 
-    >>> from ticketlab.analysis.measures.bitmasks import Label, pack
+    >>> from ticketlab.analysis.measures.bitmasks import MaskKey, pack
     >>> masks = [np.array([[True, False, False, False]]), np.array([[False, True, False, False]])]
-    >>> exploration_table(pack((Label("a", 0, round), {"k": mask}) for round, mask in enumerate(masks))).values.tolist()
+    >>> packed = pack((MaskKey("a", 0, number), {"k": mask}) for number, mask in enumerate(masks))
+    >>> exploration_table(packed).values.tolist()
     [['a', 0, 0, 0.25], ['a', 0, 1, 0.5]]
     """
     rows: list[tuple[str, int, int, float]] = []
     total = packed.sizes.sum()
-    for run, seed in dict.fromkeys((label.run, label.seed) for label in packed.labels):
-        own = [number for number, label in enumerate(packed.labels) if (label.run, label.seed) == (run, seed)]
-        own.sort(key=lambda number: packed.labels[number].round)
-        whole = [number for place, number in enumerate(own) if packed.labels[number].round == place]
+    for run, seed in dict.fromkeys((key.run, key.seed) for key in packed.keys):
+        own = [number for number, key in enumerate(packed.keys) if (key.run, key.seed) == (run, seed)]
+        own.sort(key=lambda number: packed.keys[number].round)
+        whole = [number for place, number in enumerate(own) if packed.keys[number].round == place]
         ever = sum(
             (_counts(np.bitwise_or.accumulate(words[whole], axis=0)) for words in packed.words.values() if whole),
             start=np.zeros(len(whole)),

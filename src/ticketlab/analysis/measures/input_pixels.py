@@ -5,18 +5,15 @@ Masks do not say what the inputs are: whoever asks knows that they are images. W
 inputs of a first dense layer, n at least 4, are taken for a square.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from math import isqrt, prod
 
 import numpy as np
-import pandas as pd
 
+from ticketlab.analysis.measures.loaded import LoadedRound
 from ticketlab.data.dataset import DataFacts
 from ticketlab.runs.folder import Record
 from ticketlab.sparsity.masks import Arrays
-
-PIXEL_COLUMNS = ["seed", "round", "connections", "pixels", "unused_pixels", "centre_margin"]
-TREND_COLUMNS = ["seed", "round", "side", "connections_per_pixel"]
 
 
 def heat_map(masks: Arrays, shape: tuple[int, ...] | None = None) -> np.ndarray | None:
@@ -88,25 +85,26 @@ def heat_maps(records: Iterable[Record], shape: tuple[int, ...] | None = None) -
     return {key: counts for key, counts in maps.items() if counts is not None}
 
 
-def pixel_table(heat_maps: Mapping[tuple[int, int], np.ndarray]) -> pd.DataFrame:
-    """Tabulate the maps' scalars, one row per seed × round; `unused_pixels` have no kept weight.
-
-    >>> pixel_table({(0, 1): np.pad(np.full((2, 2), 8), 1)}).iloc[0].to_dict()  # doctest: +NORMALIZE_WHITESPACE
-    {'seed': 0.0, 'round': 1.0, 'connections': 32.0, 'pixels': 16.0, 'unused_pixels': 12.0, 'centre_margin': 4.0}
-    """
-    rows = [
-        (*key, counts.sum(), counts.size, np.count_nonzero(counts == 0), centre_margin(counts))
-        for key, counts in heat_maps.items()
-    ]
-    return pd.DataFrame(rows, columns=PIXEL_COLUMNS)
+def map_of(loaded: LoadedRound) -> np.ndarray | None:
+    """Return a round's map; None where the inputs are no square image."""
+    data = loaded.run.data
+    return heat_map(loaded.masks, shape_of(data)) if data.input_kind == "image" else None
 
 
-def trend_table(heat_maps: Mapping[tuple[int, int], np.ndarray]) -> pd.DataFrame:
-    """Tabulate the maps' trend curves, one row per seed × round × side of the centred square."""
-    rows = [
-        (*key, side, mean) for key, counts in heat_maps.items() for side, mean in zip(*trend_curve(counts), strict=True)
-    ]
-    return pd.DataFrame(rows, columns=TREND_COLUMNS)
+def pixels(loaded: LoadedRound) -> list[dict[str, float]]:
+    """Give the scalars of a round's map; nothing without one."""
+    if (counts := loaded.once(map_of)) is None:
+        return []
+    unused = np.count_nonzero(counts == 0)
+    facts = {"connections": counts.sum(), "pixels": counts.size, "unused_pixels": unused}
+    return [facts | {"centre_margin": centre_margin(counts)}]
+
+
+def trend(loaded: LoadedRound) -> list[dict[str, float]]:
+    """Give the trend curve of a round's map, one row per side of the centred square; nothing without a map."""
+    if (counts := loaded.once(map_of)) is None:
+        return []
+    return [{"side": side, "connections_per_pixel": mean} for side, mean in zip(*trend_curve(counts), strict=True)]
 
 
 def _half(heat_map: np.ndarray) -> np.ndarray:

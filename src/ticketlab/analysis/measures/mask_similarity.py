@@ -9,7 +9,7 @@ that is empty or full). Does not know files, nor that hidden units are exchangea
 import numpy as np
 import pandas as pd
 
-from ticketlab.analysis.measures.bitmasks import Label, PackedMasks
+from ticketlab.analysis.measures.bitmasks import MaskKey, PackedMasks
 
 Counts = int | np.ndarray
 Numbers = float | np.ndarray
@@ -140,12 +140,12 @@ def compare(packed: PackedMasks, first: np.ndarray, second: np.ndarray) -> pd.Da
 
 
 def table(packed: PackedMasks, first: np.ndarray, second: np.ndarray, values: dict[str, np.ndarray]) -> pd.DataFrame:
-    """Lay out values of shape (pairs, 1 + layers), "all" first, under the pairs' labels and densities."""
+    """Lay out values of shape (pairs, 1 + layers), "all" first, under the pairs' keys and densities."""
     layers = ["all", *packed.shapes]
     densities = _with_sum(packed.kept) / _with_sum(packed.sizes)
     columns = {}
     for side, chosen in (("a", first), ("b", second)):
-        for name, entries in zip(Label._fields, zip(*packed.labels, strict=True), strict=True):
+        for name, entries in zip(MaskKey._fields, zip(*packed.keys, strict=True), strict=True):
             columns[f"{name}_{side}"] = np.repeat(np.array(entries)[chosen], len(layers))
     columns["layer"] = np.tile(layers, len(first))
     values = {"density_a": densities[first], "density_b": densities[second], **values}

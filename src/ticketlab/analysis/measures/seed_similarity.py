@@ -36,8 +36,8 @@ def all_pairs(packed: PackedMasks, iterations: Sequence[float]) -> tuple[np.ndar
         packed: the masks.
         iterations: at which each was saved, of one training; NaN of others.
     """
-    kinds = [pairs(packed.labels, equal=("run", "round")), pairs(packed.labels, equal=("run", "seed"))]
-    first, second = pairs(packed.labels, equal=(), differ=("run",))
+    kinds = [pairs(packed.keys, equal=("run", "round")), pairs(packed.keys, equal=("run", "seed"))]
+    first, second = pairs(packed.keys, equal=(), differ=("run",))
     iterations = np.array(iterations, float)
     alike = (iterations[first] == iterations[second]) | _near(packed, iterations)[first, second]
     kinds.append((first[alike], second[alike]))
@@ -47,7 +47,7 @@ def all_pairs(packed: PackedMasks, iterations: Sequence[float]) -> tuple[np.ndar
 
 def _near(packed: PackedMasks, iterations: np.ndarray) -> np.ndarray:
     """Tell which masks are of rounds that are nearest in density, for each round of an earlier run; bool, a square."""
-    places = pd.DataFrame(packed.labels).assign(density=packed.kept.sum(axis=1) / packed.sizes.sum())
+    places = pd.DataFrame(packed.keys).assign(density=packed.kept.sum(axis=1) / packed.sizes.sum())
     means = places[np.isnan(iterations)].groupby(["run", "round"], sort=False)["density"].mean()
     logarithms = np.log(means[means > 0])
     nearest = set()
@@ -61,7 +61,7 @@ def _near(packed: PackedMasks, iterations: np.ndarray) -> np.ndarray:
     table = np.zeros((len(numbers) + 1,) * 2, bool)
     for run, round, other, theirs in nearest:
         table[numbers[run, round], numbers[other, theirs]] = True
-    at = np.array([numbers.get((label.run, label.round), -1) for label in packed.labels])
+    at = np.array([numbers.get((key.run, key.round), -1) for key in packed.keys])
     return table[np.ix_(at, at)]
 
 
@@ -76,8 +76,8 @@ def match_seeds(packed: PackedMasks, rounds: Sequence[int]) -> pd.DataFrame:
     Raises:
         BadInput: if the layers do not chain.
     """
-    first, second = pairs(packed.labels, equal=("run", "round"))
-    numbers = np.array([label.round for label in packed.labels])[first]
+    first, second = pairs(packed.keys, equal=("run", "round"))
+    numbers = np.array([key.round for key in packed.keys])[first]
     tables = []
     for null, least in DRAWS.items():
         for round in rounds or [-1]:

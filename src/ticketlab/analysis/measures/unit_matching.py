@@ -147,7 +147,7 @@ def _shared_draws(packed: PackedMasks, pairs: Pairs, null: str, number: int) -> 
 def _own_draws(packed: PackedMasks, pairs: Pairs, null: str, number: int) -> list[np.ndarray]:
     """Draw a mask for each that some pair has; similarities as `_before_and_after` gives them."""
     drawn = {
-        each: NULLS[null](packed.masks(each), stream(number, "matching", null, *packed.labels[each]))
+        each: NULLS[null](packed.masks(each), stream(number, "matching", null, *packed.keys[each]))
         for each in sorted({index for pair in pairs for index in pair})
     }
     return [_before_and_after(drawn[i], drawn[j]) for i, j in pairs]

@@ -10,23 +10,14 @@ the first has; of the others, "pruned" for short, those that the first mask had.
 between two rounds is not seen.
 """
 
-from collections.abc import Iterable, Iterator
-from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from ticketlab.runs.folder import Record
+from ticketlab.analysis.measures.loaded import LoadedRound
+from ticketlab.sparsity.masks import Arrays
 
-WEIGHT_COLUMNS = [
-    *("seed", "round", "layer", "weights", "kept"),
-    *("initial_kept_magnitude", "initial_kept_positive", "initial_pruned_magnitude", "initial_pruned_positive"),
-    *("final_kept_magnitude", "final_kept_positive", "final_pruned_magnitude", "final_pruned_positive"),
-    *("sign_changes", "magnitude_correlation"),
-    *("pruned_next", "prune_fraction", "small_initially", "initial_percentile"),
-]
-HISTOGRAM_COLUMNS = ["round", "layer", "moment", "part", "left", "right", "count"]
 BIN_WIDTH, BINS = 0.005, 400
 
 
@@ -39,35 +30,51 @@ class Layer(NamedTuple):
     final: np.ndarray
 
 
-def weight_tables(records: Iterable[Record]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Tabulate what became of the weights, reading every file once and holding one seed's masks at a time.
+class Course(NamedTuple):
+    """What became of a seed's weights up to a round; all are {path: array}."""
 
-    Returns:
-        The statistics, one row per seed × round × layer, and a row "all" for all layers joined:
-            <moment>_<part>_magnitude, …_positive: mean magnitude and share of positive values, initial and final, of
-                the weights this round's mask keeps and of those pruned before.
-            sign_changes, magnitude_correlation: between initial and final values of the kept; no correlation over all
-                layers joined, since layers of unequal scale correlate by that alone.
-            pruned_next, prune_fraction: how many of the kept the next round's mask lacks, and their share.
-            small_initially, initial_percentile: how small these were initially among the kept, see `small_initially`.
-        The histograms, all seeds together, one row per round × layer × moment × part × bin that is not empty. The bins
-        are the same throughout, .005 wide from −1 to 1; the outermost also hold what lies beyond.
+    initial: Arrays
+    first: Arrays  # the first mask
+    stayed: Arrays  # what every mask up to the round has kept
+    final: Arrays
 
-    Raises:
-        Damaged: if a file cannot be read.
+
+def weights(loaded: LoadedRound) -> list[dict[str, float]]:
+    """Tell what became of a round's weights, one row per layer, and a row "all" for all layers joined.
+
+    Over all layers joined there is no `magnitude_correlation`, since layers of unequal scale correlate by that alone.
     """
-    rows, histograms = [], {}
-    for seed, chain in groupby(sorted(records, key=_seed_and_round), key=lambda record: record.attributes["seed"]):
-        for round, layers in _rounds(list(chain)):
-            for name, layer in layers.items():
-                parts = _parts(layer)
-                rows.append({"seed": seed, "round": round, "layer": name, **_statistics(layer, parts)})
-                for part, values in parts.items():
-                    key = (round, name, *part)
-                    histograms[key] = histograms.get(key, 0) + _histogram(values)
-    table = pd.DataFrame(rows, columns=WEIGHT_COLUMNS)
-    table.loc[table["layer"] == "all", "magnitude_correlation"] = np.nan
-    return table, _histogram_table(histograms)
+    rows = [{"layer": name} | _statistics(*each) for name, each in loaded.once(_layers).items()]
+    return [row | ({"magnitude_correlation": np.nan} if row["layer"] == "all" else {}) for row in rows]
+
+
+def histograms(loaded: LoadedRound) -> dict[str, np.ndarray]:
+    """Count weights in bins, one row per layer × moment × part × bin that is not empty.
+
+    The bins are the same throughout, .005 wide from −1 to 1; the outermost also hold what lies beyond.
+    """
+    counted = {
+        (name, *part): _histogram(values)
+        for name, (_, parts) in loaded.once(_layers).items()
+        for part, values in parts.items()
+    }
+    filled = [np.flatnonzero(counts) for counts in counted.values()]
+    order = np.repeat(np.arange(len(counted)), [each.size for each in filled])
+    keys, places = np.array(list(counted))[order].T, np.concatenate(filled)
+    edges = np.linspace(-BINS // 2, BINS // 2, BINS + 1) * BIN_WIDTH
+    numbers = {
+        "left": edges[places],
+        "right": edges[places + 1],
+        "count": np.array(list(counted.values()))[order, places],
+    }
+    return {"order": order} | dict(zip(("layer", "moment", "part"), keys, strict=True)) | numbers
+
+
+def over_seeds(histograms: pd.DataFrame) -> pd.DataFrame:
+    """Add up the histograms of all seeds, which have the same bins."""
+    first_seen = histograms.groupby("round", sort=False).ngroup()
+    keys = ["first_seen", "order", "round", "layer", "moment", "part", "left", "right"]
+    return histograms.assign(first_seen=first_seen).groupby(keys, as_index=False)["count"].sum()
 
 
 def sign_changes(initial: np.ndarray, final: np.ndarray) -> float:
@@ -112,28 +119,33 @@ def small_initially(initial: np.ndarray, pruned: np.ndarray) -> tuple[float, flo
     return _mean(among_smallest), _mean((smaller + not_larger) / 2 / ordered.size)
 
 
-def _rounds(chain: list[Record]) -> Iterator[tuple[int, dict[str, Layer]]]:
-    """Walk through one seed's rounds in their order, carrying the final values of what was pruned along."""
-    masks = {record.attributes["round"]: record.masks for record in chain}
-    initial, final = chain[0].rewind, {}
-    first = stayed = masks[chain[0].attributes["round"]]
-    for record in chain:
-        round, weights = record.attributes["round"], record.weights
-        before, after = final if round - 1 in masks else {}, masks.get(round + 1)
-        final = {
-            path: np.where(mask, weights.get(path, np.nan), before.get(path, np.nan))
-            for path, mask in masks[round].items()
-        }
-        stayed = {path: mask & stayed[path] for path, mask in masks[round].items()}
-        layers = {}
-        for path, mask in masks[round].items():
-            pruned_next = np.empty(0, bool) if after is None else mask & ~after[path]
-            start = np.broadcast_to(initial.get(path, np.nan), mask.shape)
-            if "iteration" in record.attributes:  # one training: what has grown since began otherwise
-                start = np.where(stayed[path] | (first[path] & ~mask), start, np.nan)
-            layers[path] = Layer(mask.ravel(), pruned_next.ravel(), start.ravel(), final[path].ravel())
-        layers["all"] = Layer(*(np.concatenate(arrays) for arrays in zip(*layers.values(), strict=True)))
-        yield round, layers
+def _course(loaded: LoadedRound) -> Course:
+    """Carry the final values of what was pruned along a seed's rounds."""
+    before = loaded.before and loaded.before.once(_course)
+    known = before.final if before and loaded.before.number == loaded.number - 1 else {}
+    final = {
+        path: np.where(mask, loaded.weights.get(path, np.nan), known.get(path, np.nan))
+        for path, mask in loaded.masks.items()
+    }
+    if before is None:
+        return Course(loaded.rewind, loaded.masks, loaded.masks, final)
+    stayed = {path: mask & before.stayed[path] for path, mask in loaded.masks.items()}
+    return Course(before.initial, before.first, stayed, final)
+
+
+def _layers(loaded: LoadedRound) -> dict[str, tuple[Layer, dict[tuple[str, str], np.ndarray]]]:
+    """Lay out each layer's weights, and their known values by moment and part; those of all layers joined last."""
+    course, after = loaded.once(_course), loaded.after
+    layers = {}
+    for path, mask in loaded.masks.items():
+        follows = after is not None and after.number == loaded.number + 1
+        pruned_next = mask & ~after.masks[path] if follows else np.empty(0, bool)
+        start = np.broadcast_to(course.initial.get(path, np.nan), mask.shape)
+        if loaded.run.one_training:  # what has grown since began otherwise
+            start = np.where(course.stayed[path] | (course.first[path] & ~mask), start, np.nan)
+        layers[path] = Layer(mask.ravel(), pruned_next.ravel(), start.ravel(), course.final[path].ravel())
+    layers["all"] = Layer(*(np.concatenate(arrays) for arrays in zip(*layers.values(), strict=True)))
+    return {path: (layer, _parts(layer)) for path, layer in layers.items()}
 
 
 def _parts(layer: Layer) -> dict[tuple[str, str], np.ndarray]:
@@ -168,19 +180,5 @@ def _histogram(values: np.ndarray) -> np.ndarray:
     return np.bincount(np.clip(bins, 0, BINS - 1).astype(int), minlength=BINS)
 
 
-def _histogram_table(histograms: dict[tuple[int, str, str, str], np.ndarray]) -> pd.DataFrame:
-    edges = np.linspace(-BINS // 2, BINS // 2, BINS + 1) * BIN_WIDTH
-    rows = [
-        (*key, edges[bin], edges[bin + 1], counts[bin])
-        for key, counts in histograms.items()
-        for bin in np.flatnonzero(counts)
-    ]
-    return pd.DataFrame(rows, columns=HISTOGRAM_COLUMNS)
-
-
 def _mean(values: np.ndarray) -> float:
     return float(np.mean(values, dtype=float)) if values.size else float("nan")
-
-
-def _seed_and_round(record: Record) -> tuple[int, int]:
-    return record.attributes["seed"], record.attributes["round"]

@@ -160,10 +160,11 @@ class SparseEngine:
 
     def _compressed_slots(self, optimizer: Arrays | None) -> tuple[np.ndarray, np.ndarray]:
         sizes = len(self._wiring.entry), int(self._wiring.first[-1])
-        slots = tuple(np.zeros((len(self._names), size), np.float32) for size in sizes)
-        for number, name in enumerate(self._names if optimizer else ()):
-            slots[0][number], slots[1][number] = self._compressed(optimizer, "{}/" + name)
-        return slots
+        of_weights, of_biases = (np.zeros((len(self._names), size), np.float32) for size in sizes)
+        if optimizer is not None:
+            for number, name in enumerate(self._names):
+                of_weights[number], of_biases[number] = self._compressed(optimizer, "{}/" + name)
+        return of_weights, of_biases
 
     def _spread(self, form: str, of_weights: np.ndarray, of_biases: np.ndarray) -> dict[str, np.ndarray]:
         """Undo `_compressed`."""
