@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from ticketlab.analysis.measures.bitmasks import Label, pack
+from ticketlab.analysis.measures.bitmasks import MaskKey, pack
 from ticketlab.data.dataset import from_arrays
-from ticketlab.experiments.lottery.spec import ImpSpec
 from ticketlab.networks.mlp import DenseLayer
 from ticketlab.sparsity import masks
+from ticketlab.training.engine import EngineSettings
 from ticketlab.training.sparse_engine.engine import SparseEngine
 from ticketlab.training.sparse_engine.tiled_csr import wire
 
@@ -26,7 +26,7 @@ def test_packed_masks_are_the_masks_and_count_as_they_do(data, shapes):
         {f"layer_{number}": data.draw(arrays.arrays(bool, shape)) for number, shape in enumerate(shapes)}
         for _ in range(2)
     ]
-    packed = pack((Label("run", seed, 0), each) for seed, each in enumerate(drawn))
+    packed = pack((MaskKey("run", seed, 0), each) for seed, each in enumerate(drawn))
     for number, each in enumerate(drawn):
         assert all(np.array_equal(mask, each[path]) for path, mask in packed.masks(number).items())
         assert packed.kept[number].tolist() == list(masks.counts(each).values())
@@ -61,8 +61,7 @@ def engine():
         DenseLayer(path, path.replace("kernel", "bias") if path != "two/kernel" else None, shape, "relu")
         for path, shape in SHAPE.items()
     ]
-    spec = ImpSpec(dataset="mine", batch_size=10, eval_every=5, iterations=5)
-    return SparseEngine(layers, from_arrays("mine", *parts[0], *parts[1]), spec)
+    return SparseEngine(layers, from_arrays("mine", *parts[0], *parts[1]), EngineSettings(batch_size=10))
 
 
 @given(st.tuples(*(arrays.arrays(bool, shape) for shape in SHAPE.values())), st.integers(0, 2**32))

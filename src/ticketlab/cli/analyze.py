@@ -37,7 +37,7 @@ CHARTS: Sequence[Callable[[Results], Iterator[Chart]]] = (
 NAME_LENGTH = 200  # bytes that a folder's name may safely have
 
 
-def main(description: str, argv: list[str] | None = None) -> int:
+def main(description: str | None, argv: list[str] | None = None) -> int:
     """Analyse finished runs as a command; return its exit status.
 
     Args:

@@ -12,7 +12,7 @@ from ticketlab.runs.folder import Record, Run
 SUFFIXES = {"masks": ".npz", "csr": ".npz", "ticket": ".keras", "trained": ".keras", "slim": ""}
 
 
-def main(description: str, argv: list[str] | None = None) -> int:
+def main(description: str | None, argv: list[str] | None = None) -> int:
     """Export as a command; return its exit status.
 
     Args:

@@ -11,6 +11,7 @@ import sys
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -116,7 +117,8 @@ def _digits() -> dict[str, np.ndarray]:
     """Return scikit-learn's 1,797 images of 8×8 pixels from 0 to 16, a sixth of them for testing by a fixed stream."""
     from sklearn.datasets import load_digits  # costs a second, and only this data set needs it
 
-    x, y = load_digits(return_X_y=True)
+    bunch: Any = load_digits()
+    x, y = bunch.data, bunch.target
     order = stream(0, "digits test split").permutation(len(x))
     test, train = np.sort(order[: len(x) // 6]), np.sort(order[len(x) // 6 :])
     x = x.reshape(-1, 8, 8).astype(np.uint8)

@@ -78,7 +78,7 @@ def run(
         EndsRun: BadInput before any work starts, or WriteFailed.
         KeyboardInterrupt: after the workers are stopped; what is on disk is complete.
     """
-    models_dir, seeds = Path(models_dir).absolute(), list(seeds)
+    spec, models_dir, seeds = spec.resolved, Path(models_dir).absolute(), list(seeds)
     said = {"task": spec.task, "input_kind": spec.input_kind}
     source = Source(
         Path(data_dir).absolute() if data_dir else None,
@@ -91,11 +91,11 @@ def run(
     if not (overwritten.everything(run) and (run.folder / "spec.json").exists()):  # else a worker begins it anew
         run.begin(spec, dataset.digest)
         run.keep_data(dataset)
-    shown = {"console": console} if console else {"console": screen(), "pause": PAUSE}
-    shown["console"].print(data_line(spec, dataset), highlight=False, markup=False, soft_wrap=True)
+    console, pause = (console, 0.0) if console else (screen(), PAUSE)
+    console.print(data_line(spec, dataset), highlight=False, markup=False, soft_wrap=True)
     own, experiment = located(spec.network), EXPERIMENTS[spec.kind.name]
     if own:  # a worker's folder need not be this one
-        spec = spec.changed(network=f"{own[0].absolute()}:{own[1]}")
+        spec = replace(spec, network=f"{own[0].absolute()}:{own[1]}")
     if not (own or build or overwrite):  # a network of one's own may have changed since, which is told by building it
         wanted = {seed: experiment.rounds(spec, dataset, run, seed) for seed in seeds}
         seeds = [seed for seed in seeds if not complete(spec, run, seed, wanted[seed])]
@@ -103,6 +103,6 @@ def run(
         return run, {}
     arguments = (experiment, spec.to_json(), str(run.folder), source, overwritten)
     job = local_pool.Job(prepare, arguments, spec.threads)
-    with Display(seeds, spec.last_round or 0, **shown) as display:
+    with Display(seeds, spec.last_round or 0, console, pause) as display:
         failures = local_pool.run(job, seeds, processes, display.event)
     return run, failures

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-import multiprocess
 from multiprocess import connection
+from multiprocess.context import ForkServerContext
 
 from ticketlab import tensorflow_setup
 from ticketlab.errors import EndsRun, TicketlabError
@@ -63,7 +63,7 @@ class _EndedRun:
 class _Worker:
     number: int
     process: Any
-    pipe: connection.Connection
+    pipe: Any  # of `multiprocess`, a connection
     seed: int
 
 
@@ -193,7 +193,7 @@ def _send(worker: _Worker, seed: int | None) -> None:
 
 
 def _start(job: Job, number: int, seed: int) -> _Worker:
-    context = multiprocess.get_context("forkserver")
+    context = ForkServerContext()
     context.set_forkserver_preload(["ticketlab.execution.forkserver_preload"])
     here, there = context.Pipe()
     process = context.Process(target=_work, args=(there, job, number), name=f"ticketlab-{number}", daemon=True)

@@ -115,8 +115,9 @@ class _Clock:
 
     def __init__(self, seeds: list[int], rounds: int) -> None:
         self.positions = dict.fromkeys(seeds, 0.0)
-        self._ends = dict.fromkeys(seeds, rounds + 1)
-        self._computed, self._started = 0.0, None
+        self._ends = dict.fromkeys(seeds, float(rounds + 1))
+        self._computed = 0.0
+        self._started: float | None = None
         self._resumed: set[int] = set()
 
     def begin(self, seed: int, rounds: int) -> None:
@@ -141,7 +142,7 @@ class _Clock:
         left = sum(self._ends.values()) - sum(self.positions.values())
         if left <= 0:
             return "finishing"
-        if not self._computed:
+        if self._started is None or not self._computed:
             return "starting"
         return f"{_duration(left * (time.monotonic() - self._started) / self._computed)} left"
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ticketlab.errors import TicketlabError
 from ticketlab.experiments.events import Report, SetAside
@@ -54,12 +54,12 @@ def read_state(record: Record) -> "Checkpoint | None":
     """Return the state in an unfinished round's file; None for a file of an early version, which begins again."""
     from ticketlab.training.loop import Checkpoint, as_rows
 
-    groups = {name: record.arrays(name) for name in STATE}
-    if not groups["masks"]:
+    found: dict[str, Any] = {name: record.arrays(name) for name in STATE}
+    if not found["masks"]:
         return None
     history, (early_stop,) = as_rows(record.arrays("history")), as_rows(record.arrays("early_stop")) or ((),)
-    found = {name: record.attributes[name] for name in PROGRESS if name in record.attributes}
-    return Checkpoint(history=history, early_stop=early_stop, **found, **groups)
+    found |= {name: record.attributes[name] for name in PROGRESS if name in record.attributes}
+    return Checkpoint(history=history, early_stop=early_stop, **found)
 
 
 def write_state(path: Path, spec: Spec, seed: int, number: int, state: "Checkpoint") -> None:

@@ -6,6 +6,7 @@ logits. Knows how it is called; what it may return is told by refusals.py.
 
 import contextlib
 import hashlib
+import importlib.machinery
 import importlib.util
 import inspect
 import re
@@ -41,7 +42,7 @@ def located(name: str) -> tuple[Path, str] | None:
 def check_file(path: Path, function: str) -> None:
     """Refuse a file that cannot be read or does not define the function, without running it. Raises BadInput."""
     try:
-        names = symtable.symtable(path.read_bytes(), str(path), "exec")
+        names = symtable.symtable(importlib.util.decode_source(path.read_bytes()), str(path), "exec")
     except OSError as error:
         raise BadInput(f"`network` must be a file to read. Received: {path}: {error.strerror}") from error
     except (SyntaxError, ValueError) as error:
@@ -107,10 +108,12 @@ def finished(
 def _run(path: Path) -> ModuleType:
     """Import a file as a module that no other can be taken for."""
     name = f"{MODULE}_{hashlib.sha256(str(path).encode()).hexdigest()[:16]}"
-    spec = importlib.util.spec_from_file_location(name, path)
+    loader = importlib.machinery.SourceFileLoader(name, str(path))
+    spec = importlib.machinery.ModuleSpec(name, loader, origin=str(path))
+    spec.has_location = True
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses, say, look their module up
-    spec.loader.exec_module(module)
+    loader.exec_module(module)
     return module
 
 

@@ -145,7 +145,7 @@ def called(
     still = [places[id(variable)] for variable in model.non_trainable_variables]
     moving = [places[id(variable)] for variable in model.trainable_variables]
     groups = ([values[path] for path in paths] for paths in (moving, still))
-    outputs, moved = model.stateless_call(*groups, inputs, training=training)
+    outputs, moved, *_ = model.stateless_call(*groups, inputs, training=training)
     return outputs, dict(zip(still, moved, strict=True))
 
 
@@ -202,5 +202,6 @@ def _counting(call: Callable[..., Any], outputs: dict[str, int], path: str) -> C
 
 def _fit(before: tuple[int, ...], after: tuple[int, ...]) -> bool:
     """Tell whether a kernel takes the units that the one before gives, as they are or as flattened images."""
-    flattened = len(before) > 2 and len(after) == 2 and after[-2] % before[-1] == 0
-    return after[-2] == before[-1] or flattened
+    given, taken = before[-1], after[-2]
+    flattened = len(before) > 2 and len(after) == 2 and taken % given == 0
+    return taken == given or flattened

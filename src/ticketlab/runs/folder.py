@@ -114,8 +114,10 @@ class Run:
         if not self._data_path.exists():
             return None
         record = Record(self._data_path)
-        facts = {each.name for each in fields(DataFacts)} & set(record.attributes)
-        return DataFacts(**{name: record.attributes[name] for name in facts}, **record.arrays("arrays"))
+        names = {each.name for each in fields(DataFacts)} & set(record.attributes)
+        facts: dict[str, Any] = {name: record.attributes[name] for name in names}
+        facts.update(record.arrays("arrays"))
+        return DataFacts(**facts)
 
     def keep_data(self, dataset: Dataset) -> None:
         """Keep the facts of the data set as data.h5, unless they are there; a damaged file is set aside.

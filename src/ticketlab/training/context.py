@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from ticketlab.data import sources
 from ticketlab.data.dataset import Dataset, split, standardised
@@ -90,7 +90,7 @@ class EngineKind:
 def _sparse_engine(model: "keras.Model", dataset: Dataset, settings: EngineSettings) -> Engine:
     from ticketlab.training.sparse_engine.engine import SparseEngine
 
-    return SparseEngine(dense_layers(model), dataset, settings)
+    return SparseEngine(dense_layers(model) or (), dataset, settings)
 
 
 def _dense_engine(model: "keras.Model", dataset: Dataset, settings: EngineSettings) -> Engine:
@@ -131,7 +131,7 @@ class Context:
     """
 
     def __init__(self, spec: Spec, model: "keras.Model", dataset: Dataset) -> None:
-        self.spec, self.model, self.dataset = spec, model, dataset
+        self.spec, self.model, self.dataset = spec.resolved, model, dataset
         carried, self.paths = variables.carried(model), variables.prunable(model)
         self.shapes = {path: tuple(carried[path].shape) for path in self.paths}
         self.train_indices, _ = split(len(dataset.x_train))
@@ -178,7 +178,9 @@ class Context:
 
         if name not in self._agreed:
             unchecked = not ENGINES[name].checked
-            self._agreed[name] = unchecked or probe.agrees(self.named(name), self.model, self.dataset)
+            self._agreed[name] = unchecked or probe.agrees(
+                cast(probe.Computes, self.named(name)), self.model, self.dataset
+            )
         return self._agreed[name]
 
     def _disagreement(self) -> str:

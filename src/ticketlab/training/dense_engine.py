@@ -46,7 +46,7 @@ class DenseEngine:
         self._variables: Mapping[str, keras.Variable] = variables.carried(model)
         self._trained = {path: self._variables[path].value for path in variables.trained(model)}
         self._masks = {path: tf.Variable(tf.ones(self._variables[path].shape, tf.bool)) for path in self.paths}
-        self._settings, self._steps, names = settings, tf.Variable(0, dtype=tf.int64), slot_names(settings)
+        self._settings, self._steps, names = settings, tf.Variable(tf.zeros((), tf.int64)), slot_names(settings)
         self._slots = {
             path: {name: tf.Variable(tf.zeros(variable.shape)) for name in names}
             for path, variable in self._trained.items()
@@ -162,10 +162,18 @@ class DenseEngine:
 
     def _compile(self) -> None:
         """Compile now, so that no round's seconds hold it, and give back the memory that compiling took."""
+        try:
+            self._call_all()
+        except tf.errors.OpError:  # by a damaged file of what was compiled before, perhaps
+            if not tensorflow_setup.forget_compiled():
+                raise
+            self._call_all()
+        tensorflow_setup.release_memory()
+
+    def _call_all(self) -> None:
         self.train(np.zeros((0, self._settings.batch_size), np.int32), np.zeros(0, np.float32))
         for part in self._evaluations:
             self.evaluate(part)
-        tensorflow_setup.release_memory()
 
     def _train_stretch(self, order: np.ndarray, rates: np.ndarray, total: float) -> float:
         """Do the steps of one call, which takes as many rows whatever their number, so that none compiles anew."""
@@ -203,7 +211,7 @@ class DenseEngine:
         x, y = self._batch(chosen)
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean(self._losses(y, self.model(x, training=True)))
-        gradients = tape.gradient(loss, self._trained, unconnected_gradients="zero")
+        gradients = tape.gradient(loss, self._trained, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         # those of a matrix whose rows are looked up, as by Embedding, come as rows alone
         return loss, {path: tf.convert_to_tensor(gradient) for path, gradient in gradients.items()}
 

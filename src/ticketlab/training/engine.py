@@ -44,7 +44,7 @@ class EngineSettings:
     @classmethod
     def of(cls, spec: Spec) -> Self:
         """Return the settings of a spec."""
-        return cls(**{each.name: getattr(spec, each.name) for each in fields(cls)})
+        return cls(**{each.name: getattr(spec.resolved, each.name) for each in fields(cls)})
 
 
 class Engine(Protocol):
@@ -54,9 +54,11 @@ class Engine(Protocol):
 
     Attributes:
         task: "classification" or "regression".
+        train_indices: int32 indices of the training samples, those for validation left out.
     """
 
     task: str
+    train_indices: np.ndarray
 
     def load(self, weights: Arrays, masks: Arrays, optimizer: Arrays | None = None) -> None:
         """Put a ticket in place, with a fresh optimizer or one read out by `optimizer_state`."""

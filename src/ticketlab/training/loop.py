@@ -89,6 +89,11 @@ class Change:
     losses: tuple[float, ...] = ()
 
 
+def unchanged(engine: Engine, masks: Arrays, iteration: int) -> Change:
+    """Change nothing."""
+    return Change(engine.weights(), masks, engine.optimizer_state())
+
+
 @dataclass(frozen=True)
 class Updates:
     """When masks change during a training, and how.
@@ -100,7 +105,7 @@ class Updates:
     """
 
     iterations: Collection[int] = ()
-    change: Callable[[Engine, Arrays, int], Change] | None = None
+    change: Callable[[Engine, Arrays, int], Change] = unchanged
 
 
 @dataclass(frozen=True)
