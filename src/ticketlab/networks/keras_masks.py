@@ -168,6 +168,24 @@ def kernels(model: "keras.Model") -> dict[str, "keras.Variable"]:
     return found
 
 
+def weights(model: "keras.Model") -> dict[str, "keras.Variable"]:
+    """Return all of a built model's weights by path, as ``model.weights`` lists them.
+
+    Raises:
+        BadInput: as `kernels`; also if two weights have the same path.
+    """
+    kernels(model)
+    paths: dict[int, str] = {id(variable): variable.name for variable in model.weights}
+    for place, layer in _layers(model, "", set()):  # the innermost come last
+        paths |= {id(variable): f"{place}/{variable.name}" for variable in layer.weights}
+    found = {paths[id(variable)]: variable for variable in model.weights}
+    if len(found) < len(model.weights):
+        raise BadInput(
+            f"`model` must have different names for its layers. Received: {model.name}, where two are the same"
+        )
+    return found
+
+
 class _Masked:
     """The constraint of a kernel whose masked weights are kept at zero."""
 
