@@ -22,8 +22,6 @@ from pathlib import Path
 import contenders
 from contenders import Turn
 
-from ticketlab.runs import defaults
-
 ITERATIONS = {"conv2": 10, "resnet20": 3}  # of one turn: short, so that what else the machine does meets all alike
 FAR_BEHIND = 5
 
@@ -62,7 +60,7 @@ class Race:
 
     def __init__(self, name: str, pictures: dataset.Dataset) -> None:
         self.name, self.pictures, self.iterations = name, pictures, ITERATIONS[name]
-        self.spec = ImpSpec(network=name, **defaults.fitting(name, {}))
+        self.spec = ImpSpec(network=name).resolved
         train, _ = dataset.split(len(pictures.x_train))
         self.order = dataset.batches(train, self.spec.batch_size, 0, 0, self.iterations)
         self.x, self.y = pictures.x_train.astype(np.float32) * np.float32(pictures.scale), pictures.y_train

@@ -74,7 +74,7 @@ def seconds(turn: Callable[[], object]) -> float:
 
 def compare(batch_size: int) -> None:
     """Let the engines take turns at each density, and print a table."""
-    spec = ImpSpec(batch_size=batch_size)
+    spec = ImpSpec(batch_size=batch_size).resolved
     settings = EngineSettings.of(spec)
     dense, sparse, torch = (
         DenseEngine(model, mnist, settings),

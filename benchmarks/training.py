@@ -33,7 +33,7 @@ from ticketlab.sparsity import masks  # noqa: E402
 from ticketlab.training.dense_engine import DenseEngine  # noqa: E402
 from ticketlab.training.engine import EngineSettings  # noqa: E402
 
-SPEC = ImpSpec()
+SPEC = ImpSpec().resolved
 mnist = sources.load("mnist", flags.data_dir)
 train, validation = dataset.split(len(mnist.x_train))
 x_float = mnist.x_train.astype(np.float32) / 255

@@ -80,7 +80,7 @@ def prepare_training(data_dir: Path | None, processes: int, meeting: str):
     from ticketlab.training.dense_engine import DenseEngine
     from ticketlab.training.engine import EngineSettings
 
-    spec = ImpSpec()
+    spec = ImpSpec().resolved
     mnist = sources.load("mnist", data_dir)
     engine = DenseEngine(architectures.build("lenet_300_100", mnist.input_shape, 10), mnist, EngineSettings.of(spec))
     size = sum(array.nbytes for array in (mnist.x_train, mnist.y_train, mnist.x_test, mnist.y_test))

@@ -4,7 +4,7 @@ The names below are the public ones; each is imported when it is first asked for
 matplotlib take seconds to load.
 
 >>> import ticketlab
->>> ticketlab.ImpSpec(network="conv2").learning_rate
+>>> ticketlab.ImpSpec(network="conv2").resolved.learning_rate
 0.0002
 """
 

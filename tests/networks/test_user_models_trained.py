@@ -82,7 +82,7 @@ def test_what_is_stored_is_what_the_network_gives(digits, tmp_path, build):
 def test_a_lookup_is_trained_by_each_way_of_compiling(digits, monkeypatch):
     """Its gradient comes as rows; by hand, only the rows looked up move."""
     arrays = numbers(digits)
-    dataset, spec = from_arrays("mine", *arrays), ImpSpec(**SETTINGS)
+    dataset, spec = from_arrays("mine", *arrays), ImpSpec(**SETTINGS).resolved
     found = []
     for compiled in (False, True):
         monkeypatch.setattr(variables, "dense_only", lambda model, compiled=compiled: compiled)

@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import json
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -39,28 +40,38 @@ def test_both_doors_make_the_same_spec(spec_class):
     for name, chosen in itertools.product(NAMES, CHOICES):
         if set(chosen) <= fields:
             given = {"network": name, "dataset": "digits", **chosen}
-            assert train.resolve(spec_class, given, {}, None, None) == spec_class(**given), given
-    spec = spec_class(network="conv2", dataset="digits")
+            assert train.resolve(spec_class, given, {}, None, None) == spec_class(**given).resolved, given
+    spec = spec_class(network="conv2", dataset="digits").resolved
     for defaults in (NETWORK_DEFAULTS["conv2"], DATASET_DEFAULTS["digits"]):
         assert all(getattr(spec, field) == value for field, value in defaults.items() if field in fields)
 
 
 def test_what_was_left_out_is_decided_anew_and_what_was_given_is_kept():
     spec = ImpSpec(network="conv2", iterations=30)
-    assert spec.changed(network="resnet20") == ImpSpec(network="resnet20", iterations=30)
-    assert spec.changed(dataset="digits").iterations == 30
-    assert ImpSpec(learning_rate=1.2e-3).changed(network="conv4").learning_rate == 1.2e-3
-    assert ImpSpec(branch="one_shot").rounds is None, "as many as the run has"
+    assert replace(spec, network="resnet20") == ImpSpec(network="resnet20", iterations=30)
+    assert replace(spec, dataset="digits").resolved.iterations == 30
+    assert replace(ImpSpec(learning_rate=1.2e-3), network="conv4").resolved.learning_rate == 1.2e-3
+    assert replace(spec.resolved, network="conv4").resolved.learning_rate == 2e-4, "given, once it is decided"
+    assert ImpSpec(branch="one_shot").resolved.rounds is None, "as many as the run has"
+    assert ImpSpec(rounds=3, target_density=0.5).resolved.rounds is None, "as many as it takes"
+    sparse = SparseTrainingSpec(iterations=1000, drop_fraction=0.2)
+    assert replace(sparse, method="set", iterations=500).resolved.update_until == 500
+    with pytest.raises(BadInput, match="`drop_fraction` must be left out with the method gradual"):
+        replace(sparse, method="gradual")
     assert ImpSpec(branch="one_shot").trunk() == ImpSpec(rounds=4, branch="one_shot").trunk() == ImpSpec()
-    with pytest.raises(BadInput, match="`rounds` must be a whole number without a `branch`"):
+    with pytest.raises(BadInput, match="`rounds` must be a whole number where nothing else says which rounds"):
         ImpSpec(rounds=None)
 
 
 def test_specs_stay_plain_values():
     spec = ImpSpec(network="conv2", rounds=3)
-    for same in (pickle.loads(pickle.dumps(spec)), ImpSpec.from_json(spec.to_json()), dataclasses.replace(spec)):
+    for same in (pickle.loads(pickle.dumps(spec)), replace(spec), eval(repr(spec))):
         assert (same, hash(same), repr(same), same.key()) == (spec, hash(spec), repr(spec), spec.key())
-    assert pickle.loads(pickle.dumps(spec)).changed(network="lenet5").learning_rate == 1.2e-3
+    whole = spec.resolved
+    assert whole.resolved is whole
+    for same in (pickle.loads(pickle.dumps(whole)), ImpSpec.from_json(spec.to_json()), eval(repr(whole))):
+        assert (same, hash(same), repr(same), same.key()) == (whole, hash(whole), repr(whole), spec.key())
+    assert replace(pickle.loads(pickle.dumps(spec)), network="lenet5").resolved.learning_rate == 1.2e-3
     assert json.loads(spec.to_json())["learning_rate"] == 2e-4
     branch = ImpSpec(branch="one_shot", network="conv2")
     assert ImpSpec.from_json(branch.to_json()).trunk().key() == branch.trunk().key()
@@ -72,7 +83,7 @@ def test_a_stored_spec_is_read_as_exactly_what_it_says():
     read = ImpSpec.from_json(json.dumps(stored))
     assert (read.learning_rate, read.conv_prune_rate) == (1.2e-3, None)
     again = ImpSpec.from_json(read.to_json())
-    assert again == read == read.changed(rounds=3).changed(rounds=16)
+    assert again == read == replace(replace(read, rounds=3), rounds=16)
     assert read.key() == ImpSpec(network="conv2", learning_rate=1.2e-3, conv_prune_rate=0.2).key()
 
 

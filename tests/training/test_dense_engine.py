@@ -13,8 +13,8 @@ from ticketlab.sparsity import masks
 from ticketlab.training.dense_engine import DenseEngine
 from ticketlab.training.engine import EngineSettings
 
-ADAM = ImpSpec(dataset="digits", eval_every=20)
-SGD = ImpSpec(dataset="digits", eval_every=20, optimizer="sgd", learning_rate=0.1)
+ADAM = ImpSpec(dataset="digits", eval_every=20).resolved
+SGD = ImpSpec(dataset="digits", eval_every=20, optimizer="sgd", learning_rate=0.1).resolved
 MOMENTUM = dataclasses.replace(SGD, momentum=0.9, nesterov=True)
 
 

@@ -3,7 +3,7 @@
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from ticketlab.errors import BadInput, TicketlabError
 from ticketlab.execution import launch
 from ticketlab.execution.progress import data_line, screen, summary
 from ticketlab.experiments import registry
-from ticketlab.experiments.presets import PRESETS, compatible
+from ticketlab.experiments.presets import PRESETS
 from ticketlab.networks import architectures
 from ticketlab.runs.folder import find_run
 from ticketlab.runs.overwriting import Overwritten
@@ -122,28 +122,25 @@ def resolve(
     other_network = preset and given.get("network", published["network"]) != published["network"]
     if set(published) - names or other_network:
         raise BadInput(f"`preset` must be one for this experiment and network. Received: preset={preset}")
-    for each in fields(spec_class):
-        for other in each.metadata["excludes"]:
-            if each.name in given and other in given:
-                raise BadInput(f"`{each.name}` must be given without `{other}`. Received: both")
-    chosen = {**compatible(published, given), **given}
+    for name, other in spec_class.exclusive(given):
+        raise BadInput(f"`{name}` must be given without `{other}`. Received: both")
+    chosen = {**spec_class.compatible(published, given), **given}
     # what can be refused is refused before any data is looked for
-    spec = spec_class(**{**compatible(usual, chosen), **chosen})
+    spec = spec_class(**{**spec_class.compatible(usual, chosen), **chosen})
     architectures.check_name(spec.network, spec.activation, spec.initialiser)
     dataset, notice = sources.resolve(chosen.get("dataset"), data_dir, usual.get("dataset", "mnist"))
     if notice:
         _say(f"WARNING: {notice}", 0)
-    return spec.changed(dataset=dataset)
+    return replace(spec, dataset=dataset).resolved
 
 
 def _print_plan(spec: Spec, seeds: list[int], flags: dict[str, Any]) -> None:
     run = find_run(spec, flags["models_dir"])
-    given = (each for each in fields(spec) if getattr(spec, each.name) not in (None, ()))
-    left_out = {name for each in given for name in each.metadata["excludes"]}
+    clashes = spec.clashes({each.name: getattr(spec, each.name) for each in fields(spec)})
     for each in fields(spec):
         value = getattr(spec, each.name)
         shown = ", ".join(map(str, value)) if isinstance(value, tuple) else value
-        print(f"{each.name:20} {'-' if each.name in left_out or shown in (None, '') else shown}")
+        print(f"{each.name:20} {'-' if each.name in clashes or shown in (None, '') else shown}")
     print(f"{'processes':20} {flags['processes']}")
     print(f"{'folder':20} {_shown(run.folder)}/")
     for seed in seeds:

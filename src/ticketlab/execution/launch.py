@@ -78,7 +78,7 @@ def run(
         EndsRun: BadInput before any work starts, or WriteFailed.
         KeyboardInterrupt: after the workers are stopped; what is on disk is complete.
     """
-    models_dir, seeds = Path(models_dir).absolute(), list(seeds)
+    spec, models_dir, seeds = spec.resolved, Path(models_dir).absolute(), list(seeds)
     said = {"task": spec.task, "input_kind": spec.input_kind}
     source = Source(
         Path(data_dir).absolute() if data_dir else None,
@@ -95,7 +95,7 @@ def run(
     console.print(data_line(spec, dataset), highlight=False, markup=False, soft_wrap=True)
     own, experiment = located(spec.network), EXPERIMENTS[spec.kind.name]
     if own:  # a worker's folder need not be this one
-        spec = spec.changed(network=f"{own[0].absolute()}:{own[1]}")
+        spec = replace(spec, network=f"{own[0].absolute()}:{own[1]}")
     if not (own or build or overwrite):  # a network of one's own may have changed since, which is told by building it
         wanted = {seed: experiment.rounds(spec, dataset, run, seed) for seed in seeds}
         seeds = [seed for seed in seeds if not complete(spec, run, seed, wanted[seed])]

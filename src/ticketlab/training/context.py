@@ -131,7 +131,7 @@ class Context:
     """
 
     def __init__(self, spec: Spec, model: "keras.Model", dataset: Dataset) -> None:
-        self.spec, self.model, self.dataset = spec, model, dataset
+        self.spec, self.model, self.dataset = spec.resolved, model, dataset
         carried, self.paths = variables.carried(model), variables.prunable(model)
         self.shapes = {path: tuple(carried[path].shape) for path in self.paths}
         self.train_indices, _ = split(len(dataset.x_train))

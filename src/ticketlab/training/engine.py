@@ -44,7 +44,7 @@ class EngineSettings:
     @classmethod
     def of(cls, spec: Spec) -> Self:
         """Return the settings of a spec."""
-        return cls(**{each.name: getattr(spec, each.name) for each in fields(cls)})
+        return cls(**{each.name: getattr(spec.resolved, each.name) for each in fields(cls)})
 
 
 class Engine(Protocol):

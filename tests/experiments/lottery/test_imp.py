@@ -21,7 +21,7 @@ from ticketlab.sparsity import masks
 from ticketlab.training.context import Context
 from ticketlab.training.loop import Checkpoint, Plan, train
 
-SPEC = ImpSpec(dataset="digits", iterations=60, eval_every=20, rounds=2)
+SPEC = ImpSpec(dataset="digits", iterations=60, eval_every=20, rounds=2).resolved
 
 
 @pytest.fixture

@@ -56,7 +56,7 @@ def spec_of(engine="dense", **changed):
     values = {name: getattr(SPEC, name) for name in kept if name in own}
     if changed.get("method") == "set":
         values.pop("update_every", None)
-    return SparseTrainingSpec(**{**values, "engine": engine, **changed})
+    return SparseTrainingSpec(**{**values, "engine": engine, **changed}).resolved
 
 
 def watch(context, seed=0):
@@ -241,7 +241,7 @@ def test_training_flops_by_hand():
     settings = {"density": 0.5, "distribution": "uniform", "iterations": 100, "batch_size": 2, "update_every": 4}
 
     def cost(**changed):
-        return training_flops(SparseTrainingSpec(**{**settings, **changed}), costs, shapes, 20, 0, 100) / 200
+        return training_flops(SparseTrainingSpec(**{**settings, **changed}).resolved, costs, shapes, 20, 0, 100) / 200
 
     none = dict.fromkeys(["density", "distribution", "update_every"])
     dense, sparse = 2 * 60 + 7, 2 * 30 + 7
@@ -255,9 +255,9 @@ def test_training_flops_by_hand():
     assert cost(method="snfs") == cost(method="snfs", update_until=9) == update
     assert cost(method="cut", update_every=None) == 3 * dense
     until = {"method": "gradual", "update_every": 50, "update_until": 99}
-    assert paper_flops(SparseTrainingSpec(**settings, method="set"), costs, shapes, 20, 100) is None
+    assert paper_flops(SparseTrainingSpec(**settings, method="set").resolved, costs, shapes, 20, 100) is None
     for every, steps in ((4, 4), (0, 10)):
-        spec = SparseTrainingSpec(**{**settings, "update_every": every})
+        spec = SparseTrainingSpec(**{**settings, "update_every": every}).resolved
         average = (3 * sparse * steps + update) / (steps + 1)
         assert paper_flops(spec, costs, shapes, 20, 100) == pytest.approx(200 * average)
         parts = [training_flops(spec, costs, shapes, 20, *each) for each in ((0, 0), (0, 20), (20, 75), (75, 100))]

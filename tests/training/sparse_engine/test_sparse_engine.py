@@ -20,7 +20,7 @@ from ticketlab.training.engine import EngineSettings
 from ticketlab.training.sparse_engine.engine import SparseEngine
 
 STEPS = 50
-ADAM = ImpSpec(dataset="digits", eval_every=STEPS)
+ADAM = ImpSpec(dataset="digits", eval_every=STEPS).resolved
 SGD = dataclasses.replace(ADAM, optimizer="sgd", learning_rate=0.1)
 OPTIMIZERS = {
     "adam": ADAM,

@@ -1,6 +1,6 @@
 """The spec of iterative magnitude pruning, and what its fields forbid together."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -28,13 +28,13 @@ SCHEDULE_FROM = ("rewind", "final")
 ELSEWHERE = ("fresh", "signed_constant", "shuffled_weights")  # of WEIGHTS_FROM, weights that no training came past
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class ImpSpec(PruningSpec):
     """Iterative magnitude pruning with rewinding (Frankle & Carbin 2019, arXiv 1803.03635).
 
     >>> len(ImpSpec().key()), ImpSpec().key() == ImpSpec(rounds=3).key() != ImpSpec(batch_size=64).key()
     (10, True)
-    >>> ImpSpec.from_json(ImpSpec(prune_rate=0.5).to_json()) == ImpSpec(prune_rate=0.5)
+    >>> ImpSpec.from_json(ImpSpec(prune_rate=0.5).to_json()) == ImpSpec(prune_rate=0.5).resolved
     True
     """
 
@@ -44,11 +44,11 @@ class ImpSpec(PruningSpec):
     scope: str = option("layer", "pruning", "compare scores within each layer or over all of them", choices=SCOPES)
     conv_prune_rate: float | None = option(
         None, "pruning", "the rate of convolutions; --prune-rate if left out; in the scope `global` 0 or left out",
-        valid=HALF_OPEN_UNIT, fitted=True,
+        valid=HALF_OPEN_UNIT, fitted=True, belongs_to="scope",
     )  # fmt: skip
     output_prune_rate: float | None = option(
         None, "pruning", "the rate of the output layer; half of --prune-rate if left out; in the scope `global` 0 or "
-        "left out", valid=HALF_OPEN_UNIT, fitted=True,
+        "left out", valid=HALF_OPEN_UNIT, fitted=True, belongs_to="scope",
     )  # fmt: skip
     weights_from: str = option(
         "rewind",
@@ -75,10 +75,8 @@ class ImpSpec(PruningSpec):
         choices=CONTROLS,
     )
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.rounds is None and not self.branch:
-            raise refused("rounds", "a whole number without a `branch`", None)
+    def _check(self) -> None:
+        super()._check()
         for name in ("output_prune_rate", "conv_prune_rate"):
             if self.scope == "global" and getattr(self, name):  # 0 holds these layers out
                 raise refused(name, "left out or 0 in the scope `global`", getattr(self, name))
@@ -93,15 +91,12 @@ class ImpSpec(PruningSpec):
         if self.only_rounds and not self.branch:
             raise refused("only_rounds", "given with a `branch`, since rounds rest on those before", self.only_rounds)
 
-    def _fitted(self) -> dict[str, Any]:
-        return super()._fitted() | ({"rounds": None} if self.branch else {})  # as many as the run has
-
     def idle(self) -> set[str]:
         """As of `Spec`."""
         names, whole = super().idle(), self.scope == "layer"
-        if is_mlp(self.network) or (whole and self.conv_prune_rate == self.prune_rate):
+        if is_mlp(self.network) or (whole and self.resolved.conv_prune_rate == self.prune_rate):
             names |= {"conv_prune_rate"}
-        if whole and self.output_prune_rate == self.prune_rate / 2:
+        if whole and self.resolved.output_prune_rate == self.prune_rate / 2:
             names |= {"output_prune_rate"}
         settled = max(self.warmup - 1, *self.schedule_steps, 0)  # from there on, the learning rate is the last one
         if self.schedule != "cosine" and self.rewind_iteration >= settled:
@@ -120,12 +115,13 @@ class ImpSpec(PruningSpec):
     def rewound_learning_rates(self, start: int, stop: int) -> np.ndarray:
         """Return the learning rates of the pruned rounds (Renda et al. 2020, arXiv 2003.02389, section 3)."""
         if self.schedule_from == "final":
-            return np.repeat(self.learning_rates(self.iterations - 1, self.iterations), stop - start)
+            last = self.learning_rates(self.resolved.iterations - 1, self.resolved.iterations)
+            return np.repeat(last, stop - start)
         return self.learning_rates(start, stop)
 
     def trunk(self) -> Self:
         """Return the spec of the run that a branch belongs to."""
-        return self.changed(branch=None, only_rounds=(), rounds=LEFT_OUT) if self.branch else self
+        return replace(self, branch=None, only_rounds=(), rounds=LEFT_OUT) if self.branch else self
 
     def folder_name(self) -> str:
         """Return the name of the run's folder; a branch's is that of its run and the branch's name."""

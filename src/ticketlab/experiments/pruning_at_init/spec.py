@@ -14,7 +14,7 @@ from ticketlab.runs.kinds import Kind
 OF_LOSS = ("snip", "grasp")  # methods that see training samples
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class PruningAtInitSpec(PruningSpec):
     """Pruning before training; round r has the density ``(1 − prune_rate)^r`` (compared in arXiv 2009.08576)."""
 

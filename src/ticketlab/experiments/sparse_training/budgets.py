@@ -19,7 +19,7 @@ def final_counts(spec: SparseTrainingSpec, shapes: Shapes) -> dict[str, int]:
     """Count the weights that each layer keeps in the end. Raises BadInput where layers cannot hold what is asked for.
 
     >>> shapes = {"a": (784, 512), "b": (512, 128), "c": (128, 10)}
-    >>> final_counts(SparseTrainingSpec(epsilon=11, dense_output=True), shapes)
+    >>> final_counts(SparseTrainingSpec(epsilon=11, dense_output=True).resolved, shapes)
     {'a': 14256, 'b': 7040, 'c': 1280}
     """
     sizes = distributions.layer_sizes(shapes)
