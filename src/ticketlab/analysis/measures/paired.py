@@ -11,14 +11,20 @@ import pandas as pd
 
 from ticketlab.analysis.control_names import UNTRAINED
 from ticketlab.analysis.runs import FinishedRun, trunks
-from ticketlab.experiments.sparse_training.spec import OPTIONS
+from ticketlab.experiments.sparse_training.methods import method_options
 from ticketlab.means import mean_interval
 
 DENSE = "dense"  # what a difference is taken from, if it is no branch
 ITERATION = "early_stop_iteration"
 METRICS = ("early_stop_test_accuracy", "test_accuracy", ITERATION)
 PAIRED_KEYS = ["run", "against", "metric", "round", "density", "iteration"]
-OTHERWISE = {*OPTIONS, "method", "save_every", "engine", "break_even_density"}  # what one dense training stands for
+OTHERWISE = {
+    *method_options(),
+    "method",
+    "save_every",
+    "engine",
+    "break_even_density",
+}  # what one dense training stands for
 
 
 def paired_tables(runs: Sequence[FinishedRun], rounds: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

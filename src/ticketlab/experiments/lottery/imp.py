@@ -14,7 +14,7 @@ from ticketlab.data.dataset import Dataset
 from ticketlab.errors import BadInput
 from ticketlab.experiments.checkpoints import complete
 from ticketlab.experiments.lottery import branches
-from ticketlab.experiments.lottery.controls import CONTROLS
+from ticketlab.experiments.lottery.controls import WEIGHTS_FROM
 from ticketlab.experiments.lottery.spec import ImpSpec
 from ticketlab.experiments.replicate import Replicate, Ticket
 from ticketlab.random_streams import stream
@@ -23,9 +23,6 @@ from ticketlab.sparsity import density_schedules, masks, pruning
 from ticketlab.sparsity.distributions import Shapes, layer_sizes
 from ticketlab.sparsity.masks import Arrays
 from ticketlab.training.context import Source, check_context
-
-# the weights of these controls in every round of a chain
-CONTROL_OF = {"fresh": "random_reinit", "signed_constant": "signed_constant", "shuffled_weights": "shuffled_weights"}
 
 
 def check(spec: ImpSpec, dataset: Dataset, source: Source, models_dir: Path, seeds: Sequence[int]) -> None:
@@ -94,7 +91,7 @@ def begun_elsewhere(
 
     They come from the round's own streams: the same whenever they are asked for.
     """
-    control = CONTROLS[CONTROL_OF[replicate.spec.weights_from]]
+    control = WEIGHTS_FROM[replicate.spec.weights_from]
     return control.make(branches.facts(replicate, dense, number, mask))
 
 

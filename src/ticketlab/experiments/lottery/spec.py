@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from ticketlab.experiments.lottery.controls import CONTROLS
+from ticketlab.experiments.lottery.controls import CONTROLS, WEIGHTS_FROM
 from ticketlab.experiments.pruning_spec import PruningSpec
 from ticketlab.runs.defaults import is_mlp
 from ticketlab.runs.fields import (
@@ -16,16 +16,20 @@ from ticketlab.runs.fields import (
     refused,
 )
 from ticketlab.runs.kinds import Kind
-from ticketlab.sparsity.criteria import CRITERIA, OF_INITIAL
+from ticketlab.sparsity.criteria import CRITERIA
 from ticketlab.sparsity.pruning import SCOPES
-
-WEIGHTS_FROM = ("rewind", "final", "fresh", "signed_constant", "shuffled_weights")
-
 
 SCHEDULE_FROM = ("rewind", "final")
 
-
-ELSEWHERE = ("fresh", "signed_constant", "shuffled_weights")  # of WEIGHTS_FROM, weights that no training came past
+# criteria by which earlier versions scored rounds that start from weights of their own against other initial weights
+SCORED_WRONGLY = (
+    "large_initial",
+    "small_initial",
+    "large_initial_and_final",
+    "small_initial_and_final",
+    "magnitude_increase",
+    "movement",
+)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -82,8 +86,9 @@ class ImpSpec(PruningSpec):
                 raise refused(name, "left out or 0 in the scope `global`", getattr(self, name))
         if self.rewind_iteration >= self.iterations:
             raise refused("rewind_iteration", f"less than `iterations`={self.iterations}", self.rewind_iteration)
-        if self.rewind_iteration and self.weights_from == "fresh":
-            raise refused("rewind_iteration", "0 with `weights_from`=fresh", self.rewind_iteration)
+        start = WEIGHTS_FROM[self.weights_from]
+        if self.rewind_iteration and start and start.from_beginning:
+            raise refused("rewind_iteration", f"0 with `weights_from`={self.weights_from}", self.rewind_iteration)
         if self.schedule_from == "final" and self.schedule == "cosine":
             raise refused("schedule_from", "rewind with the schedule cosine, which ends near 0", self.schedule_from)
         if self.branch and self.weights_from != "rewind":
@@ -105,12 +110,12 @@ class ImpSpec(PruningSpec):
 
     def corrected(self) -> dict[str, Any]:
         """As of `Spec`: such rounds were scored against the initial weights, which they never had."""
-        return {"scores": "start"} if self.begins_elsewhere and self.criterion in OF_INITIAL else {}
+        return {"scores": "start"} if self.begins_elsewhere and self.criterion in SCORED_WRONGLY else {}
 
     @property
     def begins_elsewhere(self) -> bool:
         """Whether each pruned round starts from weights of its own, which the training before it never had."""
-        return self.weights_from in ELSEWHERE
+        return WEIGHTS_FROM[self.weights_from] is not None
 
     def rewound_learning_rates(self, start: int, stop: int) -> np.ndarray:
         """Return the learning rates of the pruned rounds (Renda et al. 2020, arXiv 2003.02389, section 3)."""

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from ticketlab.data.dataset import Dataset
 from ticketlab.errors import BadInput
-from ticketlab.experiments.pruning_at_init.saliency import prune_before_training
-from ticketlab.experiments.pruning_at_init.spec import OF_LOSS, PruningAtInitSpec
+from ticketlab.experiments.pruning_at_init.saliency import SALIENCIES, prune_before_training
+from ticketlab.experiments.pruning_at_init.spec import PruningAtInitSpec
 from ticketlab.experiments.replicate import Replicate, Ticket
 from ticketlab.random_streams import stream
 from ticketlab.runs.fields import refused
@@ -26,7 +26,7 @@ def check(spec: PruningAtInitSpec, dataset: Dataset, source: Source, models_dir:
     """Refuse what spec and data forbid together. Raises BadInput."""
     check_context(spec, dataset, source)
     samples = dataset.samples
-    if spec.method in OF_LOSS and spec.scoring_samples > samples:
+    if SALIENCIES[spec.method].uses_data and spec.scoring_samples > samples:
         raise BadInput(
             f"`scoring_samples` must be at most the {samples} training samples. Received: {spec.scoring_samples}"
         )

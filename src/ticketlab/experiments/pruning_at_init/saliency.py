@@ -26,10 +26,19 @@ Method = Callable[[Tensors, Scalar, Scalar, np.random.Generator], Arrays]
 
 @dataclass(frozen=True)
 class Saliency:
-    """A method, and in how many steps it is published to prune."""
+    """A method of scoring.
+
+    Attributes:
+        scores: the function.
+        steps: in which it is published to prune.
+        uses_data: whether it differentiates the loss of training samples.
+        fixed: whether its scores are the same under any masks, and so in any number of steps.
+    """
 
     scores: Method
     steps: int = 1
+    uses_data: bool = False
+    fixed: bool = False
 
 
 def random(weights: Tensors, loss: Scalar, flow: Scalar, rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -80,9 +89,9 @@ def synflow(weights: Tensors, loss: Scalar, flow: Scalar, rng: np.random.Generat
 
 SALIENCIES: dict[str, Saliency] = {
     "random": Saliency(random),
-    "magnitude": Saliency(magnitude),
-    "snip": Saliency(snip),
-    "grasp": Saliency(grasp),
+    "magnitude": Saliency(magnitude, fixed=True),
+    "snip": Saliency(snip, uses_data=True),
+    "grasp": Saliency(grasp, uses_data=True),
     "synflow": Saliency(synflow, steps=100),
 }
 DISTRIBUTIONS = ("global", *distributions.DISTRIBUTIONS)

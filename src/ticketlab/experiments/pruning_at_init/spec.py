@@ -11,8 +11,6 @@ from ticketlab.runs.fields import (
 )
 from ticketlab.runs.kinds import Kind
 
-OF_LOSS = ("snip", "grasp")  # methods that see training samples
-
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class PruningAtInitSpec(PruningSpec):
@@ -38,8 +36,9 @@ class PruningAtInitSpec(PruningSpec):
     def idle(self) -> set[str]:
         """As of `Spec`."""
         names = super().idle() - {"threads"}  # scores are computed by the dense engine
-        if self.method not in OF_LOSS:
+        saliency = SALIENCIES[self.method]
+        if not saliency.uses_data:
             names |= {"scoring_samples"}
-        if self.scoring_steps == SALIENCIES[self.method].steps or self.method == "magnitude":
-            names |= {"scoring_steps"}  # of magnitudes, which stay the same, any number of them
+        if saliency.fixed or self.scoring_steps == saliency.steps:
+            names |= {"scoring_steps"}
         return names

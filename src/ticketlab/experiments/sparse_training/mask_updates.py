@@ -14,7 +14,7 @@ from ticketlab.experiments.sparse_training.budgets import counts_at
 from ticketlab.experiments.sparse_training.spec import SparseTrainingSpec
 from ticketlab.random_streams import stream
 from ticketlab.sparsity import masks, pruning
-from ticketlab.sparsity.density_schedules import drop_fraction
+from ticketlab.sparsity.density_schedules import FRACTION_SCHEDULES
 from ticketlab.sparsity.distributions import Shapes
 from ticketlab.sparsity.drop_grow import exchange
 from ticketlab.sparsity.masks import Arrays
@@ -60,8 +60,10 @@ class Rules:
         from ticketlab.training.loop import Change
 
         spec, optimizer = self._spec, engine.optimizer_state()
-        scores, losses = self._scores(engine, optimizer, iteration)
-        fraction = drop_fraction(spec.fraction_schedule, spec.drop_fraction, iteration, spec.update_until)
+        gradients, losses = self._gradients(engine, optimizer, iteration)
+        grow, rng = spec.chosen.grow.scores, stream(self._seed, "grow", iteration)
+        scores = {path: grow(weights[path], gradients.get(path), rng) for path in self._shapes}
+        fraction = FRACTION_SCHEDULES[spec.fraction_schedule](spec.drop_fraction, iteration, spec.update_until)
         pairs = {
             path: exchange(mask, weights[path], scores[path], spec.drop, fraction, regrow=spec.regrow)
             for path, mask in present.items()
@@ -73,21 +75,17 @@ class Rules:
         grown = {path: survivor | new for path, (survivor, new) in pairs.items()}
         return Change(weights, grown, cleared(optimizer, survivors), losses)
 
-    def _scores(
-        self, engine: "Engine", optimizer: Arrays, iteration: int
-    ) -> tuple[dict[str, np.ndarray], tuple[float, ...]]:
-        """Score positions for growing; and the loss of the batch, if it took one."""
+    def _gradients(self, engine: "Engine", optimizer: Arrays, iteration: int) -> tuple[Arrays, tuple[float, ...]]:
+        """Return the gradients that the grow rule needs; and the loss of their batch, if they took one."""
         from ticketlab.training.optimizers import AVERAGE
 
-        if self._spec.chosen.grow == "random":
-            rng = stream(self._seed, "grow", iteration)
-            return {path: rng.random(shape) for path, shape in self._shapes.items()}, ()
-        if self._spec.averages:
-            averages = {path: optimizer[f"{path}/{AVERAGE}"] for path in self._shapes}
-            return {path: np.abs(average) for path, average in numbers(averages, iteration).items()}, ()
+        if self._spec.needs == "none":
+            return {}, ()
+        if self._spec.needs == "averages":
+            return numbers({path: optimizer[f"{path}/{AVERAGE}"] for path in self._shapes}, iteration), ()
         size = self._spec.batch_size
         loss, gradients = engine.gradients(batches(engine.train_indices, size, self._seed, iteration, iteration + 1)[0])
-        return {path: np.abs(gradient) for path, gradient in numbers(gradients, iteration).items()}, (loss,)
+        return numbers(gradients, iteration), (loss,)
 
     def _drawn(self, iteration: int) -> dict[str, np.ndarray]:
         """Draw what new weights are, at all positions."""

@@ -12,7 +12,7 @@ from ticketlab.runs.kinds import Kind
 from ticketlab.runs.spec import Spec
 from ticketlab.sparsity.density_schedules import FRACTION_SCHEDULES, update_iterations
 from ticketlab.sparsity.distributions import DISTRIBUTIONS
-from ticketlab.sparsity.drop_grow import DROPS
+from ticketlab.sparsity.drop_grow import DROPS, Needed
 
 GROWN = ("zero", "normal", "initialiser")
 SAVES = 10  # in equal stretches, where nothing else is said
@@ -137,8 +137,8 @@ class SparseTrainingSpec(Spec):
     def _check_updates(self) -> None:
         if self.update_until > self.iterations:
             raise refused("update_until", f"at most `iterations`={self.iterations}", self.update_until)
-        if self.method == "gradual" and self.update_until == self.iterations:
-            expected = f"less than `iterations`={self.iterations} with the method gradual"
+        if self._reached == self.iterations:
+            expected = f"less than `iterations`={self.iterations} with the method {self.method}"
             raise refused("update_until", expected, self.update_until)
         if self.update_every >= self.update_until:
             raise refused("update_every", f"less than `update_until`={self.update_until}", self.update_every)
@@ -151,11 +151,27 @@ class SparseTrainingSpec(Spec):
     @property
     def averages(self) -> bool:
         """As of `Spec`: where weights grow by them."""
-        return self.chosen.grow == "averaged_gradient"
+        return self.needs == "averages"
+
+    @property
+    def needs(self) -> Needed:
+        """Which gradients of all weights the updates need."""
+        return self.chosen.grow.needs if self.chosen.grow else "none"
+
+    @property
+    def stays_dense(self) -> bool:
+        """Whether no weight is ever pruned."""
+        return "density" not in self.chosen.options
+
+    @property
+    def _reached(self) -> int | None:
+        """The iteration of the update that leaves the final density, where there is one."""
+        reached, spec = self.chosen.schedule.reached, self.resolved
+        return reached(spec.update_until, spec.iterations) if reached else None
 
     def idle(self) -> set[str]:
         """As of `Spec`; a network that stays dense is trained by the dense engine."""
-        always_dense = self.method == "dense" and self.engine != "sparse"
+        always_dense = self.stays_dense and self.engine != "sparse"
         return super().idle() | ({"engine", "break_even_density"} if always_dense else set())
 
     def updates(self, samples: int) -> list[int]:
@@ -167,13 +183,10 @@ class SparseTrainingSpec(Spec):
         >>> SparseTrainingSpec(method="set", iterations=10, batch_size=2).updates(5)
         [3, 5, 8]
         """
-        spec = self.resolved
-        if spec.method == "cut":
-            return [spec.iterations]
-        if spec.update_every is None:
-            return []
-        times = update_iterations(spec.update_every, spec.update_until, samples, spec.batch_size)
-        return [*times, spec.update_until] if spec.method == "gradual" else times
+        spec, times = self.resolved, []
+        if spec.update_every is not None:
+            times = update_iterations(spec.update_every, spec.update_until, samples, spec.batch_size)
+        return times if self._reached is None else [*times, self._reached]
 
     def stretches(self, samples: int) -> list[tuple[int, int]]:
         """List where rounds begin and end; round 0 is the beginning, and the cut a round without iterations.
@@ -184,7 +197,7 @@ class SparseTrainingSpec(Spec):
         spec = self.resolved
         saves = spec.updates(samples) if spec.save_every == 0 else range(0, spec.iterations, spec.save_every)
         ends = [(0, 0), *pairwise(sorted({0, *saves, spec.iterations}))]
-        return [*ends, (spec.iterations, spec.iterations)] if spec.method == "cut" else ends
+        return [*ends, (spec.iterations, spec.iterations)] if self._reached == spec.iterations else ends
 
 
 def method_options() -> list[str]:
