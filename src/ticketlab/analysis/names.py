@@ -9,8 +9,8 @@ from typing import Any
 
 from ticketlab.analysis.control_names import TICKET, words
 from ticketlab.analysis.runs import FinishedRun, trunks
-from ticketlab.experiments.sparse_training.methods import METHODS, method_options
-from ticketlab.experiments.sparse_training.spec import SparseTrainingSpec
+from ticketlab.experiments.sparse_training.methods import METHODS
+from ticketlab.experiments.sparse_training.spec import SparseTrainingSpec, method_options
 
 NAMED = ("method", "density", "epsilon")  # of sparse training, in words
 SPARSE_TRAINING = SparseTrainingSpec.kind.name

@@ -11,7 +11,7 @@ import pandas as pd
 
 from ticketlab.analysis.control_names import UNTRAINED
 from ticketlab.analysis.runs import FinishedRun, trunks
-from ticketlab.experiments.sparse_training.methods import method_options
+from ticketlab.experiments.sparse_training.spec import method_options
 from ticketlab.means import mean_interval
 
 DENSE = "dense"  # what a difference is taken from, if it is no branch
