@@ -64,7 +64,7 @@ def make_parser(
     places.add_argument("--preset", choices=sorted(PRESETS), help="published settings; single flags override them")
     places.add_argument("--dry-run", action="store_true", help="print spec, folder and finished rounds, and stop")
     places.add_argument("--overwrite", action="store_true", help="delete these seeds' finished rounds first")
-    shown = {**NETWORK_DEFAULTS.get(usual.get("network"), {}), **usual}
+    shown = {**NETWORK_DEFAULTS.get(usual.get("network", ""), {}), **usual}
     groups: dict[str, Any] = {}
     for each in fields(spec_class):
         if each.name not in fixed:
