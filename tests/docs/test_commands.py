@@ -69,6 +69,7 @@ def understand(monkeypatch):
     monkeypatch.setattr(launch, "run", at_the_run)
     monkeypatch.setattr(launch, "check", at_the_run)
     monkeypatch.setattr(sources, "resolve", lambda given, data_dir=None, usual="mnist": (given or usual, None))
+    monkeypatch.setattr(sources, "find", lambda name, data_dir=None: Path(name))
     parse = argparse.ArgumentParser.parse_args
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
     module, function = scripts["ticketlab"].split(":")

@@ -8,6 +8,7 @@ scikit-learn's ``digits`` is always there. To add a data set, put its file into 
 import os
 import subprocess
 import sys
+import textwrap
 import zipfile
 import zlib
 from pathlib import Path
@@ -60,10 +61,8 @@ def resolve(name: str | None, data_dir: Path | None = None, usual: str = "mnist"
     if failure is None:
         return wanted, None
     if name is None:
-        return (
-            "digits",
-            f"{missing}; its download failed ({failure}). USING THE SMALL EMBEDDED DATA SET `digits` INSTEAD",
-        )
+        instead = f"USING THE SMALL EMBEDDED DATA SET `digits` INSTEAD OF {wanted}"
+        return "digits", f"{instead}, whose download failed ({textwrap.shorten(failure, 120)})"
     raise BadInput(f"{missing}; its download failed ({failure})")
 
 
