@@ -81,7 +81,7 @@ def make_parser(
     )
     places.add_argument("--dry-run", action="store_true", help="print what would be computed, and stop")
     places.add_argument("--overwrite", action="store_true", help="delete these seeds' finished rounds first")
-    shown = {**NETWORK_DEFAULTS.get(usual.get("network"), {}), **usual}
+    shown = {**NETWORK_DEFAULTS.get(usual.get("network", ""), {}), **usual}
     groups: dict[str, Any] = {}
     for each in fields(spec_class):
         if each.name not in fixed:

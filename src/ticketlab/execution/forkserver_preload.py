@@ -7,6 +7,7 @@ loaded is hidden from the garbage collector, whose marks would otherwise make ea
 import gc
 import importlib
 import signal
+from typing import Any
 
 from numba.core.registry import cpu_target
 
@@ -15,6 +16,7 @@ from ticketlab import tensorflow_setup
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 tensorflow_setup.load_tensorflow()
 importlib.import_module("ticketlab.training.sparse_engine.engine")
-cpu_target.typing_context.refresh()  # else each worker loads what numba knows of NumPy, a quarter of a second
-cpu_target.target_context.refresh()
+target: Any = cpu_target  # which has no types
+target.typing_context.refresh()  # else each worker loads what numba knows of NumPy, a quarter of a second
+target.target_context.refresh()
 gc.freeze()

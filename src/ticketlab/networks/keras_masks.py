@@ -19,7 +19,7 @@ from ticketlab.errors import BadInput
 from ticketlab.networks.variables import is_prunable
 from ticketlab.random_streams import stream
 from ticketlab.sparsity import distributions, pruning
-from ticketlab.sparsity.criteria import CRITERIA, OF_INITIAL, score
+from ticketlab.sparsity.criteria import CRITERIA, score
 from ticketlab.sparsity.masks import Arrays, counts
 
 if TYPE_CHECKING:
@@ -77,15 +77,14 @@ def prune(
     pruned = _without(found, [exclude] if isinstance(exclude, str) else exclude)
     present = {path: earlier.get(path, np.ones(kernel.shape, bool)) for path, kernel in pruned.items()}
     final = {path: _values(kernel) for path, kernel in pruned.items()}
-    if initial is not None:
-        initial = _initial(model, pruned, initial)
-    elif criterion in OF_INITIAL:
-        raise BadInput(
-            f"`initial` must be the weights that training began from for {criterion}. Received: initial=None"
-        )
-    scores = score(criterion, pruned, initial or final, final, stream(seed, "pruning of a Keras model"))
+    unknown = {path: np.full(kernel.shape, np.nan) for path, kernel in pruned.items()}
+    began = unknown if initial is None else _initial(model, pruned, initial)
+    scores = score(criterion, pruned, began, final, stream(seed, "pruning of a Keras model"))
     for path, values in scores.items():
         if np.isnan(values).any():
+            if initial is None and not np.isnan(final[path]).any():
+                said = f"`initial` must be the weights that training began from for {criterion}"
+                raise BadInput(f"{said}. Received: initial=None")
             raise BadInput(f"weights must be numbers. Received: NaN in {path}")
     return {**earlier, **pruning.keep(present, scores, _kept(present, density, scope, distribution))}
 

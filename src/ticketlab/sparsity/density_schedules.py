@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ticketlab.sparsity.pruning import prune_count
 
@@ -56,8 +57,8 @@ class DensitySchedule:
             holds from the beginning.
     """
 
-    density: Callable[[float, int, int | None, int], float]
-    reached: Callable[[int | None, int], int] | None = None
+    density: Callable[[float, int, Any, int], float]
+    reached: Callable[[Any, int], int] | None = None
 
 
 def constant(final: float, iteration: int, until: int | None, end: int) -> float:

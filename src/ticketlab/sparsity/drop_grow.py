@@ -9,7 +9,7 @@ what gradients it needs. Does not know when that happens (density_schedules.py),
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -29,7 +29,7 @@ class Grow:
             those of all iterations so far.
     """
 
-    scores: Callable[[np.ndarray, np.ndarray | None, np.random.Generator], np.ndarray]
+    scores: Callable[[np.ndarray, Any, np.random.Generator], np.ndarray]
     needs: Needed = "none"
 
 

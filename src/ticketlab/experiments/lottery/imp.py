@@ -44,7 +44,7 @@ def rounds(spec: ImpSpec, dataset: Dataset, run: Run, seed: int) -> Sequence[int
     if spec.branch:
         return branches.rounds(spec, run, seed)
     if spec.target_density is None:
-        return range(spec.rounds + 1)
+        return range((spec.rounds or 0) + 1)
     if not complete(spec, run, seed, [0]):
         return [0]  # whose masks have the shapes of the layers
     shapes = {path: mask.shape for path, mask in run.round(seed, 0).masks.items()}
@@ -98,7 +98,7 @@ def begun_elsewhere(
 def last_round(spec: ImpSpec, shapes: Shapes, outputs: Collection[str] = ()) -> int:
     """Return the last round that a spec asks for, by number or by density. Raises BadInput."""
     if spec.target_density is None:
-        return spec.rounds
+        return spec.rounds or 0
     sizes, rates = layer_sizes(shapes), branches.rates(spec, shapes, outputs)
     try:
         return density_schedules.rounds_to_density(sizes, rates, spec.scope, spec.target_density)

@@ -6,6 +6,7 @@ saliency.py. TensorFlow is imported inside functions.
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from ticketlab.data.dataset import Dataset
 from ticketlab.errors import BadInput
@@ -18,6 +19,9 @@ from ticketlab.runs.folder import Run
 from ticketlab.sparsity import masks
 from ticketlab.sparsity.distributions import Shapes, layer_sizes
 from ticketlab.training.context import Source, check_context
+
+if TYPE_CHECKING:
+    from ticketlab.training.dense_engine import DenseEngine
 
 MOST_ROUNDS = 10_000
 
@@ -68,7 +72,7 @@ def ticket(replicate: Replicate, number: int) -> Ticket:
         samples = stream(replicate.seed, "scoring samples").permutation(context.train_indices)[: spec.scoring_samples]
         mask = prune_before_training(
             {path: initial[path] for path in context.paths},
-            *context.named("dense").functions(initial, samples),
+            *cast("DenseEngine", context.named("dense")).functions(initial, samples),
             method=spec.method,
             density=density(spec, number),
             distribution=spec.distribution,
@@ -86,7 +90,7 @@ def density(spec: PruningAtInitSpec, round: int) -> float:
 def number_of_rounds(spec: PruningAtInitSpec) -> int:
     """Count the rounds after round 0 that a spec asks for, by number or by density. Raises BadInput."""
     if spec.target_density is None:
-        return spec.rounds
+        return spec.rounds or 0
     there = (round for round in range(MOST_ROUNDS + 1) if density(spec, round) <= spec.target_density)
     last = next(there, None)
     if last is None:
