@@ -30,7 +30,7 @@ saves = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationW
 
 @pytest.fixture
 def nets(tmp_path):
-    """A folder with a network of one's own and its neighbour, and a function that writes the width."""
+    """A folder with a user's network and its neighbour, and a function that writes the width."""
     (folder := tmp_path / "nets").mkdir()
     (folder / "mine.py").write_text(FILE)
 
@@ -174,7 +174,7 @@ def test_pruning_before_training_from_python(inline, tmp_path):
     with pytest.raises(BadInput, match="was computed on other data of the name `waves`"):
         launch.run(spec, [0], processes=0, models_dir=tmp_path, arrays=(*numbers(120, 2), *numbers(30, 1)))
     own = {"arrays": arrays, "build": lambda shape, outputs: None}
-    with pytest.raises(BadInput, match="`activation` must be left out with a network of one's own"):
+    with pytest.raises(BadInput, match="`activation` must be left out with your own network"):
         launch.run(replace(spec, activation="tanh"), [0], processes=0, models_dir=tmp_path, **own)
 
 
