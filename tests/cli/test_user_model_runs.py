@@ -1,4 +1,4 @@
-"""Networks and data of one's own, from a file and from Python; regression by hand; what is refused and how."""
+"""Your own networks and data, from a file and from Python; regression by hand; what is refused and how."""
 
 import json
 from dataclasses import replace
@@ -199,7 +199,7 @@ def test_pruning_before_training_from_python(inline, tmp_path):
         (["--rewind-iteration", 5, "--weights-from", "fresh"], "`rewind_iteration` must be 0 with `weights_from`"),
         (["--scope", "global", "--conv-prune-rate", 0.1], "`conv_prune_rate` must be left out or 0 in the"),
         (["--branch", "lucky"], "argument --branch: invalid choice: 'lucky'"),
-        (["--branch", "one_shot"], "`branch` must be of a finished run. Received: no "),
+        (["--branch", "one_shot"], "`branch` must be computed from a finished run. Received: no "),
         (["--only-rounds", "1"], "`only_rounds` must be given without `rounds`. Received: both"),
         (["--momentum", 0.9], "`momentum` must be left out with the optimizer adam"),
         (["--l1-penalty", -1], "`l1_penalty` must be 0 or greater"),
