@@ -252,7 +252,7 @@ def test_the_seed_draws_the_random_masks():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        *(({"criterion": each}, "`initial` must be the weights that training began from") for each in OF_INITIAL),
+        *(({"criterion": each}, "`initial` must be the weights from which training began") for each in OF_INITIAL),
         ({"criterion": "large"}, "`criterion` must be one of large_final, small_final"),
         ({"scope": "all"}, "`scope` must be one of layer, global"),
         ({"distribution": "ERK"}, "`distribution` must be one of uniform, er, erk"),

@@ -1,7 +1,7 @@
 """What the fork server imports before it forks workers: TensorFlow and numba, loaded once and shared by all of them.
 
-The server's children inherit that SIGINT is ignored, so Ctrl-C reaches only the process that supervises them. What is
-loaded is hidden from the garbage collector, whose marks would otherwise make each child copy most of it.
+The server's children inherit that SIGINT is ignored, so Ctrl-C reaches only the process that supervises them. Loaded
+modules are hidden from the garbage collector, whose marks would otherwise make each child copy most of their memory.
 """
 
 import gc
