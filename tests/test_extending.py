@@ -20,6 +20,7 @@ from ticketlab.experiments.lottery.controls import CONTROLS, Control
 from ticketlab.experiments.pruning_at_init.saliency import SALIENCIES, Saliency
 from ticketlab.experiments.registry import EXPERIMENTS, Experiment
 from ticketlab.experiments.replicate import Replicate, Ticket
+from ticketlab.experiments.sparse_training.methods import METHODS, Method
 from ticketlab.networks.architectures import NETWORKS, Network
 from ticketlab.runs.fields import POSITIVE, option
 from ticketlab.runs.kinds import Kind
@@ -27,6 +28,8 @@ from ticketlab.runs.spec import Spec
 from ticketlab.schedules import SCHEDULES
 from ticketlab.sparsity import masks
 from ticketlab.sparsity.criteria import CRITERIA
+from ticketlab.sparsity.density_schedules import DensitySchedule
+from ticketlab.sparsity.drop_grow import DROPS, GROWS, Grow
 from ticketlab.training.context import check_context
 
 TINY = {"dataset": "digits", "network": "fcn_8_6", "iterations": 20, "eval_every": 10}
@@ -97,6 +100,47 @@ def test_a_control(run, monkeypatch):
     branch = run(ticketlab.ImpSpec(**TINY, branch="halves"))
     path, mask = "dense_1/kernel", chain.round(0, 1).masks["dense_1/kernel"]
     np.testing.assert_array_equal(branch.round(0, 1).weights[path], chain.round(0, 0).rewind[path] / 2 * mask)
+
+
+def test_a_drop_rule_a_grow_rule_and_a_method(run, monkeypatch):
+    """Its updates drop the last kept weights of a layer and grow the first empty positions, so all move forward."""
+
+    def last(weights, mask, fraction):
+        kept = np.flatnonzero(mask)
+        survivors = np.zeros(mask.size, bool)
+        survivors[kept[: len(kept) - round(fraction * len(kept))]] = True
+        return survivors.reshape(mask.shape)
+
+    def foremost(weights, gradients, rng):
+        return -np.arange(weights.size, dtype=float).reshape(weights.shape)
+
+    monkeypatch.setitem(DROPS, "last", last)
+    monkeypatch.setitem(GROWS, "foremost", Grow(foremost))
+    options = {**METHODS["rigl"].options, "drop": "last", "update_every": 5}
+    monkeypatch.setitem(METHODS, "forward", Method("forward", options, GROWS["foremost"]))
+    spec = ticketlab.SparseTrainingSpec(**TINY, method="forward", density=0.3, drop_fraction=0.5)
+    made = run(spec)
+    begun, ended = (made.round(0, number).masks["dense_1/kernel"].ravel() for number in (0, made.rounds(0)[-1]))
+    assert np.count_nonzero(begun) == np.count_nonzero(ended)
+    assert np.flatnonzero(ended).mean() < 0.7 * np.flatnonzero(begun).mean()
+    assert ended[: np.count_nonzero(ended) // 2].all()
+
+
+def test_a_density_schedule(run, monkeypatch):
+    """The density falls linearly, from dense at first to the final one where updates end."""
+
+    def linear(final, iteration, until, end):
+        return 1 - (1 - final) * min(1, iteration / until)
+
+    schedule = DensitySchedule(linear, reached=lambda until, end: until)
+    method = Method("linear pruning", METHODS["gradual"].options, schedule=schedule)
+    monkeypatch.setitem(METHODS, "linear", method)
+    spec = ticketlab.SparseTrainingSpec(
+        **TINY, method="linear", density=0.2, update_every=5, update_until=10, save_every=5
+    )
+    made = run(spec)
+    found = [made.round(0, number).attributes["density"] for number in made.rounds(0)]
+    assert found == pytest.approx([1, 1, 0.6, 0.2, 0.2], abs=0.01)
 
 
 def test_a_measure_with_its_column_and_figure(run, tmp_path, monkeypatch):

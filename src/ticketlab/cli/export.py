@@ -6,10 +6,10 @@ from pathlib import Path
 from ticketlab import tensorflow_setup
 from ticketlab.cli.parser import Parser
 from ticketlab.errors import BadInput, TicketlabError
-from ticketlab.evaluation import export
+from ticketlab.evaluation import csr, export
 from ticketlab.runs.folder import Record, Run
 
-SUFFIXES = {"masks": ".npz", "ticket": ".keras", "trained": ".keras", "slim": ""}
+SUFFIXES = {"masks": ".npz", "csr": ".npz", "ticket": ".keras", "trained": ".keras", "slim": ""}
 
 
 def main(description: str | None, argv: list[str] | None = None, prog: str | None = None) -> int:
@@ -60,6 +60,10 @@ def _export(run: Run, form: str, seed: int, round: int, to: Path, data_dir: Path
     record = _record(run, seed, round)
     if form == "masks":
         export.save_masks(record, to)
+        return [to]
+    if form == "csr":
+        masks = record.masks
+        csr.save_csr(to, record.weights or masks, masks)
         return [to]
     weights = export.ticket(run, record) if form == "ticket" else export.trained(record)
     tensorflow_setup.start(threads=1)

@@ -162,10 +162,18 @@ class DenseEngine:
 
     def _compile(self) -> None:
         """Compile now, so that no round's seconds hold it, and give back the memory that compiling took."""
+        try:
+            self._call_all()
+        except tf.errors.OpError:  # by a damaged file of what was compiled before, perhaps
+            if not tensorflow_setup.forget_compiled():
+                raise
+            self._call_all()
+        tensorflow_setup.release_memory()
+
+    def _call_all(self) -> None:
         self.train(np.zeros((0, self._settings.batch_size), np.int32), np.zeros(0, np.float32))
         for part in self._evaluations:
             self.evaluate(part)
-        tensorflow_setup.release_memory()
 
     def _train_stretch(self, order: np.ndarray, rates: np.ndarray, total: float) -> float:
         """Do the steps of one call, which takes as many rows whatever their number, so that none compiles anew."""

@@ -45,7 +45,7 @@ class SparseEngine:
         everything = np.arange(len(dataset.x_test), dtype=np.int32)
         self._evaluations = {"validation": (self._train_samples, validation), "test": (test_samples, everything)}
         self._variances = {"validation": variance(dataset.y_train[validation]), "test": variance(dataset.y_test)}
-        present = (dataset.x_train[self.train_indices] != 0).mean(axis=0).ravel()
+        present = _presence(dataset.x_train, validation).ravel()
         self._presence = np.ones_like(present) if dataset.offset else 1 - (1 - present) ** settings.batch_size
         self._width = (0,) * min(WIDEST, 1 << max(0, (settings.batch_size - 1) // VECTOR).bit_length())
         self._settings = Settings(
@@ -199,13 +199,13 @@ def samples(inputs: np.ndarray, targets: np.ndarray, scale: float, offset: float
         offset: what is added then.
     """
     inputs = inputs.reshape(len(inputs), -1)
-    counts = np.count_nonzero(inputs, axis=1)
+    parts = [inputs[begin : begin + CHUNK] for begin in range(0, len(inputs), CHUNK)]
+    counts = np.concatenate([np.count_nonzero(part != 0, axis=1) for part in parts])
     kind = np.uint16 if inputs.shape[1] <= 2**16 else np.uint32
     places, values = np.empty(0, kind), inputs[:0, 0].copy()
     if not offset and counts.sum() < inputs.size * LISTED:
-        parts = [inputs[begin : begin + CHUNK] for begin in range(0, len(inputs), CHUNK)]
-        places = np.concatenate([np.nonzero(part)[1].astype(kind) for part in parts])
-        values = np.concatenate([part[part != 0] for part in parts])
+        lists = [_listed(part, kind) for part in parts]
+        places, values = (np.concatenate(each) for each in zip(*lists, strict=True))
         inputs = inputs[:0]
     labelled = targets.ndim == 1
     return Samples(
@@ -218,6 +218,18 @@ def samples(inputs: np.ndarray, targets: np.ndarray, scale: float, offset: float
         scale=np.float32(scale),
         offset=np.float32(offset),
     )
+
+
+def _listed(inputs: np.ndarray, kind: type) -> tuple[np.ndarray, np.ndarray]:
+    """Return which inputs of the samples are other than 0, and their values, one sample after the other."""
+    there = inputs != 0
+    return (np.flatnonzero(there) % inputs.shape[1]).astype(kind), inputs[there]
+
+
+def _presence(inputs: np.ndarray, left_out: np.ndarray) -> np.ndarray:
+    """Return the share of the samples, but for some, in which each input is other than 0."""
+    counts = sum(np.count_nonzero(inputs[begin : begin + CHUNK], axis=0) for begin in range(0, len(inputs), CHUNK))
+    return (counts - np.count_nonzero(inputs[left_out], axis=0)) / (len(inputs) - len(left_out))
 
 
 def _aligned(rows: int, lanes: int) -> np.ndarray:
