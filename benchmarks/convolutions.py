@@ -22,8 +22,6 @@ from pathlib import Path
 import contenders
 from contenders import Turn
 
-from ticketlab.runs import defaults
-
 ITERATIONS = {"conv2": 10, "resnet20": 3}  # of one turn: short, so that what else the machine does meets all alike
 FAR_BEHIND = 5
 
@@ -44,7 +42,8 @@ from ticketlab.data import dataset, sources  # noqa: E402
 from ticketlab.experiments.lottery.spec import ImpSpec  # noqa: E402
 from ticketlab.networks import architectures, variables  # noqa: E402
 from ticketlab.sparsity import masks  # noqa: E402
-from ticketlab.training.dense_engine import Engine  # noqa: E402
+from ticketlab.training.dense_engine import DenseEngine  # noqa: E402
+from ticketlab.training.engine import EngineSettings  # noqa: E402
 
 
 def images() -> dataset.Dataset:
@@ -61,7 +60,7 @@ class Race:
 
     def __init__(self, name: str, pictures: dataset.Dataset) -> None:
         self.name, self.pictures, self.iterations = name, pictures, ITERATIONS[name]
-        self.spec = ImpSpec(network=name, **defaults.fitting(name, {}))
+        self.spec = ImpSpec(network=name).resolved
         train, _ = dataset.split(len(pictures.x_train))
         self.order = dataset.batches(train, self.spec.batch_size, 0, 0, self.iterations)
         self.x, self.y = pictures.x_train.astype(np.float32) * np.float32(pictures.scale), pictures.y_train
@@ -78,7 +77,7 @@ class Race:
 
     def engine(self) -> tuple[Turn, Turn]:
         """Return the turn of ticketlab's engine, and its pass over the validation images."""
-        ours = Engine(self.network(), self.pictures, self.spec)
+        ours = DenseEngine(self.network(), self.pictures, EngineSettings.of(self.spec))
         weights = variables.draw(ours.model, 0, "initialisation")
         ours.load(weights, masks.all_kept(weights, ours.paths))
         rates = self.spec.learning_rates(0, self.iterations)

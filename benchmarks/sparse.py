@@ -33,7 +33,8 @@ from ticketlab.experiments.lottery.spec import ImpSpec  # noqa: E402
 from ticketlab.networks import architectures, variables  # noqa: E402
 from ticketlab.networks.mlp import dense_layers  # noqa: E402
 from ticketlab.sparsity import masks, pruning  # noqa: E402
-from ticketlab.training.dense_engine import Engine  # noqa: E402
+from ticketlab.training.dense_engine import DenseEngine  # noqa: E402
+from ticketlab.training.engine import EngineSettings  # noqa: E402
 from ticketlab.training.sparse_engine.engine import SparseEngine  # noqa: E402
 
 mnist = sources.load("mnist", flags.data_dir)
@@ -73,10 +74,11 @@ def seconds(turn: Callable[[], object]) -> float:
 
 def compare(batch_size: int) -> None:
     """Let the engines take turns at each density, and print a table."""
-    spec = ImpSpec(batch_size=batch_size, eval_every=flags.iterations)
+    spec = ImpSpec(batch_size=batch_size).resolved
+    settings = EngineSettings.of(spec)
     dense, sparse, torch = (
-        Engine(model, mnist, spec),
-        SparseEngine(dense_layers(model), mnist, spec),
+        DenseEngine(model, mnist, settings),
+        SparseEngine(dense_layers(model), mnist, settings),
         torch_step(batch_size),
     )
     rates = spec.learning_rates(0, flags.iterations)

@@ -8,6 +8,7 @@ network's training by the dense engine in the same turn.
 """
 
 import argparse
+import functools
 import statistics
 import time
 from dataclasses import replace
@@ -24,29 +25,37 @@ parser.add_argument("--data-dir", type=Path)
 flags = parser.parse_args()
 contenders.start(1)
 
-from ticketlab.data import sources  # noqa: E402
+from ticketlab.data import dataset, sources  # noqa: E402
+from ticketlab.experiments.replicate import Replicate  # noqa: E402
 from ticketlab.experiments.sparse_training.experiment import beginning  # noqa: E402
 from ticketlab.experiments.sparse_training.mask_updates import Rules  # noqa: E402
 from ticketlab.experiments.sparse_training.spec import SparseTrainingSpec  # noqa: E402
 from ticketlab.networks import architectures  # noqa: E402
+from ticketlab.runs.folder import Run  # noqa: E402
 from ticketlab.training.context import Context  # noqa: E402
-from ticketlab.training.loop import Updates, train  # noqa: E402
+from ticketlab.training.loop import Plan, Updates, train  # noqa: E402
 
 mnist = sources.load("mnist", flags.data_dir)
 model = architectures.build("lenet_300_100", mnist.input_shape, mnist.outputs)
 DENSE = SparseTrainingSpec(method="dense", iterations=flags.iterations, eval_every=flags.iterations)
 context = Context(DENSE, model, mnist)
-context.dense, context.sparse  # noqa: B018, compiled before anything is timed
+for name in ("dense", "sparse"):
+    context.named(name)  # compiled before anything is timed
 
 
 def seconds(spec: SparseTrainingSpec) -> float:
     """Time a whole training by the engine that the spec names."""
-    context.spec = spec
-    rules, start = Rules(spec, model, context.shapes, 0), beginning(spec, context, 0)
-    settings = {"seed": 0, "stop": spec.iterations, "batch_size": spec.batch_size, "eval_every": spec.eval_every}
-    updates = Updates(spec.updates(context.train_indices.size), rules.change)
+    spec = context.spec = spec.resolved
+    rules, start = Rules(spec, model, context.shapes, 0), beginning(Replicate(context, Run("unused"), 0, print))
+    plan = Plan(
+        stop=spec.iterations,
+        order=functools.partial(dataset.batches, context.train_indices, spec.batch_size, 0),
+        rates=spec.learning_rates,
+        eval_every=spec.eval_every,
+        updates=Updates(spec.updates(context.train_indices.size), rules.change),
+    )
     began = time.perf_counter()
-    train(context.engine, start, rates=spec.learning_rates, updates=updates, **settings)
+    train(context.engine, start, plan)
     return time.perf_counter() - began
 
 

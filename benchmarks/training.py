@@ -30,9 +30,10 @@ from ticketlab.data import dataset, sources  # noqa: E402
 from ticketlab.experiments.lottery.spec import ImpSpec  # noqa: E402
 from ticketlab.networks import architectures, variables  # noqa: E402
 from ticketlab.sparsity import masks  # noqa: E402
-from ticketlab.training.dense_engine import Engine  # noqa: E402
+from ticketlab.training.dense_engine import DenseEngine  # noqa: E402
+from ticketlab.training.engine import EngineSettings  # noqa: E402
 
-SPEC = ImpSpec()
+SPEC = ImpSpec().resolved
 mnist = sources.load("mnist", flags.data_dir)
 train, validation = dataset.split(len(mnist.x_train))
 x_float = mnist.x_train.astype(np.float32) / 255
@@ -46,7 +47,7 @@ def network() -> keras.Model:
 
 def engine(evaluate: bool):
     """Return the turn of ticketlab's engine."""
-    ours = Engine(network(), mnist, SPEC)
+    ours = DenseEngine(network(), mnist, EngineSettings.of(SPEC))
     weights = variables.draw(ours.model, 0, "initialisation")
     ours.load(weights, masks.all_kept(weights, ours.paths))
 

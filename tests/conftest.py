@@ -1,7 +1,6 @@
 """What several tests share: TensorFlow set up, small data, commands as a person types them, runs bit by bit."""
 
 import contextlib
-import dataclasses
 import io
 import os
 import runpy
@@ -12,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -21,9 +21,12 @@ from ticketlab.experiments.lottery.spec import ImpSpec
 from ticketlab.networks import architectures
 from ticketlab.runs.folder import Run
 from ticketlab.training import loop
+from ticketlab.training.engine import EngineSettings
 
 SCRIPTS = Path(__file__).parent.parent / "experiment_scripts"
 TINY = ("--dataset", "digits", "--iterations", "40", "--eval-every", "20", "--rounds", "2")
+hypothesis.settings.register_profile("laws", max_examples=60, derandomize=True, deadline=None, database=None)
+hypothesis.settings.load_profile("laws")  # the same examples everywhere
 PASSING = ("seconds", "finished")  # attributes that differ from one computation to the next
 
 
@@ -43,21 +46,30 @@ def digits():
 
 @pytest.fixture(scope="session")
 def engine(tensorflow, digits):
-    """An engine of LeNet-300-100 on digits, evaluated every 20 iterations; whoever uses it loads its own weights."""
-    from ticketlab.training.dense_engine import Engine
+    """An engine of LeNet-300-100 on digits; whoever uses it loads its own weights."""
+    from ticketlab.training.dense_engine import DenseEngine
 
     model = architectures.build("lenet_300_100", digits.input_shape, digits.outputs)
-    return Engine(model, digits, ImpSpec(dataset="digits", eval_every=20))
+    return DenseEngine(model, digits, EngineSettings())
 
 
 @pytest.fixture
-def context(engine, digits):
-    """The context of the same network and data; its dense engine is that one."""
+def context_of(engine, digits) -> Callable:
+    """Make the context of a spec with the same network and data; its dense engine is that one."""
     from ticketlab.training.context import Context
 
-    made = Context(ImpSpec(dataset="digits", eval_every=20), engine.model, digits)
-    made.dense = engine
+    def made(spec):
+        context = Context(spec, engine.model, digits)
+        context.engines["dense"] = engine
+        return context
+
     return made
+
+
+@pytest.fixture
+def context(context_of):
+    """The context of a spec with all defaults."""
+    return context_of(ImpSpec(dataset="digits", eval_every=20))
 
 
 @pytest.fixture(scope="session")
@@ -136,24 +148,21 @@ class Done:
 def inline(tensorflow) -> Callable[..., Done]:
     """Run a script in this process, in a folder and with no workers unless told otherwise.
 
-    An engine is compiled once for all commands that need the same one, as a worker keeps it from seed to seed; it is
-    made for stretches of 20 iterations, and others cost nothing.
+    An engine is compiled once for all commands that need the same one, as a worker keeps it from seed to seed.
     """
     from ticketlab.training import dense_engine
 
-    real, compiled = dense_engine.Engine, {}
-    settings = ("batch_size", "optimizer", "momentum", "nesterov", "weight_decay", "l1_penalty", "averages")
+    real, compiled = dense_engine.DenseEngine, {}
 
-    def kept(model, dataset, spec):
-        key = (model.to_json(), dataset.digest, dataset.offset, *(getattr(spec, name) for name in settings))
-        longer = dataclasses.replace(spec, eval_every=20, iterations=max(20, spec.iterations))
-        return compiled.get(key) or compiled.setdefault(key, real(model, dataset, longer))
+    def kept(model, dataset, settings):
+        key = (model.to_json(), dataset.digest, dataset.offset, settings)
+        return compiled.get(key) or compiled.setdefault(key, real(model, dataset, settings))
 
     def run(folder, *flags, script="fcn_imp.py", processes=0) -> Done:
         out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
         line = [script, *map(str, flags), *(() if "--processes" in flags else ("--processes", str(processes)))]
         with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            patch.setattr(dense_engine, "Engine", kept)
+            patch.setattr(dense_engine, "DenseEngine", kept)
             patch.setattr(signal, "signal", lambda *_: None)
             patch.setattr(sys, "argv", line)
             patch.chdir(folder)
@@ -186,7 +195,7 @@ def uncut(monkeypatch) -> None:
 @pytest.fixture
 def calls(tensorflow, monkeypatch, uncut) -> list[tuple]:
     """Record what engines are told: ("load", weights, masks, optimizer) and ("train", order, rates, sum of losses)."""
-    from ticketlab.training.dense_engine import Engine
+    from ticketlab.training.dense_engine import DenseEngine
     from ticketlab.training.sparse_engine.engine import SparseEngine
 
     told = []
@@ -206,7 +215,7 @@ def calls(tensorflow, monkeypatch, uncut) -> list[tuple]:
         monkeypatch.setattr(engine, "load", spied_load)
         monkeypatch.setattr(engine, "train", spied_train)
 
-    spy(Engine)
+    spy(DenseEngine)
     spy(SparseEngine)
     return told
 

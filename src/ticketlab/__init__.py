@@ -4,7 +4,7 @@ The names below are the public ones; each is imported when it is first asked for
 matplotlib take seconds to load.
 
 >>> import ticketlab
->>> ticketlab.ImpSpec(network="conv2").learning_rate
+>>> ticketlab.ImpSpec(network="conv2").resolved.learning_rate
 0.0002
 """
 
@@ -19,9 +19,21 @@ if TYPE_CHECKING:
     from ticketlab.experiments.lottery.spec import ImpSpec
     from ticketlab.experiments.pruning_at_init.spec import PruningAtInitSpec
     from ticketlab.experiments.sparse_training.spec import SparseTrainingSpec
+    from ticketlab.networks.keras_masks import apply_masks, keep_masks, prune
     from ticketlab.runs.folder import Run
 
-__all__ = ["ImpSpec", "PruningAtInitSpec", "SparseTrainingSpec", "analysis", "load_dataset", "open_run", "run"]
+__all__ = [
+    "ImpSpec",
+    "PruningAtInitSpec",
+    "SparseTrainingSpec",
+    "analysis",
+    "apply_masks",
+    "keep_masks",
+    "load_dataset",
+    "open_run",
+    "prune",
+    "run",
+]
 
 _HOMES = {
     "load_dataset": "data.sources",
@@ -29,6 +41,9 @@ _HOMES = {
     "ImpSpec": "experiments.lottery.spec",
     "PruningAtInitSpec": "experiments.pruning_at_init.spec",
     "SparseTrainingSpec": "experiments.sparse_training.spec",
+    "apply_masks": "networks.keras_masks",
+    "keep_masks": "networks.keras_masks",
+    "prune": "networks.keras_masks",
 }
 
 

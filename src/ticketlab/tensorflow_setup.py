@@ -1,15 +1,22 @@
-"""What a process computes on: TensorFlow loaded without its noise, the threads, the GPU. Nothing else.
+"""What a process computes on: TensorFlow loaded without its noise, the threads, the GPU, what XLA compiled before.
 
 `start` comes before the first operation of a process; TensorFlow cannot be set up later.
 """
 
 import contextlib
 import ctypes
+import hashlib
+import importlib.metadata
 import os
+import platform
+import shutil
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 from ticketlab.errors import TicketlabError
+
+ENOUGH_SPACE = 100e6  # bytes; a program that XLA compiled takes up to one of them
 
 
 @contextlib.contextmanager
@@ -26,9 +33,42 @@ def silent_stderr() -> Iterator[None]:
         os.close(nowhere)
 
 
+def compiled_folder() -> Path | None:
+    """Return the folder where XLA keeps what it compiled for later processes; None where it cannot.
+
+    What is compiled is of one version of TensorFlow and one kind of processor; numba, which keeps its own beside this,
+    sees to the same. TensorFlow writes a file under another name first, so that workers may do so at the same time.
+    """
+    processor = Path("/proc/cpuinfo")
+    facts = processor.read_text().split("\n\n")[0].splitlines() if processor.exists() else [platform.processor()]
+    kind = [line for line in facts if not line.startswith(("processor", "cpu MHz", "core id", "apicid", "initial"))]
+    text = "\n".join([importlib.metadata.version("tensorflow"), platform.machine(), *kind])
+    name = f"xla-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
+    named = os.environ.get("NUMBA_CACHE_DIR")
+    usual = [Path(__file__).parent / "__pycache__", Path.home() / ".cache" / "ticketlab"]
+    for folder in [Path(named)] if named else usual:
+        with contextlib.suppress(OSError):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+            if os.access(folder / name, os.W_OK) and shutil.disk_usage(folder).free > ENOUGH_SPACE:
+                return folder / name
+    return None
+
+
+def forget_compiled() -> bool:
+    """Delete what XLA keeps; return whether there was anything. A damaged file would fail every later process."""
+    folder = compiled_folder()
+    files = list(folder.glob("*.pb")) if folder else []
+    for file in files:
+        file.unlink(missing_ok=True)
+    return bool(files)
+
+
 def load_tensorflow() -> None:
     """Import TensorFlow and Keras without a word on stderr."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if "tensorflow" not in sys.modules and (folder := compiled_folder()):
+        flags = f"--tf_xla_persistent_cache_directory={folder} --tf_xla_persistent_cache_device_types=CPU"
+        os.environ["TF_XLA_FLAGS"] = f"{flags} {os.environ.get('TF_XLA_FLAGS', '')}".strip()
     os.environ["KERAS_BACKEND"] = "tensorflow"
     with silent_stderr():
         import keras

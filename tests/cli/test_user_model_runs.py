@@ -1,6 +1,7 @@
 """Networks and data of one's own, from a file and from Python; regression by hand; what is refused and how."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -167,14 +168,14 @@ def test_pruning_before_training_from_python(inline, tmp_path):
     spec = PruningAtInitSpec(dataset="waves", network="fcn_6", iterations=10, eval_every=5, rounds=1, batch_size=20)
     arrays = (*numbers(120, 0), *numbers(30, 1))
     with pytest.raises(BadInput, match="`scoring_samples` must be at most the 110 training samples"):
-        launch.run(spec.changed(scoring_samples=111), [0], processes=0, arrays=arrays)
+        launch.run(replace(spec, scoring_samples=111), [0], processes=0, arrays=arrays)
     run, failures = launch.run(spec, [0], processes=0, models_dir=tmp_path, arrays=arrays)
     assert (failures, run.rounds(0)) == ({}, [0, 1])
     with pytest.raises(BadInput, match="was computed on other data of the name `waves`"):
         launch.run(spec, [0], processes=0, models_dir=tmp_path, arrays=(*numbers(120, 2), *numbers(30, 1)))
     own = {"arrays": arrays, "build": lambda shape, outputs: None}
     with pytest.raises(BadInput, match="`activation` must be left out with a network of one's own"):
-        launch.run(spec.changed(activation="tanh"), [0], processes=0, models_dir=tmp_path, **own)
+        launch.run(replace(spec, activation="tanh"), [0], processes=0, models_dir=tmp_path, **own)
 
 
 @pytest.mark.parametrize(

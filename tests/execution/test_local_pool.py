@@ -9,6 +9,7 @@ import pytest
 
 from ticketlab.errors import BadInput, TicketlabError
 from ticketlab.execution import local_pool
+from ticketlab.experiments.events import Noted, Retried
 
 
 def prepare(folder: str, behaviour: str):
@@ -20,7 +21,7 @@ def prepare(folder: str, behaviour: str):
         (place / f"tried_{seed}").touch()
         if seed == 1 and (first or behaviour.startswith("always")):
             _misbehave(behaviour.removeprefix("always "))
-        report("worked", {"pid": os.getpid(), "threads": len(os.sched_getaffinity(0))})
+        report(Noted(str(os.getpid())))
         (place / f"done_{seed}").touch()
 
     return replicate
@@ -60,7 +61,7 @@ def test_a_worker_that_fails_once_costs_its_own_replicate_one_more_try(run, beha
     failures, events, done = run(behaviour)
     assert failures == {}
     assert done == [0, 1, 2, 3]
-    assert [(seed, name) for seed, name, _ in events if name == "retry"] == [(1, "retry")]
+    assert [seed for seed, event in events if isinstance(event, Retried)] == [1]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +79,7 @@ def test_a_replicate_that_keeps_failing_is_reported_and_the_others_finish(run, b
     assert failures[1].startswith(reason)
     assert "\n" not in failures[1]
     assert done == [0, 2, 3]
-    retries = sum(name == "retry" for _, name, _ in events)
+    retries = sum(isinstance(event, Retried) for _, event in events)
     assert retries == (0 if "refuses" in behaviour else 1)
 
 
@@ -90,13 +91,14 @@ def test_bad_input_found_by_a_worker_ends_the_run(run):
 def test_workers_are_reused_and_no_more_than_asked_for(run):
     _, events, done = run("behaves")
     assert done == [0, 1, 2, 3]
-    assert 1 <= len({facts["pid"] for _, name, facts in events if name == "worked"}) <= 2
-    assert os.getpid() not in {facts["pid"] for _, name, facts in events if name == "worked"}
+    pids = {event.message for _, event in events if isinstance(event, Noted)}
+    assert 1 <= len(pids) <= 2
+    assert str(os.getpid()) not in pids
 
 
 def test_an_interrupt_stops_the_workers(tmp_path):
-    def interrupt(seed, name, facts):
-        if name == "worked":
+    def interrupt(seed, event):
+        if isinstance(event, Noted):
             raise KeyboardInterrupt
 
     began = time.monotonic()

@@ -8,32 +8,30 @@ from rich.console import Console
 from rounds_on_disk import write_run, write_training
 from ticketlab.execution import progress
 from ticketlab.execution.progress import Display
+from ticketlab.experiments.events import Begun, Completed, Evaluated, Retried, RoundDone, SetAside
 from ticketlab.runs.folder import Run
 
-ROUND = {"new": True, "round": 3, "density": 0.5128, "early_stop_iteration": 1900, "seconds": 12.34}
+ROUND = {"round": 3, "density": 0.5128, "early_stop_iteration": 1900, "seconds": 12.34}
 ROUND |= {"early_stop_test_accuracy": 0.98091, "test_accuracy": 0.97999}
 
 
-def evaluation(round, iteration):
-    facts = {
-        "round": round,
-        "iteration": iteration,
-        "share": iteration / 100,
-        "density": 0.8,
-        "validation_accuracy": 0.9,
-    }
-    return "evaluation", facts
+def evaluation(number, iteration, task="classification"):
+    return Evaluated(number, iteration, iteration / 100, density=0.8, loss=0.3, score=0.9, task=task)
+
+
+def done(number, new=True):
+    return RoundDone(number, new, {**ROUND, "round": number})
 
 
 def test_without_a_terminal_each_finished_round_is_a_line(capsys):
     out = io.StringIO()
     with Display([0, 1], 3, Console(file=out, width=60)) as display:
-        display.event(0, "begin", {"rounds": 3})
-        display.event(0, "round", {**ROUND, "round": 2, "new": False})
-        display.event(0, *evaluation(3, 50))
-        display.event(0, "damaged", {"message": "round_01.h5 cannot be read"})
-        display.event(0, "round", ROUND)
-        display.event(0, "done", {})
+        display.event(0, Begun((0, 1, 2, 3)))
+        display.event(0, done(2, new=False))
+        display.event(0, evaluation(3, 50))
+        display.event(0, SetAside("round_01.h5 cannot be read"))
+        display.event(0, done(3))
+        display.event(0, Completed())
     assert out.getvalue() == (
         "seed  0  round  3  density 0.5128  early stop   1900  test accuracy there 0.9809, at the end 0.9800  12.3 s\n"
     )
@@ -45,12 +43,12 @@ def test_in_a_notebook_a_replicate_prints_now_and_then_and_at_its_end(monkeypatc
     monkeypatch.setattr(progress.time, "monotonic", lambda: clock["now"])
     out = io.StringIO()
     with Display([0], 5, Console(file=out, width=60), pause=10) as display:
-        display.event(0, "begin", {"rounds": 5})
+        display.event(0, Begun(tuple(range(6))))
         for round, clock["now"] in enumerate((1.0, 11.0, 12.0, 20.0, 21.5, 21.6)):
-            display.event(0, "round", {**ROUND, "round": round})
+            display.event(0, done(round))
         assert out.getvalue().count("\n") == 2
-        display.event(0, "done", {})
-        display.event(0, "done", {})
+        display.event(0, Completed())
+        display.event(0, Completed())
     assert [int(line.split()[3]) for line in out.getvalue().splitlines()] == [1, 4, 5]
 
 
@@ -58,10 +56,10 @@ def test_lines_move_on_a_terminal_alone_whatever_the_environment_says(monkeypatc
     monkeypatch.setenv("FORCE_COLOR", "1")  # as notebooks' kernels set it
     monkeypatch.setattr(progress.sys, "stdout", out := io.StringIO())
     with Display([0], 3, console := progress.screen()) as display:
-        display.event(0, "begin", {"rounds": 3})
-        display.event(0, *evaluation(3, 50))
-        display.event(0, "round", ROUND)
-        display.event(0, "done", {})
+        display.event(0, Begun((0, 1, 2, 3)))
+        display.event(0, evaluation(3, 50))
+        display.event(0, done(3))
+        display.event(0, Completed())
     assert "\x1b" not in out.getvalue()
     assert out.getvalue().count("\n") == 1
     monkeypatch.setattr(out, "isatty", lambda: True, raising=False)
@@ -72,12 +70,12 @@ def test_on_a_terminal_a_retried_replicate_has_one_row():
     console = Console(file=io.StringIO(), force_terminal=True, width=100)
     with Display([4], 3, console) as display:
         for _ in range(2):
-            display.event(4, "begin", {"rounds": 3})
-            display.event(4, *evaluation(0, 50))
-            display.event(4, "retry", {"message": "killed"})
+            display.event(4, Begun((0, 1, 2, 3)))
+            display.event(4, evaluation(0, 50))
+            display.event(4, Retried("killed"))
         rows = [task.fields["name"] for task in display._live.tasks]
         assert rows == ["all", "seed 4"]
-        display.event(4, "done", {})
+        display.event(4, Completed())
         assert [task.fields["name"] for task in display._live.tasks] == ["all"]
 
 
@@ -86,7 +84,7 @@ def test_time_left_counts_only_what_was_computed_here(monkeypatch):
     monkeypatch.setattr(progress.time, "monotonic", lambda: next(now))
     clock = progress._Clock([0], 9)
     assert clock.time_left() == "starting"
-    clock.begin(0, 9)
+    clock.begin(0, 10)
     clock.reached(0, 5.0, computed=False)  # found on disk
     clock.reached(0, 5.9)  # a round that a killed process had nearly finished
     clock.reached(0, 6.9)  # one round in ten seconds

@@ -10,13 +10,15 @@ import pytest
 from conftest import arrays_of, contents, only_run, same, trainings
 from ticketlab.data import sources
 from ticketlab.execution import launch
-from ticketlab.experiments import rounds
+from ticketlab.experiments import replicate
+from ticketlab.experiments.events import Evaluated
 from ticketlab.experiments.lottery.spec import ImpSpec
 from ticketlab.networks import architectures
 from ticketlab.runs.folder import Run
 from ticketlab.sparsity import masks
 from ticketlab.sparsity.criteria import CRITERIA
 from ticketlab.sparsity.pruning import SCOPES
+from ticketlab.training.engine import EngineSettings
 
 TINY = ("--dataset", "digits", "--network", "fcn_8_6", "--iterations", 20, "--eval-every", 10, "--rounds", 2)
 FEW = ("--iterations", 4, "--eval-every", 2, "--batch-size", 16, "--rounds", 2)
@@ -66,7 +68,7 @@ def test_normalisation_statistics_are_those_of_the_end_of_training_and_of_the_re
     assert same(run.round(0, 0).rewind, rewound)
     small = sources.load("small", images)
     spec = ImpSpec(optimizer="sgd", momentum=0.9, batch_size=16, eval_every=2, iterations=4)
-    engine = inline.engine(architectures.build("resnet20", (8, 8), 10), small, spec)
+    engine = inline.engine(architectures.build("resnet20", (8, 8), 10), small, EngineSettings.of(spec))
     for record in run.records():
         weights, attributes = record.weights, record.attributes
         engine.load(weights, record.masks)
@@ -78,9 +80,9 @@ def interrupt(monkeypatch, *at):
     """Press Ctrl-C at some evaluations, counted over all that follows."""
     evaluations, event = itertools.count(1), launch.Display.event
 
-    def pressed(self, seed, name, facts):
-        event(self, seed, name, facts)
-        if name == "evaluation" and next(evaluations) in at:
+    def pressed(self, seed, said):
+        event(self, seed, said)
+        if isinstance(said, Evaluated) and next(evaluations) in at:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(launch.Display, "event", pressed)
@@ -93,7 +95,7 @@ def test_interrupted_and_resumed_in_the_middle_of_rounds(inline, resnet, tmp_pat
         line = (*TINY, "--rewind-iteration", 5, "--patience", 1)
         assert inline(tmp_path, *line, "--models-dir", "whole").returncode == 0
         whole = only_run(tmp_path / "whole")
-    monkeypatch.setattr(rounds, "PARTIAL_SECONDS", 0.0)
+    monkeypatch.setattr(replicate, "PARTIAL_SECONDS", 0.0)
     interrupt(monkeypatch, 1, 3, 5)
     assert [inline(tmp_path, *line).returncode for _ in range(4)] == [130, 130, 130, 0]
     run = only_run(tmp_path / "models")
@@ -185,36 +187,39 @@ def test_activation_and_initialiser_by_hand(inline, tmp_path, digits, activation
     assert last.attributes["test_loss"] == pytest.approx((np.log(np.exp(logits).sum(1)) - picked).mean(), rel=1e-4)
 
 
+NORMALISED = """
+from keras import Input, Sequential, layers
+
+def net(shape, outputs):
+    convolution = [layers.Conv2D(4, 3, use_bias=False, name="conv"), layers.BatchNormalization(name="norm")]
+    dense = [layers.Flatten(), layers.Dense(12, "relu", name="one"), layers.Dense(outputs, name="two")]
+    return Sequential([Input(shape), layers.Reshape((*shape, 1)), *convolution, *dense])
+"""
 COMPOSITE = (
-    *("--network", "conv2", "--dataset", "small", "--iterations", 12, "--eval-every", 5),
+    *("--network", "mine.py:net", "--dataset", "small", "--iterations", 12, "--eval-every", 5),
     *("--optimizer", "sgd", "--learning-rate", 0.1, "--momentum", 0.9, "--nesterov", "--weight-decay", 1e-3),
     *("--l1-penalty", 1e-5, "--schedule", "step", "--schedule-steps", "6,10", "--schedule-factor", 0.5, "--warmup", 3),
     *("--rewind-iteration", 4, *itertools.chain(*RATES.items()), "--criterion", "magnitude_increase", "--seeds", "0,1"),
 )
 
 
-def test_one_and_two_processes_give_the_same_bits(inline, command, images, tmp_path):
-    """A run of many options at once and a branch of it, as whole commands with two workers, and in this process."""
+def test_one_and_two_processes_give_the_same_bits(inline, images, tmp_path):
+    """A run of many options at once and a branch of it, a network that keeps statistics, two workers or none."""
+    (tmp_path / "mine.py").write_text(NORMALISED)
     both = (*COMPOSITE, "--data-dir", images)
     run, branch = (*both, "--rounds", 1), (*both, "--branch", "shuffled_weights", "--only-rounds", 1)
-    done = command(*run, "--processes", 2, script="cnn_imp.py")
-    assert (done.returncode, done.stderr) == (0, "")
-    done = inline(tmp_path, *branch, processes=2, script="cnn_imp.py")
-    assert (done.returncode, done.stderr) == (0, "")
-    for line in (run, branch):
-        done = inline(tmp_path, *line, "--models-dir", "one", script="cnn_imp.py")
-        assert (done.returncode, done.stderr) == (0, "")
-    folders = sorted((tmp_path / "models").iterdir())
-    assert [folder.name for folder in folders] == sorted(folder.name for folder in (tmp_path / "one").iterdir())
+    for folder, processes in (("two", 2), ("none", 0)):
+        for line in (run, branch):
+            flags = (*line, "--models-dir", folder)
+            done = inline(tmp_path, *flags, processes=processes, script="cnn_imp.py")
+            assert (done.returncode, done.stderr) == (0, "")
+    folders = sorted((tmp_path / "two").iterdir())
+    assert [folder.name for folder in folders] == sorted(folder.name for folder in (tmp_path / "none").iterdir())
     for folder, finished in zip(folders, ([0, 1], [1]), strict=True):
-        run = Run(folder)
-        assert {seed: run.rounds(seed) for seed in run.seeds()} == {0: finished, 1: finished}
-        assert contents(run) == contents(Run(tmp_path / "one" / folder.name))
-
-
-def test_resnet20_and_its_statistics_in_two_workers(inline, resnet, tmp_path):
-    assert inline(tmp_path, *resnet[1], "--seeds", "0,1", processes=2).returncode == 0
-    assert contents(only_run(tmp_path / "models")) == contents(resnet[0])
+        made = Run(folder)
+        assert {seed: made.rounds(seed) for seed in made.seeds()} == {0: finished, 1: finished}
+        assert contents(made) == contents(Run(tmp_path / "none" / folder.name))
+        assert any("moving" in path for path in made.round(1, 1).weights)
 
 
 def test_a_target_density_and_more_rounds_extend_a_run(inline, tmp_path):

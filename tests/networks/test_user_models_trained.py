@@ -13,7 +13,8 @@ from ticketlab.experiments.pruning_at_init.spec import PruningAtInitSpec
 from ticketlab.experiments.sparse_training.spec import SparseTrainingSpec
 from ticketlab.networks import variables
 from ticketlab.sparsity import masks
-from ticketlab.training.dense_engine import Engine
+from ticketlab.training.dense_engine import DenseEngine
+from ticketlab.training.engine import EngineSettings
 
 pytestmark = pytest.mark.usefixtures("tensorflow")
 SETTINGS = {"dataset": "mine", "network": "own", "iterations": 6, "eval_every": 6, "rounds": 6}
@@ -81,11 +82,11 @@ def test_what_is_stored_is_what_the_network_gives(digits, tmp_path, build):
 def test_a_lookup_is_trained_by_each_way_of_compiling(digits, monkeypatch):
     """Its gradient comes as rows; by hand, only the rows looked up move."""
     arrays = numbers(digits)
-    dataset, spec = from_arrays("mine", *arrays), ImpSpec(**SETTINGS)
+    dataset, spec = from_arrays("mine", *arrays), ImpSpec(**SETTINGS).resolved
     found = []
     for compiled in (False, True):
         monkeypatch.setattr(variables, "dense_only", lambda model, compiled=compiled: compiled)
-        engine = Engine(embedded((64,), 10), dataset, spec)
+        engine = DenseEngine(embedded((64,), 10), dataset, EngineSettings.of(spec))
         weights = variables.draw(engine.model, 0, "initialisation")
         engine.load(weights, masks.all_kept(weights, engine.paths))
         order = np.arange(spec.batch_size, dtype=np.int32)[np.newaxis]

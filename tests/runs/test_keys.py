@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import json
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,6 @@ from conftest import contents, only_run
 from ticketlab.cli import train
 from ticketlab.errors import BadInput
 from ticketlab.execution import launch
-from ticketlab.experiments.lottery import branches
 from ticketlab.experiments.lottery.spec import ImpSpec
 from ticketlab.experiments.pruning_at_init.saliency import SALIENCIES
 from ticketlab.experiments.pruning_at_init.spec import PruningAtInitSpec
@@ -20,7 +20,7 @@ from ticketlab.experiments.sparse_training.methods import METHODS
 from ticketlab.experiments.sparse_training.spec import SparseTrainingSpec
 from ticketlab.networks import architectures
 from ticketlab.runs.defaults import DATASET_DEFAULTS, NETWORK_DEFAULTS, is_mlp
-from ticketlab.runs.folder import differences
+from ticketlab.runs.folder import differences, find_run
 
 SPECS = (ImpSpec, PruningAtInitSpec, SparseTrainingSpec)
 NAMES = (*architectures.NETWORKS, "fcn_30_20")
@@ -40,28 +40,38 @@ def test_both_doors_make_the_same_spec(spec_class):
     for name, chosen in itertools.product(NAMES, CHOICES):
         if set(chosen) <= fields:
             given = {"network": name, "dataset": "digits", **chosen}
-            assert train.resolve(spec_class, given, {}, None, None) == spec_class(**given), given
-    spec = spec_class(network="conv2", dataset="digits")
+            assert train.resolve(spec_class, given, {}, None, None) == spec_class(**given).resolved, given
+    spec = spec_class(network="conv2", dataset="digits").resolved
     for defaults in (NETWORK_DEFAULTS["conv2"], DATASET_DEFAULTS["digits"]):
         assert all(getattr(spec, field) == value for field, value in defaults.items() if field in fields)
 
 
 def test_what_was_left_out_is_decided_anew_and_what_was_given_is_kept():
     spec = ImpSpec(network="conv2", iterations=30)
-    assert spec.changed(network="resnet20") == ImpSpec(network="resnet20", iterations=30)
-    assert spec.changed(dataset="digits").iterations == 30
-    assert ImpSpec(learning_rate=1.2e-3).changed(network="conv4").learning_rate == 1.2e-3
-    assert ImpSpec(branch="one_shot").rounds is None, "as many as the run has"
+    assert replace(spec, network="resnet20") == ImpSpec(network="resnet20", iterations=30)
+    assert replace(spec, dataset="digits").resolved.iterations == 30
+    assert replace(ImpSpec(learning_rate=1.2e-3), network="conv4").resolved.learning_rate == 1.2e-3
+    assert replace(spec.resolved, network="conv4").resolved.learning_rate == 2e-4, "given, once it is decided"
+    assert ImpSpec(branch="one_shot").resolved.rounds is None, "as many as the run has"
+    assert ImpSpec(rounds=3, target_density=0.5).resolved.rounds is None, "as many as it takes"
+    sparse = SparseTrainingSpec(iterations=1000, drop_fraction=0.2)
+    assert replace(sparse, method="set", iterations=500).resolved.update_until == 500
+    with pytest.raises(BadInput, match="`drop_fraction` must be left out with the method gradual"):
+        replace(sparse, method="gradual")
     assert ImpSpec(branch="one_shot").trunk() == ImpSpec(rounds=4, branch="one_shot").trunk() == ImpSpec()
-    with pytest.raises(BadInput, match="`rounds` must be a whole number without a `branch`"):
+    with pytest.raises(BadInput, match="`rounds` must be a whole number where nothing else says which rounds"):
         ImpSpec(rounds=None)
 
 
 def test_specs_stay_plain_values():
     spec = ImpSpec(network="conv2", rounds=3)
-    for same in (pickle.loads(pickle.dumps(spec)), ImpSpec.from_json(spec.to_json()), dataclasses.replace(spec)):
+    for same in (pickle.loads(pickle.dumps(spec)), replace(spec), eval(repr(spec))):
         assert (same, hash(same), repr(same), same.key()) == (spec, hash(spec), repr(spec), spec.key())
-    assert pickle.loads(pickle.dumps(spec)).changed(network="lenet5").learning_rate == 1.2e-3
+    whole = spec.resolved
+    assert whole.resolved is whole
+    for same in (pickle.loads(pickle.dumps(whole)), ImpSpec.from_json(spec.to_json()), eval(repr(whole))):
+        assert (same, hash(same), repr(same), same.key()) == (whole, hash(whole), repr(whole), spec.key())
+    assert replace(pickle.loads(pickle.dumps(spec)), network="lenet5").resolved.learning_rate == 1.2e-3
     assert json.loads(spec.to_json())["learning_rate"] == 2e-4
     branch = ImpSpec(branch="one_shot", network="conv2")
     assert ImpSpec.from_json(branch.to_json()).trunk().key() == branch.trunk().key()
@@ -73,7 +83,7 @@ def test_a_stored_spec_is_read_as_exactly_what_it_says():
     read = ImpSpec.from_json(json.dumps(stored))
     assert (read.learning_rate, read.conv_prune_rate) == (1.2e-3, None)
     again = ImpSpec.from_json(read.to_json())
-    assert again == read == read.changed(rounds=3).changed(rounds=16)
+    assert again == read == replace(replace(read, rounds=3), rounds=16)
     assert read.key() == ImpSpec(network="conv2", learning_rate=1.2e-3, conv_prune_rate=0.2).key()
 
 
@@ -182,9 +192,9 @@ def test_runs_under_the_names_of_earlier_versions_are_found(inline, tmp_path):
     names = {path.name for path in (tmp_path / "models").iterdir()}
     assert names == {earlier, f"{earlier}-supermask"}
     assert {path: path.stat().st_mtime_ns for path in older.rglob("*.h5")} == times
-    assert branches.find(spec, tmp_path / "models").folder == older
+    assert find_run(spec, tmp_path / "models").folder == older
     older.rename(older.with_name(new))
-    assert branches.find(spec, tmp_path / "models").folder.name == new
+    assert find_run(spec, tmp_path / "models").folder.name == new
 
 
 def test_numbers_that_were_wrong_are_not_taken_for_right_ones(tmp_path):

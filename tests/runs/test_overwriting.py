@@ -7,6 +7,7 @@ from conftest import contents, only_run
 from ticketlab.analysis.runs import read_runs
 from ticketlab.errors import TicketlabError
 from ticketlab.execution import launch, local_pool
+from ticketlab.experiments.events import RoundDone
 from ticketlab.runs import hdf5, overwriting
 from ticketlab.runs.folder import Run
 from ticketlab.runs.overwriting import NOTHING, Overwritten
@@ -106,9 +107,9 @@ def test_interrupted_it_goes_on_without_the_flag_and_ends_at_the_same_bits(compu
     first, event = contents(run), launch.Display.event
     times = {path: path.stat().st_mtime_ns for path in run.folder.rglob("round_*.h5")}
 
-    def pressed(self, seed, name, facts):
-        event(self, seed, name, facts)
-        if name == "round":
+    def pressed(self, seed, said):
+        event(self, seed, said)
+        if isinstance(said, RoundDone):
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
@@ -126,10 +127,10 @@ def test_a_second_try_deletes_nothing_of_the_first(compute, tmp_path, monkeypatc
     before, written = contents(run), []
 
     def crashes_once(self, seed, report):
-        def told(name, facts):
-            report(name, facts)
-            if name == "round":
-                written.append((facts["round"], facts["new"]))
+        def told(event):
+            report(event)
+            if isinstance(event, RoundDone):
+                written.append((event.number, event.new))
                 if not tried:
                     tried.append(seed)
                     raise ZeroDivisionError

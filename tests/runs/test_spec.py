@@ -7,7 +7,7 @@ import pytest
 
 from ticketlab.errors import BadInput
 from ticketlab.experiments.lottery.spec import ImpSpec
-from ticketlab.experiments.presets import PRESETS, compatible
+from ticketlab.experiments.presets import PRESETS
 from ticketlab.experiments.sparse_training.spec import SparseTrainingSpec
 from ticketlab.random_streams import stream, stream_seed
 from ticketlab.runs.defaults import DATASET_DEFAULTS
@@ -61,7 +61,7 @@ def test_bad_values_are_refused_with_what_was_expected_and_received(fields, mess
 
 def test_json_round_trip_and_unknown_fields():
     spec = ImpSpec(optimizer="sgd", momentum=0.9, nesterov=True, target_density=0.1, patience=3)
-    assert ImpSpec.from_json(spec.to_json()) == spec
+    assert ImpSpec.from_json(spec.to_json()) == spec.resolved
     with pytest.raises(BadInput, match="Received: colour"):
         ImpSpec.from_json(json.dumps({"colour": "red"}))
 
@@ -76,7 +76,7 @@ def test_keys_are_stable_across_versions():
 
 def test_a_spec_of_a_version_without_a_field_is_read_as_what_it_was():
     stored = {name: value for name, value in ImpSpec().described().items() if name not in ("engine", "schedule")}
-    assert ImpSpec.from_json(json.dumps(stored)) == ImpSpec(engine="dense")
+    assert ImpSpec.from_json(json.dumps(stored)) == ImpSpec(engine="dense").resolved
 
 
 def test_key_ignores_only_what_extends_a_run():
@@ -96,7 +96,7 @@ def test_presets_are_valid(name):
 
 
 def test_the_papers_column():
-    spec = ImpSpec(**PRESETS["frankle-carbin-2019"])
+    spec = ImpSpec(**PRESETS["frankle-carbin-2019"]).resolved
     assert (spec.iterations, spec.batch_size, spec.learning_rate) == (50_000, 60, 1.2e-3)
     assert (spec.prune_rate, spec.output_prune_rate, spec.eval_every) == (0.2, None, 100)  # None: half of it
 
@@ -126,6 +126,6 @@ def test_streams_do_not_touch_global_state():
 )
 @pytest.mark.parametrize("name", ["set-mlp", "rigl-mlp"])
 def test_what_is_given_puts_a_presets_own_aside(name, chosen, without):
-    kept = compatible(PRESETS[name], chosen)
+    kept = SparseTrainingSpec.compatible(PRESETS[name], chosen)
     assert not without & set(kept)
     SparseTrainingSpec(**{**kept, **chosen})

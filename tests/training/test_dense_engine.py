@@ -10,10 +10,11 @@ from ticketlab.data.dataset import batches, split
 from ticketlab.experiments.lottery.spec import ImpSpec
 from ticketlab.networks import variables
 from ticketlab.sparsity import masks
-from ticketlab.training.dense_engine import Engine
+from ticketlab.training.dense_engine import DenseEngine
+from ticketlab.training.engine import EngineSettings
 
-ADAM = ImpSpec(dataset="digits", eval_every=20)
-SGD = ImpSpec(dataset="digits", eval_every=20, optimizer="sgd", learning_rate=0.1)
+ADAM = ImpSpec(dataset="digits", eval_every=20).resolved
+SGD = ImpSpec(dataset="digits", eval_every=20, optimizer="sgd", learning_rate=0.1).resolved
 MOMENTUM = dataclasses.replace(SGD, momentum=0.9, nesterov=True)
 
 
@@ -34,7 +35,8 @@ def make(digits, tensorflow):
     def small(spec, dataset=digits):
         inputs = keras.Input(dataset.input_shape)
         hidden = keras.layers.Dense(12, "relu", name="one")(keras.layers.Flatten()(inputs))
-        return Engine(keras.Model(inputs, keras.layers.Dense(len(dataset.classes), name="two")(hidden)), dataset, spec)
+        model = keras.Model(inputs, keras.layers.Dense(len(dataset.classes), name="two")(hidden))
+        return DenseEngine(model, dataset, EngineSettings.of(spec))
 
     return small
 

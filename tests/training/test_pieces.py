@@ -10,7 +10,7 @@ import pytest
 
 from conftest import contents, only_run
 from ticketlab.data.dataset import batches
-from ticketlab.experiments import checkpoints, rounds
+from ticketlab.experiments import checkpoints, replicate
 from ticketlab.experiments.lottery.spec import ImpSpec
 from ticketlab.networks import variables
 from ticketlab.runs.folder import Record
@@ -58,21 +58,21 @@ def test_no_bit_depends_on_where_stretches_are_cut(compute, whole, monkeypatch):
 
 
 def test_a_training_killed_in_the_middle_of_a_stretch_goes_on_from_there(compute, whole, monkeypatch):
-    monkeypatch.setattr(rounds, "PARTIAL_SECONDS", 0.0)
+    monkeypatch.setattr(replicate, "PARTIAL_SECONDS", 0.0)
     monkeypatch.setattr(loop, "piece_length", lambda seconds: 4)
-    save, left_off, saves = checkpoints.save_partial, [], iter([3, 3, 3, 10**9])
+    save, left_off, saves = checkpoints.write_state, [], iter([3, 3, 3, 10**9])
     countdown = next(saves)
 
-    def saved(spec, run, seed, round, state):
+    def saved(path, spec, seed, number, state):
         nonlocal countdown
-        save(spec, run, seed, round, state)
+        save(path, spec, seed, number, state)
         countdown -= 1
         if not countdown:
             countdown = next(saves)
             left_off.append(state.iteration)
             raise Killed
 
-    monkeypatch.setattr(rounds, "save_partial", saved)
+    monkeypatch.setattr(checkpoints, "write_state", saved)
     while len(left_off) < 3:
         with pytest.raises(Killed):
             compute("killed")
@@ -85,26 +85,26 @@ def test_a_training_killed_in_the_middle_of_a_stretch_goes_on_from_there(compute
 @pytest.mark.parametrize("compute", ["dense"], indirect=True)
 def test_a_partial_file_of_an_earlier_version_is_read(compute, whole, monkeypatch):
     """They stand at evaluations, and say nothing of steps since."""
-    monkeypatch.setattr(rounds, "PARTIAL_SECONDS", 0.0)
+    monkeypatch.setattr(replicate, "PARTIAL_SECONDS", 0.0)
     monkeypatch.setattr(loop, "piece_length", lambda seconds: 10**9)
-    save, write = checkpoints.save_partial, checkpoints.write_file
+    save, write = checkpoints.write_state, checkpoints.write_file
 
     def written(path, attributes, groups):
         newer = ("steps", "losses", "running")
         assert [attributes[name] for name in newer] == [0, 0.0, 0.0]
         write(path, {name: value for name, value in attributes.items() if name not in newer}, groups)
 
-    def saved(spec, run, seed, round, state):
+    def saved(path, spec, seed, number, state):
         if state.iteration != 20:
             return
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(checkpoints, "write_file", written)
-            save(spec, run, seed, round, state)
-        assert "steps" not in Record(run.partial_path(seed, round)).attributes
+            save(path, spec, seed, number, state)
+        assert "steps" not in Record(path).attributes
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(rounds, "save_partial", saved)
+        patch.setattr(checkpoints, "write_state", saved)
         with pytest.raises(Killed):
             compute("older")
     assert contents(compute("older")) == whole
@@ -117,7 +117,7 @@ def test_an_engine_takes_any_number_of_rows_and_evaluates_in_parts(context, monk
     initial = variables.draw(context.model, 0, "initialisation")
     mask = masks.all_kept(initial, context.paths)
     order, rates = batches(context.train_indices, 60, 0, 0, 50), ImpSpec().learning_rates(0, 50)
-    for engine in (context.dense, context.sparse):
+    for engine in (context.named("dense"), context.named("sparse")):
         found = []
         for cuts in ((0, 50), (0, 1, 20, 33, 50)):
             engine.load(initial, mask)
@@ -128,7 +128,7 @@ def test_an_engine_takes_any_number_of_rows_and_evaluates_in_parts(context, monk
         assert found[0] == found[1]
         evaluated = set()
         for chunks in (1, 2, 10**6):
-            monkeypatch.setattr(context.dense, "_evaluation_chunks", chunks)
+            monkeypatch.setattr(context.named("dense"), "_evaluation_chunks", chunks)
             monkeypatch.setattr(sparse, "EVALUATED", 64 * chunks)
             evaluated.add((engine.evaluate("validation"), engine.evaluate("test")))
         assert len(evaluated) == 1
@@ -140,10 +140,10 @@ def test_pieces_take_about_a_second_and_the_first_is_short():
 
 def test_a_signal_is_served_where_nothing_is_evaluated_before_the_end(inline, tmp_path, monkeypatch):
     """It used to wait for the whole stretch, which here is the whole training."""
-    from ticketlab.training.dense_engine import Engine
+    from ticketlab.training.dense_engine import DenseEngine
 
     monkeypatch.setattr(loop, "piece_length", lambda seconds: 10)
-    train, done = Engine.train, []
+    train, done = DenseEngine.train, []
 
     def spied(self, order, rates, total=0.0):
         total = train(self, order, rates, total)
@@ -152,7 +152,7 @@ def test_a_signal_is_served_where_nothing_is_evaluated_before_the_end(inline, tm
             os.kill(os.getpid(), signal.SIGTERM)
         return total
 
-    monkeypatch.setattr(Engine, "train", spied)
+    monkeypatch.setattr(DenseEngine, "train", spied)
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # as the command does
     try:
         ended = inline(tmp_path, *DIGITS, "--eval-every", 5000, "--rounds", 0)

@@ -10,10 +10,10 @@ from typing import Any
 from ticketlab.analysis.control_names import TICKET, words
 from ticketlab.analysis.runs import FinishedRun, trunks
 from ticketlab.experiments.sparse_training.methods import METHODS
-from ticketlab.experiments.sparse_training.spec import OPTIONS, SparseTrainingSpec
+from ticketlab.experiments.sparse_training.spec import SparseTrainingSpec, method_options
 
 NAMED = ("method", "density", "epsilon")  # of sparse training, in words
-SPARSE_TRAINING = SparseTrainingSpec.kind
+SPARSE_TRAINING = SparseTrainingSpec.kind.name
 KINDS = {"imp": "IMP", "before_training": "pruning before training"}
 LONGEST = 48  # characters of a label that may name every difference; longer ones name as few as tell runs apart
 
@@ -65,7 +65,7 @@ def _facts(run: FinishedRun) -> dict[str, Any]:
     """Return what may be said of a run; a method of sparse training stands for its kind, without options it lacks."""
     spec, method = run.description["spec"], _sparse_training(run.description)
     if method:
-        lacking = [name for name in OPTIONS if spec.get(name) is None]
+        lacking = [name for name in method_options() if spec.get(name) is None]
         spec = {name: value for name, value in spec.items() if name not in (*lacking, *NAMED)}
     return {"kind": method or run.description.get("kind"), **spec, "branch": run.branch}
 
@@ -86,7 +86,7 @@ def _sparse_training(description: Mapping[str, Any]) -> str:
 
 def _differ(name: str, facts: Sequence[Mapping[str, Any]]) -> bool:
     """Tell whether a field tells runs apart; what methods have options for, runs of one method."""
-    groups = {each["kind"] if name in OPTIONS else None for each in facts}
+    groups = {each["kind"] if name in method_options() else None for each in facts}
     chosen = ([each for each in facts if group in (None, each["kind"])] for group in groups)
     return any(len({repr(each[name]) for each in group if name in each}) > 1 for group in chosen)
 

@@ -27,18 +27,19 @@ class Written(NamedTuple):
     figures: int
 
 
-def main(description: str, argv: list[str] | None = None) -> int:
+def main(description: str | None, argv: list[str] | None = None, prog: str | None = None) -> int:
     """Analyse finished runs as a command; return its exit status.
 
     Args:
         description: for ``--help``.
         argv: the flags; those of the process if left out.
+        prog: the command's name; the script's if left out.
 
     Returns:
         0 if all went well or only what the runs do not have was left out, each with a line on stderr; 1 if a file could
         not be read, while the report is of all others, or not be written; 2 on bad input; 130 if interrupted.
     """
-    parser = Parser(description=description)
+    parser = Parser(prog=prog, description=description)
     parser.add_argument(
         "runs", nargs="+", type=Path, metavar="RUN", help="folder of a finished run; branches beside it are found"
     )

@@ -6,23 +6,24 @@ from pathlib import Path
 from ticketlab import tensorflow_setup
 from ticketlab.cli.parser import Parser
 from ticketlab.errors import BadInput, TicketlabError
-from ticketlab.evaluation import export
+from ticketlab.evaluation import csr, export
 from ticketlab.runs.folder import Record, Run
 
-SUFFIXES = {"masks": ".npz", "ticket": ".keras", "trained": ".keras", "slim": ""}
+SUFFIXES = {"masks": ".npz", "csr": ".npz", "ticket": ".keras", "trained": ".keras", "slim": ""}
 
 
-def main(description: str, argv: list[str] | None = None) -> int:
+def main(description: str | None, argv: list[str] | None = None, prog: str | None = None) -> int:
     """Export as a command; return its exit status.
 
     Args:
         description: for ``--help``.
         argv: the flags; those of the process if left out.
+        prog: the command's name; the script's if left out.
 
     Returns:
         0, 1 if a file could not be read or written, 2 on bad input, 130 if interrupted.
     """
-    parser = Parser(description=description)
+    parser = Parser(prog=prog, description=description)
     parser.add_argument("run", type=Path, metavar="RUN", help="folder of a run")
     parser.add_argument("form", choices=SUFFIXES, help="what to export")
     parser.add_argument("--to", type=Path, required=True, metavar="PATH", help="file, or folder for slim, to write")
@@ -59,6 +60,10 @@ def _export(run: Run, form: str, seed: int, round: int, to: Path, data_dir: Path
     record = _record(run, seed, round)
     if form == "masks":
         export.save_masks(record, to)
+        return [to]
+    if form == "csr":
+        masks = record.masks
+        csr.save_csr(to, record.weights or masks, masks)
         return [to]
     weights = export.ticket(run, record) if form == "ticket" else export.trained(record)
     tensorflow_setup.start(threads=1)

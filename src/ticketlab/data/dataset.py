@@ -264,7 +264,7 @@ def _targets(
         parts = [y.reshape(len(y), -1).astype(np.float32) for y in given.values()]
         if parts[0].shape[1] != parts[1].shape[1]:
             raise BadInput(f"{source}: `y_test` must be like `y_train`, {y_train.shape}. Received: {y_test.shape}")
-        return *parts, np.empty(0)
+        return parts[0], parts[1], np.empty(0)
     if not _whole(y_test):
         raise BadInput(f"{source}: `y_test` must have the classes of `y_train`. Received: numbers that are not whole")
     parts = [y.reshape(-1).astype(np.int64) for y in given.values()]  # CIFAR-10 as Keras stores it is (samples, 1)

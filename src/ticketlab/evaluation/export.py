@@ -29,7 +29,8 @@ def save_masks(record: Record, path: Path) -> None:
     """Write a round's masks as .npz, one bool array per variable path. Raises WriteFailed."""
     try:
         with open(path, "wb") as file:
-            np.savez_compressed(file, **record.masks)
+            arrays: dict[str, Any] = {**record.masks}
+            np.savez_compressed(file, **arrays)
     except OSError as error:
         raise WriteFailed(f"cannot write {path}: {error.strerror}") from error
 
@@ -86,16 +87,17 @@ def save_keras(run: Run, record: Record, weights: Arrays, path: Path, data_dir: 
 
     spec = json.loads(record.attributes["spec"])
     facts = run.data or _facts(run, spec, data_dir)
-    model = _network(run, spec, facts)
+    shape, outputs, scale, offset = _seen(facts)
+    model = _network(run, spec, shape, outputs)
     places = variables.carried(model)
     wanted, received = ({key: tuple(each.shape) for key, each in group.items()} for group in (places, weights))
     if wanted != received:
         raise BadInput(f"weights must be those of {spec['network']} on {facts.name}, {wanted}. Received: {received}")
     for key, variable in places.items():
         variable.assign(weights[key])
-    if (facts.scale, facts.offset) != (1, 0):
-        front = keras.layers.Rescaling(facts.scale, facts.offset, name="as_in_training")
-        model = keras.Sequential([keras.Input(facts.constant.shape), front, model], name=model.name)
+    if (scale, offset) != (1, 0):
+        front = keras.layers.Rescaling(scale, offset, name="as_in_training")
+        model = keras.Sequential([keras.Input(shape), front, model], name=model.name)
     # an optimizer without state, since training from here begins afresh
     if facts.task == "regression":
         loss, metric = "mean_squared_error", keras.metrics.R2Score("variance_weighted_average", name="r2")
@@ -129,13 +131,20 @@ def _facts(run: Run, spec: Mapping[str, Any], data_dir: Path | None) -> DataFact
     return (standardised(dataset) if spec.get("inputs") == "standardised" else dataset).facts()
 
 
-def _network(run: Run, spec: Mapping[str, Any], facts: DataFacts) -> "keras.Model":
+def _seen(facts: DataFacts) -> tuple[tuple[int, ...], int, float, float]:
+    """Return what a network is built from and sees: the shape of a sample, the outputs, and the inputs' scaling."""
+    if facts.constant is None or facts.outputs is None or facts.scale is None or facts.offset is None:
+        raise BadInput(f"data.h5 must say of `{facts.name}` what networks see of it. Received: less")
+    return facts.constant.shape, facts.outputs, facts.scale, facts.offset
+
+
+def _network(run: Run, spec: Mapping[str, Any], shape: tuple[int, ...], outputs: int) -> "keras.Model":
     """Build a run's network: as the run keeps it, or by name where it was computed before runs kept them."""
     import keras
 
     if run.network is None:
         settings = {name: spec[name] for name in ("activation", "initialiser") if name in spec}
-        return architectures.build(spec["network"], facts.constant.shape, facts.outputs, **settings)
+        return architectures.build(spec["network"], shape, outputs, **settings)
     try:
         return keras.models.model_from_json(json.dumps(run.network["model"]))
     except (ValueError, TypeError) as error:

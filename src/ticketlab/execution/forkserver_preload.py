@@ -8,9 +8,13 @@ import gc
 import importlib
 import signal
 
+from numba.core.registry import cpu_target
+
 from ticketlab import tensorflow_setup
 
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 tensorflow_setup.load_tensorflow()
 importlib.import_module("ticketlab.training.sparse_engine.engine")
+cpu_target.typing_context.refresh()  # else each worker loads what numba knows of NumPy, a quarter of a second
+cpu_target.target_context.refresh()
 gc.freeze()

@@ -15,15 +15,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-import multiprocess
-from multiprocess import connection
+from multiprocess import connection, forkserver
+from multiprocess.context import ForkServerContext
 
 from ticketlab import tensorflow_setup
 from ticketlab.errors import EndsRun, TicketlabError
+from ticketlab.execution.shared_arrays import Shared
+from ticketlab.experiments.events import Completed, Event, Failed, Report, Retried
 
-Report = Callable[[str, dict[str, Any]], None]
 Replicate = Callable[[int, Report], None]
-OnEvent = Callable[[int, str, dict[str, Any]], None]
+OnEvent = Callable[[int, Event], None]
 TRIES = 2
 PATIENCE_SECONDS = 5.0
 GONE = (BrokenPipeError, ConnectionResetError)
@@ -44,11 +45,26 @@ class Job:
     threads: int = 1
 
 
+@dataclass(frozen=True)
+class _Raised:
+    """What a worker says of an attempt that failed: the reason, and whether trying again may help."""
+
+    message: str
+    again: bool
+
+
+@dataclass(frozen=True)
+class _EndedRun:
+    """What a worker says of a problem that every replicate would meet."""
+
+    error: EndsRun
+
+
 @dataclass
 class _Worker:
     number: int
     process: Any
-    pipe: connection.Connection
+    pipe: Any  # of `multiprocess`, a connection
     seed: int
 
 
@@ -67,10 +83,10 @@ class _Queue:
 
     def failed(self, seed: int, reason: str, again: bool, on_event: OnEvent) -> None:
         if again and self.tries[seed] < TRIES:
-            on_event(seed, "retry", {"message": f"{reason}; trying once more"})
+            on_event(seed, Retried(f"{reason}; trying once more"))
             self.waiting.appendleft(seed)
         else:
-            on_event(seed, "failed", {"message": reason})
+            on_event(seed, Failed(reason))
             self.failures[seed] = reason
 
 
@@ -81,7 +97,7 @@ def run(job: Job, seeds: Iterable[int], processes: int, on_event: OnEvent) -> di
         job: what to do with each seed.
         seeds: of the replicates.
         processes: number of workers; 0 computes in this process, one after the other.
-        on_event: called in this process with seed, name and facts of each event.
+        on_event: called in this process with the seed and each event.
 
     Raises:
         EndsRun: as a worker raised it; the others are stopped.
@@ -124,23 +140,23 @@ def _in_line(job: Job, seeds: list[int], on_event: OnEvent) -> dict[int, str]:
         if failure:
             queue.failed(seed, *failure, on_event)
         else:
-            on_event(seed, "done", {})
+            on_event(seed, Completed())
     return queue.failures
 
 
 def _in_workers(job: Job, seeds: list[int], processes: int, on_event: OnEvent) -> dict[int, str]:
-    queue = _Queue(deque(seeds))
+    queue, shared = _Queue(deque(seeds)), Shared(job)
     workers: list[_Worker] = []
     try:
         for number in range(min(processes, len(seeds))):
-            workers.append(_start(job, number, queue.next()))
+            workers.append(_start(shared, number, queue.next()))
         while workers:
             ready = connection.wait([worker.pipe for worker in workers])
             for worker in [each for each in workers if each.pipe in ready]:
                 if not _listen(worker, queue, on_event):
                     workers.remove(worker)
                     if queue.waiting:
-                        workers.append(_start(job, worker.number, queue.next()))
+                        workers.append(_start(shared, worker.number, queue.next()))
         return queue.failures
     finally:
         _stop(workers)
@@ -149,18 +165,18 @@ def _in_workers(job: Job, seeds: list[int], processes: int, on_event: OnEvent) -
 def _listen(worker: _Worker, queue: _Queue, on_event: OnEvent) -> bool:
     """Take one message from a worker; return whether it goes on working."""
     try:
-        name, facts = worker.pipe.recv()
+        said = worker.pipe.recv()
     except (EOFError, OSError):
         _end(worker)
         queue.failed(worker.seed, _how_it_ended(worker.process.exitcode), True, on_event)
         return False
-    if name == "ends the run":
-        raise facts["error"]
-    if name == "raised":
-        queue.failed(worker.seed, facts["message"], facts["again"], on_event)
+    if isinstance(said, _EndedRun):
+        raise said.error
+    if isinstance(said, _Raised):
+        queue.failed(worker.seed, said.message, said.again, on_event)
     else:
-        on_event(worker.seed, name, facts)
-    if name not in ("raised", "done"):
+        on_event(worker.seed, said)
+    if not isinstance(said, _Raised | Completed):
         return True
     if not queue.waiting:
         _send(worker, None)
@@ -177,9 +193,15 @@ def _send(worker: _Worker, seed: int | None) -> None:
         worker.pipe.send(seed)
 
 
-def _start(job: Job, number: int, seed: int) -> _Worker:
-    context = multiprocess.get_context("forkserver")
-    context.set_forkserver_preload(["ticketlab.execution.forkserver_preload"])
+def start_server() -> None:
+    """Let the fork server begin to load what workers need, while this process still checks what they are to do."""
+    ForkServerContext().set_forkserver_preload(["ticketlab.execution.forkserver_preload"])
+    forkserver.ensure_running()
+
+
+def _start(job: Shared, number: int, seed: int) -> _Worker:
+    start_server()
+    context = ForkServerContext()
     here, there = context.Pipe()
     process = context.Process(target=_work, args=(there, job, number), name=f"ticketlab-{number}", daemon=True)
     process.start()
@@ -211,20 +233,19 @@ def _how_it_ended(exitcode: int | None) -> str:
     return f"its worker ended with exit status {exitcode}"
 
 
-def _work(pipe: connection.Connection, job: Job, number: int) -> None:
+def _work(pipe: connection.Connection, job: Shared, number: int) -> None:
     """Compute the seeds that arrive until None does. The body of a worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _stopped)
-    attempt = _Attempt(job, number)
+    attempt = _Attempt(job.value(), number)
     with contextlib.suppress(EOFError, *GONE):  # the supervisor was killed: so end quietly
         while (seed := pipe.recv()) is not None:
             try:
-                failure = attempt(seed, lambda name, facts: pipe.send((name, facts)))
+                failure = attempt(seed, pipe.send)
             except EndsRun as error:
-                pipe.send(("ends the run", {"error": error}))
+                pipe.send(_EndedRun(error))
             else:
-                name = "raised" if failure else "done"
-                pipe.send((name, {"message": failure[0], "again": failure[1]} if failure else {}))
+                pipe.send(_Raised(*failure) if failure else Completed())
 
 
 def _stopped(*_: object) -> None:

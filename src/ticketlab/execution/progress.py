@@ -6,6 +6,7 @@ Plain lines are for logs, of every round, and for notebooks, which keep what is 
 
 import sys
 import time
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,11 +18,11 @@ from rich.table import Table
 
 from ticketlab.data.dataset import Dataset
 from ticketlab.data.sources import DOWNLOADS
+from ticketlab.experiments.events import Begun, Completed, Evaluated, Event, Failed, Noted, Retried, RoundDone, SetAside
 from ticketlab.means import mean_interval
 from ticketlab.runs.folder import Run
 from ticketlab.runs.spec import Spec
 
-PROBLEMS = ("damaged", "retry", "failed")
 PAUSE = 10.0  # seconds between a replicate's lines in a notebook
 
 
@@ -50,6 +51,7 @@ class Display:
         self._clock = _Clock(seeds, rounds)
         self._rows: dict[int, TaskID] = {}
         self._noted: set[str] = set()
+        self._places: dict[int, dict[int, int]] = {}
         columns = (TextColumn("{task.fields[name]:>8}"), BarColumn(bar_width=24), TextColumn("{task.description}"))
         shared = console.is_terminal and sys.stderr.isatty()
         self._live = Progress(
@@ -64,31 +66,35 @@ class Display:
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._live.stop()
 
-    def event(self, seed: int, name: str, facts: dict[str, Any]) -> None:
+    def event(self, seed: int, event: Event) -> None:
         """Take note of one event of a replicate."""
-        if name in PROBLEMS:
-            print(f"seed {seed}: {facts['message']}", file=sys.stderr, flush=True)
-        if name == "note" and facts["message"] not in self._noted:  # the same for all replicates
-            self._noted.add(facts["message"])
-            print(facts["message"], file=sys.stderr, flush=True)
-        if name == "begin":
-            self._clock.begin(seed, facts["rounds"])
-            self._printed[seed] = time.monotonic()
-            self._remove(seed)  # of a first try
-            self._rows[seed] = self._live.add_task("", name=f"seed {seed}", total=facts["rounds"] + 1)
-        elif name == "evaluation":
-            self._clock.reached(seed, _position(facts) + facts["share"])
-            self._update(seed, f"{_round(facts)}  iteration {facts['iteration']:>5}  validation {_accuracy(facts)}")
-        elif name == "round":
-            self._clock.reached(seed, _position(facts) + 1, computed=facts["new"])
-            if facts["new"] and not self._console.is_terminal:
-                self._held[seed] = f"seed {seed:>2}  {round_line(facts)}"
-                if time.monotonic() - self._printed[seed] >= self._pause:
-                    self._print(seed)
-        elif name in ("done", "failed"):
-            self._print(seed)
-            self._clock.finish(seed)
-            self._remove(seed)
+        match event:
+            case SetAside() | Retried():
+                print(f"seed {seed}: {event.message}", file=sys.stderr, flush=True)
+            case Noted(message) if message not in self._noted:  # the same for all replicates
+                self._noted.add(message)
+                print(message, file=sys.stderr, flush=True)
+            case Begun(rounds):
+                self._clock.begin(seed, len(rounds))
+                self._places[seed] = {number: place for place, number in enumerate(rounds)}
+                self._printed[seed] = time.monotonic()
+                self._remove(seed)  # of a first try
+                self._rows[seed] = self._live.add_task("", name=f"seed {seed}", total=len(rounds))
+            case Evaluated():
+                self._clock.reached(seed, self._places[seed][event.number] + event.share)
+                self._update(seed, evaluation_line(event))
+            case RoundDone():
+                self._clock.reached(seed, self._places[seed][event.number] + 1, computed=event.new)
+                if event.new and not self._console.is_terminal:
+                    self._held[seed] = f"seed {seed:>2}  {round_line(event.attributes)}"
+                    if time.monotonic() - self._printed[seed] >= self._pause:
+                        self._print(seed)
+            case Completed() | Failed():
+                if isinstance(event, Failed):
+                    print(f"seed {seed}: {event.message}", file=sys.stderr, flush=True)
+                self._print(seed)
+                self._clock.finish(seed)
+                self._remove(seed)
         self._live.update(self._total, completed=self._clock.share(), description=self._clock.time_left())
 
     def _print(self, seed: int) -> None:
@@ -109,13 +115,14 @@ class _Clock:
 
     def __init__(self, seeds: list[int], rounds: int) -> None:
         self.positions = dict.fromkeys(seeds, 0.0)
-        self._ends = dict.fromkeys(seeds, rounds + 1)
-        self._computed, self._started = 0.0, None
+        self._ends = dict.fromkeys(seeds, float(rounds + 1))
+        self._computed = 0.0
+        self._started: float | None = None
         self._resumed: set[int] = set()
 
     def begin(self, seed: int, rounds: int) -> None:
         self._started = self._started or time.monotonic()  # starting up is no measure of rounds
-        self.positions[seed], self._ends[seed] = 0.0, rounds + 1
+        self.positions[seed], self._ends[seed] = 0.0, rounds
         self._resumed.add(seed)
 
     def reached(self, seed: int, position: float, computed: bool = True) -> None:
@@ -135,7 +142,7 @@ class _Clock:
         left = sum(self._ends.values()) - sum(self.positions.values())
         if left <= 0:
             return "finishing"
-        if not self._computed:
+        if self._started is None or not self._computed:
             return "starting"
         return f"{_duration(left * (time.monotonic() - self._started) / self._computed)} left"
 
@@ -162,10 +169,17 @@ def data_line(spec: Spec, dataset: Dataset) -> str:
     return f"{dataset.name}: {samples}, {inputs}; {targets}"
 
 
-def round_line(facts: dict[str, Any]) -> str:
+def evaluation_line(event: Evaluated) -> str:
+    """Say in one line how far a round's training is."""
+    place = f"round {event.number:>2}  density {event.density:.4f}"
+    return f"{place}  iteration {event.iteration:>5}  validation {event.score:.4f}"
+
+
+def round_line(facts: Mapping[str, Any]) -> str:
     """Say in one line what a finished round gave."""
     return (
-        f"{_round(facts)}  early stop {facts['early_stop_iteration']:>6}  test accuracy there "
+        f"round {facts['round']:>2}  density {facts['density']:.4f}  early stop {facts['early_stop_iteration']:>6}  "
+        f"test accuracy there "
         f"{facts['early_stop_test_accuracy']:.4f}, at the end {facts['test_accuracy']:.4f}  {facts['seconds']:.1f} s"
     )
 
@@ -210,19 +224,6 @@ _TABLE = {
 def _mean(values: np.ndarray, digits: int) -> str:
     mean, half_width = mean_interval(values)
     return f"{mean:.{digits}f}" + (f" ± {half_width:.{digits}f}" if np.isfinite(half_width) else "")
-
-
-def _position(facts: dict[str, Any]) -> int:
-    """Return how many rounds come before, which is the round's number unless only some rounds are computed."""
-    return facts.get("position", facts["round"])
-
-
-def _round(facts: dict[str, Any]) -> str:
-    return f"round {facts['round']:>2}  density {facts['density']:.4f}"
-
-
-def _accuracy(facts: dict[str, Any]) -> str:
-    return f"{facts['validation_accuracy']:.4f}"
 
 
 def _duration(seconds: float) -> str:

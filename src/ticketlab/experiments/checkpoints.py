@@ -1,11 +1,12 @@
-"""Rounds and unfinished rounds on disk: found, checked, set aside, and kept on the way."""
+"""Files of rounds and of unfinished rounds: whether they may be used, and a training's state in and out of them."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ticketlab.errors import TicketlabError
+from ticketlab.experiments.events import Report, SetAside
 from ticketlab.runs.folder import Record, Run, differences
 from ticketlab.runs.hdf5 import Damaged, set_aside, write_file
 from ticketlab.runs.spec import Spec
@@ -13,76 +14,68 @@ from ticketlab.runs.spec import Spec
 if TYPE_CHECKING:
     from ticketlab.training.loop import Checkpoint
 
-Report = Callable[[str, dict[str, Any]], None]
-PROGRESS = ("iteration", "seconds", "steps", "losses", "running")  # in partial files; older ones have the first two
+PROGRESS = ("iteration", "seconds", "steps", "losses", "running")  # older files have the first two
+STATE = ("weights", "masks", "optimizer", "best", "kept")
 
 
-def find_round(spec: Spec, run: Run, seed: int, round: int, report: Report) -> Record | None:
-    """Return a complete round of this spec if it is on disk; set a damaged one aside and report it."""
-    if record := _readable(run.path(seed, round), report):
-        _belongs(record, spec, seed, round)
-    return record
+def find(path: Path, spec: Spec, seed: int, number: int, report: Report) -> Record | None:
+    """Return a file of this round if it is there; set a damaged one aside and report it.
 
-
-def complete(spec: Spec, run: Run, seed: int, rounds: Sequence[int]) -> bool:
-    """Tell whether these rounds are on disk, sound, and of this spec."""
-    if not set(rounds) <= set(run.rounds(seed)):
-        return False
-    try:
-        for round in rounds:
-            record = run.round(seed, round)
-            record.verify()
-            _belongs(record, spec, seed, round)
-    except TicketlabError:
-        return False
-    return True
-
-
-def find_partial(spec: Spec, run: Run, seed: int, round: int, report: Report) -> "Checkpoint | None":
-    """Return where a killed process had come to, if it left anything."""
-    from ticketlab.training.loop import Checkpoint, as_rows
-
-    path = run.partial_path(seed, round)
-    record = _readable(path, report)
-    if record is None:
-        return None
-    _belongs(record, spec, seed, round)
-    groups = {name: record.arrays(name) for name in ("weights", "masks", "optimizer", "best", "kept")}
-    if not groups["masks"]:  # of an earlier version: the round begins again
-        return None
-    history, (early_stop,) = as_rows(record.arrays("history")), as_rows(record.arrays("early_stop")) or ((),)
-    found = {name: record.attributes[name] for name in PROGRESS if name in record.attributes}
-    return Checkpoint(history=history, early_stop=early_stop, **found, **groups)
-
-
-def save_partial(spec: Spec, run: Run, seed: int, round: int, state: "Checkpoint") -> None:
-    """Write a training's state so that it can go on from there to the same bits."""
-    from ticketlab.training.loop import as_columns
-
-    attributes = {name: getattr(state, name) for name in PROGRESS}
-    attributes |= {"spec": json.dumps(spec.described()), "seed": seed, "round": round}
-    groups = {name: getattr(state, name) for name in ("weights", "masks", "optimizer", "best", "kept")}
-    rows = {"history": state.history, "early_stop": [state.early_stop] if state.early_stop else []}
-    groups |= {name: as_columns(each) for name, each in rows.items()}
-    write_file(run.partial_path(seed, round), attributes, groups)
-
-
-def _readable(path: Path, report: Report) -> Record | None:
+    Raises:
+        TicketlabError: if it is of another spec, seed or round.
+    """
     if not path.exists():
         return None
     try:
         record = Record(path)
         record.verify()
-        return record
     except Damaged as error:
-        aside = set_aside(path)
-        report("damaged", {"message": f"{error}; kept as {aside.name}, computing it again"})
+        report(SetAside(f"{error}; kept as {set_aside(path).name}, computing it again"))
         return None
+    _check_belongs(record, spec, seed, number)
+    return record
 
 
-def _belongs(record: Record, spec: Spec, seed: int, round: int) -> None:
+def complete(spec: Spec, run: Run, seed: int, numbers: Sequence[int]) -> bool:
+    """Tell whether these rounds are on disk, sound, and of this spec."""
+    if not set(numbers) <= set(run.rounds(seed)):
+        return False
+    try:
+        for number in numbers:
+            record = run.round(seed, number)
+            record.verify()
+            _check_belongs(record, spec, seed, number)
+    except TicketlabError:
+        return False
+    return True
+
+
+def read_state(record: Record) -> "Checkpoint | None":
+    """Return the state in an unfinished round's file; None for a file of an early version, which begins again."""
+    from ticketlab.training.loop import Checkpoint, as_rows
+
+    found: dict[str, Any] = {name: record.arrays(name) for name in STATE}
+    if not found["masks"]:
+        return None
+    history, (early_stop,) = as_rows(record.arrays("history")), as_rows(record.arrays("early_stop")) or ((),)
+    found |= {name: record.attributes[name] for name in PROGRESS if name in record.attributes}
+    return Checkpoint(history=history, early_stop=early_stop, **found)
+
+
+def write_state(path: Path, spec: Spec, seed: int, number: int, state: "Checkpoint") -> None:
+    """Write a training's state so that it can go on from there to the same bits."""
+    from ticketlab.training.loop import as_columns
+
+    attributes = {name: getattr(state, name) for name in PROGRESS}
+    attributes |= {"spec": json.dumps(spec.described()), "seed": seed, "round": number}
+    groups = {name: getattr(state, name) for name in STATE}
+    rows = {"history": state.history, "early_stop": [state.early_stop] if state.early_stop else []}
+    write_file(path, attributes, groups | {name: as_columns(each) for name, each in rows.items()})
+
+
+def _check_belongs(record: Record, spec: Spec, seed: int, number: int) -> None:
     """Make sure that a file is what its name says. Raises TicketlabError."""
     found = record.attributes
     differing = differences(json.loads(found["spec"]), spec)
-    if differing or (found["seed"], found["round"]) != (seed, round):
+    if differing or (found["seed"], found["round"]) != (seed, number):
         raise TicketlabError(f"{record.path} belongs elsewhere ({differing or 'another seed or round'}): move it away")

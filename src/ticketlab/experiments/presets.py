@@ -1,10 +1,7 @@
 """Published settings of whole experiments by name, each citing its source."""
 
-from collections.abc import Mapping
 from typing import Any
 
-from ticketlab.experiments.sparse_training.methods import METHODS
-from ticketlab.runs import defaults
 from ticketlab.runs.defaults import NETWORK_DEFAULTS
 
 # Frankle & Carbin 2019 (arXiv 1803.03635), figure 2: what its columns share. The output layer's rate, half of the other
@@ -92,15 +89,3 @@ PRESETS: dict[str, dict[str, Any]] = {
         "fraction_schedule": "cosine",
     },
 }
-
-
-def compatible(settings: Mapping[str, Any], chosen: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out of some settings what means nothing beside the fields that were chosen otherwise, methods among them.
-
-    >>> compatible({"density": 0.1, "drop": "sign"}, {"method": "static"})
-    {'density': 0.1}
-    """
-    kept = defaults.compatible(settings, chosen)
-    method = METHODS.get(chosen.get("method", ""))
-    foreign = {name for other in METHODS.values() for name in other.options} - set(method.options if method else ())
-    return {name: value for name, value in kept.items() if method is None or name not in foreign}

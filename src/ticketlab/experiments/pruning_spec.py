@@ -1,18 +1,13 @@
 """The spec of rounds of falling density: what all kinds that prune round by round share."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from ticketlab.runs.fields import (
-    INCREASING,
-    NOT_NEGATIVE,
-    OPEN_UNIT,
-    UNIT,
-    option,
-)
+from ticketlab.runs.fields import INCREASING, LEFT_OUT, NOT_NEGATIVE, OPEN_UNIT, UNIT, option, refused
 from ticketlab.runs.spec import Spec
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class PruningSpec(Spec):
     """Rounds of falling density, of which round 0 is dense."""
 
@@ -40,4 +35,18 @@ class PruningSpec(Spec):
     @property
     def last_round(self) -> int | None:
         """As of `Spec`."""
-        return None if self.target_density is not None or self.only_rounds else self.rounds
+        return self.resolved.rounds
+
+    def _decided(self) -> dict[str, Any]:
+        """As of `Spec`; what says more exactly which rounds puts the others aside."""
+        decided = super()._decided()
+        if self.only_rounds:
+            decided |= {"rounds": None, "target_density": None}
+        elif self.target_density is not None or (self.branch and self.rounds is LEFT_OUT):  # as many as its run has
+            decided["rounds"] = None
+        return decided
+
+    def _check(self) -> None:
+        super()._check()
+        if self.rounds is None and self.target_density is None and not self.only_rounds and not self.branch:
+            raise refused("rounds", "a whole number where nothing else says which rounds", None)

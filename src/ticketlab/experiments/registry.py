@@ -1,43 +1,84 @@
-"""The kinds of experiments, one entry each."""
+"""The kinds of experiments, one entry each, and how a process computes replicates of any of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from ticketlab.data.dataset import Dataset
+from ticketlab.experiments.events import Report
 from ticketlab.experiments.lottery import imp
 from ticketlab.experiments.lottery.spec import ImpSpec
 from ticketlab.experiments.pruning_at_init import experiment as pruning_at_init
 from ticketlab.experiments.pruning_at_init.spec import PruningAtInitSpec
-from ticketlab.experiments.rounds import Report
+from ticketlab.experiments.replicate import Replicate
 from ticketlab.experiments.sparse_training import experiment as sparse_training
 from ticketlab.experiments.sparse_training.spec import SparseTrainingSpec
-from ticketlab.runs.folder import Run
+from ticketlab.runs.folder import Run, find_run
+from ticketlab.runs.overwriting import Overwritten
 from ticketlab.runs.spec import Spec
+from ticketlab.sparsity.distributions import Shapes
+from ticketlab.training.context import Source, prepare_context
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """What a kind of experiment consists of.
+    """A kind of experiment; what its rounds are to each other, its spec's class says.
 
     Attributes:
         spec: its class of specs.
-        check: refuses what spec, data and finished rounds forbid together, without TensorFlow.
-        finished: tells of a seed whether all of its rounds are there.
-        prepare: makes the function that computes a replicate, in the process that computes it.
+        check: refuses what spec, data and finished rounds forbid together, without TensorFlow; called with spec, data
+            set, source, models_dir and seeds.
+        agree: refuses what spec and network forbid together, by the kernels' shapes and which of them are outputs'.
+        rounds: lists the rounds that a seed has once nothing is left to compute, by spec, data set, run and seed.
+        compute: computes what a replicate lacks.
     """
 
     spec: type[Spec]
-    check: Callable[..., None]
-    finished: Callable[[Any, Dataset, Run, int], bool]
-    prepare: Callable[..., Callable[[int, Report], None]]
+    check: Callable[[Any, Dataset, Source, Path, Sequence[int]], None]
+    agree: Callable[[Any, Shapes, Collection[str]], Any]
+    rounds: Callable[[Any, Dataset, Run, int], Sequence[int]]
+    compute: Callable[[Replicate], None]
 
 
 EXPERIMENTS = {
-    spec.kind: Experiment(spec, module.check, module.finished, module.prepare)
-    for spec, module in (
-        (ImpSpec, imp),
-        (PruningAtInitSpec, pruning_at_init),
-        (SparseTrainingSpec, sparse_training),
+    each.spec.kind.name: each
+    for each in (
+        Experiment(ImpSpec, imp.check, imp.agree, imp.rounds, imp.compute),
+        Experiment(
+            PruningAtInitSpec,
+            pruning_at_init.check,
+            pruning_at_init.agree,
+            pruning_at_init.rounds,
+            pruning_at_init.compute,
+        ),
+        Experiment(
+            SparseTrainingSpec,
+            sparse_training.check,
+            sparse_training.agree,
+            sparse_training.rounds,
+            sparse_training.compute,
+        ),
     )
 }
+
+
+def prepare(
+    experiment: Experiment, spec_json: str, run_folder: str, source: Source, overwritten: Overwritten
+) -> Callable[[int, Report], None]:
+    """Load data and network once for all the replicates that this process will compute.
+
+    Returns:
+        A function of seed and report that computes one replicate.
+    """
+    spec, run = experiment.spec.from_json(spec_json), Run(run_folder)
+    trunk = find_run(spec.trunk(), run.folder.parent) if spec.branch else None
+    agree = partial(experiment.agree, spec)
+    context = prepare_context(spec, run, source, trunk, overwritten=overwritten, agree=agree)
+
+    def compute(seed: int, report: Report) -> None:
+        with run.claim(seed):
+            experiment.compute(Replicate(context, run, seed, report))
+
+    return compute

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ticketlab.errors import BadInput
 from ticketlab.networks import requirements, user_model
@@ -233,8 +233,11 @@ def _resnet20(input_shape, outputs, activation, initialiser):
         inner = normalised(active(normalised(x, width, stride)), width)
         return active(layers.Add(name=f"add_{number}")([shortcut, inner]))
 
-    image, *channel = _images(input_shape)
-    x = active(normalised(channel[0](image) if channel else image, 16))
+    image, *reshaped = _images(input_shape)
+    x = image
+    for layer in reshaped:
+        x = layer(x)
+    x = active(normalised(x, 16))
     for stage, width in enumerate((16, 32, 64)):
         for place in range(3):
             x = block(x, width, 2 if stage and not place else 1)
@@ -243,7 +246,7 @@ def _resnet20(input_shape, outputs, activation, initialiser):
     return Model(image, output(x), name="resnet20")
 
 
-def _images(input_shape):
+def _images(input_shape: tuple[int, ...]) -> list[Any]:
     """Return the first layers of a convolutional network; images without an axis of channels get one."""
     from keras import Input, layers
 

@@ -3,7 +3,7 @@
 Knows networks and data; not where a fingerprint is kept, nor when it is the same as another (fingerprint.py).
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -15,8 +15,6 @@ from ticketlab.sparsity import masks
 
 if TYPE_CHECKING:
     import keras
-
-    from ticketlab.training.sparse_engine.engine import SparseEngine
 
 SAMPLES = 8
 LARGER = 10  # times the first kernel, for bounds that initial weights do not reach
@@ -47,7 +45,7 @@ def fingerprint(model: "keras.Model", dataset: Dataset) -> dict[str, dict]:
             tape.watch(trained)
             outputs, statistics = variables.called(model, values, inputs, training=True)
             mixed = tf.reduce_sum(outputs * np.cos(np.arange(outputs.shape[1], dtype=np.float32)))
-        gradients = tape.gradient(mixed, trained, unconnected_gradients="zero")
+        gradients = tape.gradient(mixed, trained, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         larger = {**values, first: LARGER * values[first]}
         computed = {
             "outputs": variables.called(model, values, inputs, training=False)[0],
@@ -62,7 +60,21 @@ def fingerprint(model: "keras.Model", dataset: Dataset) -> dict[str, dict]:
     }
 
 
-def agrees(engine: "SparseEngine", model: "keras.Model", dataset: Dataset) -> bool:
+class Computes(Protocol):
+    """What is compared: an engine that gives the network's outputs."""
+
+    train_indices: np.ndarray
+
+    def load(self, weights: masks.Arrays, masks: masks.Arrays) -> None:
+        """Put weights in place."""
+        ...
+
+    def outputs(self, chosen: np.ndarray) -> np.ndarray:
+        """Return the outputs for training samples."""
+        ...
+
+
+def agrees(engine: Computes, model: "keras.Model", dataset: Dataset) -> bool:
     """Tell whether the sparse engine gives a network's outputs, on random weights under random masks.
 
     Args:

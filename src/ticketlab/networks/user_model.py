@@ -6,6 +6,7 @@ logits. Knows how it is called; what it may return is told by refusals.py.
 
 import contextlib
 import hashlib
+import importlib.machinery
 import importlib.util
 import inspect
 import re
@@ -41,7 +42,7 @@ def located(name: str) -> tuple[Path, str] | None:
 def check_file(path: Path, function: str) -> None:
     """Refuse a file that cannot be read or does not define the function, without running it. Raises BadInput."""
     try:
-        names = symtable.symtable(path.read_bytes(), str(path), "exec")
+        names = symtable.symtable(importlib.util.decode_source(path.read_bytes()), str(path), "exec")
     except OSError as error:
         raise BadInput(f"`network` must be a file to read. Received: {path}: {error.strerror}") from error
     except (SyntaxError, ValueError) as error:
@@ -57,7 +58,7 @@ def build_file(
 ) -> "keras.Model":
     """Run the file and build the network of its function; see `finished`.
 
-    The file is run anew each time, and so are its neighbours that it imports: what counts is what they say now.
+    The file is run anew each time, and so are the neighbours that it imports.
     """
     check_file(path, function)
     tensorflow_setup.load_tensorflow()
@@ -107,24 +108,23 @@ def finished(
 def _run(path: Path) -> ModuleType:
     """Import a file as a module that no other can be taken for."""
     name = f"{MODULE}_{hashlib.sha256(str(path).encode()).hexdigest()[:16]}"
-    spec = importlib.util.spec_from_file_location(name, path)
+    loader = importlib.machinery.SourceFileLoader(name, str(path))
+    spec = importlib.machinery.ModuleSpec(name, loader, origin=str(path))
+    spec.has_location = True
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses, say, look their module up
-    spec.loader.exec_module(module)
+    loader.exec_module(module)
     return module
 
 
 @contextlib.contextmanager
 def _neighbours(folder: Path) -> Iterator[None]:
     """Let a file import from its folder; afterwards forget what came from there, lest another folder's file get it."""
-    before, writes = set(sys.modules), sys.dont_write_bytecode
+    before = set(sys.modules)
     sys.path.insert(0, str(folder))
-    importlib.invalidate_caches()  # a neighbour may have been written since the folder was last looked at
-    sys.dont_write_bytecode = True  # it would hide a change within the same second that keeps the file's length
     try:
         yield
     finally:
-        sys.dont_write_bytecode = writes
         with contextlib.suppress(ValueError):  # the file may have done so
             sys.path.remove(str(folder))
         tops = {name.partition(".")[0] for name in set(sys.modules) - before} - before

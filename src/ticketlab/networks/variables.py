@@ -42,7 +42,7 @@ def trained(model: "keras.Model") -> list[str]:
 
 def prunable(model: "keras.Model") -> list[str]:
     """Return the paths of all kernels of Dense and Conv layers, found by the layers' type and not by their names."""
-    return [path for path, layer, variable in _carried(model) if _is_prunable(layer, variable)]
+    return [path for path, layer, variable in _carried(model) if is_prunable(layer, variable)]
 
 
 def dense_only(model: "keras.Model") -> bool:
@@ -98,7 +98,7 @@ def costs(model: "keras.Model", input_shape: tuple[int, ...]) -> dict[str, Cost]
     The model is called on a sample, and what its layers give is counted: one that is called several times costs as
     often, and sizes that the model leaves open are those of the sample.
     """
-    layers = {path: layer for path, layer, variable in _carried(model) if _is_prunable(layer, variable)}
+    layers = {path: layer for path, layer, variable in _carried(model) if is_prunable(layer, variable)}
     outputs = dict.fromkeys(layers, 0)
     with contextlib.ExitStack() as watched:
         for path, layer in layers.items():
@@ -145,7 +145,7 @@ def called(
     still = [places[id(variable)] for variable in model.non_trainable_variables]
     moving = [places[id(variable)] for variable in model.trainable_variables]
     groups = ([values[path] for path in paths] for paths in (moving, still))
-    outputs, moved = model.stateless_call(*groups, inputs, training=training)
+    outputs, moved, *_ = model.stateless_call(*groups, inputs, training=training)
     return outputs, dict(zip(still, moved, strict=True))
 
 
@@ -173,6 +173,14 @@ def travels(layer: "keras.Layer", variable: "keras.Variable") -> bool:
     return variable.trainable or isinstance(layer, BatchNormalization)
 
 
+def is_prunable(layer: "keras.Layer", variable: "keras.Variable") -> bool:
+    """Tell whether a layer's variable is its kernel, and the layer one of those that are pruned."""
+    from keras import layers
+
+    kinds = (layers.Dense, layers.Conv1D, layers.Conv2D, layers.Conv3D)
+    return isinstance(layer, kinds) and variable is layer.kernel
+
+
 def _carried(model: "keras.Model") -> Iterator[tuple[str, "keras.Layer", "keras.Variable"]]:
     for place, layer in leaves(model):
         for variable in layer.variables:
@@ -192,14 +200,8 @@ def _counting(call: Callable[..., Any], outputs: dict[str, int], path: str) -> C
     return counting
 
 
-def _is_prunable(layer: "keras.Layer", variable: "keras.Variable") -> bool:
-    from keras import layers
-
-    kinds = (layers.Dense, layers.Conv1D, layers.Conv2D, layers.Conv3D)
-    return isinstance(layer, kinds) and variable is layer.kernel
-
-
 def _fit(before: tuple[int, ...], after: tuple[int, ...]) -> bool:
     """Tell whether a kernel takes the units that the one before gives, as they are or as flattened images."""
-    flattened = len(before) > 2 and len(after) == 2 and after[-2] % before[-1] == 0
-    return after[-2] == before[-1] or flattened
+    given, taken = before[-1], after[-2]
+    flattened = len(before) > 2 and len(after) == 2 and taken % given == 0
+    return taken == given or flattened

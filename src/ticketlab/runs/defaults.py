@@ -4,7 +4,6 @@ Knows of networks what their names tell; what they are made of stands in network
 """
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 # What a network is trained and pruned with where the person does not say otherwise: the published learning rates and
@@ -42,35 +41,3 @@ def is_mlp(network: str) -> bool | None:
     if network in CONVOLUTIONAL:
         return False
     return True if re.fullmatch(r"lenet_300_100|fcn(_\d+)+", network) else None
-
-
-def fitting(network: str, chosen: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the defaults of a network that go together with what was chosen.
-
-    >>> fitting("conv2", {}), fitting("conv2", {"scope": "global"})
-    ({'learning_rate': 0.0002, 'conv_prune_rate': 0.1}, {'learning_rate': 0.0002})
-    """
-    return compatible(NETWORK_DEFAULTS.get(network, {}), chosen)
-
-
-def compatible(defaults: Mapping[str, Any], chosen: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out of some defaults what means nothing beside the fields that were chosen otherwise.
-
-    >>> compatible({"optimizer": "sgd", "momentum": 0.9, "batch_size": 128}, {"optimizer": "adam"})
-    {'batch_size': 128}
-    """
-    foreign: set[str] = set()
-    scope = defaults.get("scope", "layer")
-    if chosen.get("scope", scope) != scope:  # layers' own rates mean something else there
-        foreign |= {"scope", "conv_prune_rate", "output_prune_rate"}
-    if "density" in chosen or chosen.get("distribution", "er") != "er":
-        foreign |= {"epsilon"}
-    if "epsilon" in chosen:
-        foreign |= {"density", "distribution"}
-    optimizer = defaults.get("optimizer", "adam")  # as in the spec
-    if chosen.get("optimizer", optimizer) != optimizer:
-        foreign |= {"optimizer", "learning_rate", "momentum", "nesterov"}
-    schedule = defaults.get("schedule", "constant")
-    if chosen.get("schedule", schedule) != schedule:
-        foreign |= {"schedule", "schedule_steps", "schedule_factor"}
-    return {name: value for name, value in defaults.items() if name not in foreign}

@@ -10,9 +10,15 @@ from ticketlab.errors import BadInput
 
 
 class LeftOut(enum.Enum):
-    """Stands for the value of a field until it is decided."""
+    """Stands for the value of a field that is decided by the others."""
 
     LEFT_OUT = "left out"
+
+    def __repr__(self) -> str:
+        return "<left out>"
+
+    def __bool__(self) -> bool:
+        raise TypeError("a field that is left out has no value: ask `spec.resolved`")
 
 
 LEFT_OUT = LeftOut.LEFT_OUT
@@ -21,30 +27,35 @@ LEFT_OUT = LeftOut.LEFT_OUT
 def option(
     default: Any,
     group: str,
-    help: str,
+    text: str,
     *,
     choices=None,
     valid=None,
     key=True,
-    excludes=(),
     before=MISSING,
     fitted=False,
+    excludes=(),
+    belongs_to=None,
+    only_with=None,
 ) -> Any:
     """Declare a field of a spec.
 
     Args:
-        default: value when the flag is left out.
+        default: value where the field is left out and nothing else decides it.
         group: heading of the flag in ``--help``.
-        help: one line for ``--help``.
-        choices: the allowed names, for a field that holds a name.
+        text: one line for ``--help``.
+        choices: the allowed names, for a field that holds a name; a table of rules by name will do.
         valid: (predicate, words) that a given value must satisfy, as in "must be `words`".
         key: whether the field belongs to the run key.
-        excludes: fields that cannot be given together with this one.
         before: what runs did when there was no such field, if not the default: left out of the key like a default.
         fitted: whether the other fields may have a value of their own for this one where it is left out.
+        excludes: fields that cannot be given together with this one.
+        belongs_to: the field for one of whose values a published value of this one holds, and for no other.
+        only_with: the one value of that field with which this one means anything; None where it always does.
     """
-    notes = {"group": group, "help": help, "choices": choices, "valid": valid, "key": key, "excludes": excludes}
+    notes = {"group": group, "help": text, "choices": choices, "valid": valid, "key": key}
     notes |= {"default": default, "before": default if before is MISSING else before}
+    notes |= {"excludes": excludes, "belongs_to": belongs_to, "only_with": only_with}
     return field(default=LEFT_OUT if fitted else default, metadata=notes)
 
 

@@ -18,6 +18,7 @@ from ticketlab.data.dataset import DataFacts, Dataset
 from ticketlab.errors import BadInput, WriteFailed
 from ticketlab.runs.fingerprint import difference
 from ticketlab.runs.hdf5 import Damaged, Record, set_aside, write_bytes, write_file
+from ticketlab.runs.kinds import Kind
 from ticketlab.runs.lock import held
 from ticketlab.runs.spec import Spec
 
@@ -48,13 +49,22 @@ class Run:
             wanted = "a run's folder with a readable spec.json"
             raise BadInput(f"{self.folder} must be {wanted}. Received: {reason}") from error
 
+    @property
+    def kind(self) -> Kind:
+        """Its kind of experiment. Raises BadInput if spec.json does not say it."""
+        try:
+            return Kind.of(self.description)
+        except KeyError as error:
+            raise BadInput(f"{self.folder} must be of a known kind of experiment. Received: {error}") from error
+
     def begin(self, spec: Spec, data_digest: str, *, anew: bool = False) -> None:
         """Create the folder, or make sure that what lies there is this very run, unless it has no rounds and is anew.
 
         Raises:
             BadInput: if the folder cannot be written, or belongs to another spec or other data.
         """
-        description = {"kind": spec.kind, "data_sha256": data_digest, "spec": spec.described()}
+        kind = {"kind": spec.kind.name, "rounds": spec.kind.rounds}
+        description = {**kind, "data_sha256": data_digest, "spec": spec.described()}
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             if not os.access(self.folder, os.W_OK):
@@ -104,8 +114,10 @@ class Run:
         if not self._data_path.exists():
             return None
         record = Record(self._data_path)
-        facts = {each.name for each in fields(DataFacts)} & set(record.attributes)
-        return DataFacts(**{name: record.attributes[name] for name in facts}, **record.arrays("arrays"))
+        names = {each.name for each in fields(DataFacts)} & set(record.attributes)
+        facts: dict[str, Any] = {name: record.attributes[name] for name in names}
+        facts.update(record.arrays("arrays"))
+        return DataFacts(**facts)
 
     def keep_data(self, dataset: Dataset) -> None:
         """Keep the facts of the data set as data.h5, unless they are there; a damaged file is set aside.
@@ -172,6 +184,16 @@ class Run:
             for stale in folder.glob(".*.tmp"):
                 stale.unlink(missing_ok=True)
             yield
+
+
+def find_run(spec: Spec, models_dir: Path) -> Run:
+    """Open the run of a spec, which need not be there; a branch's lies beside its run.
+
+    Where there is no folder of the spec's own name, that of the name which an earlier version gave it is the run.
+    """
+    names = spec.trunk().folder_names()
+    name = next((each for each in names if (models_dir / each).exists()), names[0])
+    return Run(models_dir / (f"{name}-{spec.branch}" if spec.branch else name))
 
 
 def _numbers(folder: Path, pattern: str) -> list[int]:

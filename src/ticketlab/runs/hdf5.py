@@ -46,13 +46,12 @@ def write_file(path: Path, attributes: Mapping[str, Any], groups: Groups, gzip_l
     with h5py.File(image := io.BytesIO(), "w", libver=("v110", "v110")) as file:
         file.attrs.update({name: _stored(value) for name, value in {"format": FORMAT, **attributes}.items()})
         for group, arrays in groups.items():
-            file.create_group(group).attrs["order"] = _stored(json.dumps(list(arrays)))
+            place = file.create_group(group)
+            place.attrs["order"] = _stored(json.dumps(list(arrays)))
             for name, array in arrays.items():
                 filters = {"compression": "gzip", "compression_opts": gzip_level, "shuffle": True, "fletcher32": True}
                 chunks = np.shape(array) if np.size(array) else True  # arrays are always read whole
-                file[group].create_dataset(
-                    name, data=array, **({"chunks": chunks, **filters} if np.ndim(array) else {})
-                )
+                place.create_dataset(name, data=array, **({"chunks": chunks, **filters} if np.ndim(array) else {}))
     write_bytes(path, image.getbuffer())
 
 
@@ -96,7 +95,7 @@ class Record:
     def contents(self) -> dict[str, dict[str, np.ndarray]]:
         """Read all arrays of all groups at once, {group: {dataset path: array}}."""
         with self._open() as file:
-            return {name: _arrays(file[name]) for name in file}
+            return {name: _arrays(file[name]) for name in file}  # `items` would say None of a broken one
 
     def verify(self) -> None:
         """Read everything once, so that every checksum is compared."""
@@ -147,7 +146,7 @@ def _stored(value: Any) -> Any:
     return np.array(value.encode(), h5py.string_dtype("utf-8", max(1, len(value.encode()))))
 
 
-def _arrays(group: h5py.Group) -> dict[str, np.ndarray]:
+def _arrays(group: Any) -> dict[str, np.ndarray]:  # for h5py, what a file holds may be a group or an array
     return {name: group[name][()] for name in json.loads(_plain(group.attrs["order"]))}
 
 

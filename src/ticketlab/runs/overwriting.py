@@ -8,7 +8,6 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
 
 from ticketlab.runs.folder import Run
 from ticketlab.runs.lock import held
@@ -27,13 +26,13 @@ class Overwritten:
     files: Mapping[Path, int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, run: Run, seeds: Sequence[int]) -> Self:
+    def of(cls, run: Run, seeds: Sequence[int]) -> "Overwritten":
         """List what these seeds have at this moment."""
         files = [file for seed in seeds for file in _rounds(run, str(seed))]
         return cls(True, {file: file.stat().st_mtime_ns for file in files})
 
     @classmethod
-    def asked_or_empty(cls, run: Run, seeds: Sequence[int], *, asked: bool) -> Self:
+    def asked_or_empty(cls, run: Run, seeds: Sequence[int], *, asked: bool) -> "Overwritten":
         """List what these seeds have if it is asked for, or if all that there is was left by a refused command."""
         begun = (run.folder / "spec.json").exists()
         return cls.of(run, seeds) if asked or (begun and not _rounds(run, "*")) else NOTHING

@@ -9,14 +9,16 @@ therefore be the old behaviour. What each kind of experiment adds to these field
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from functools import cached_property
 from pathlib import PurePath
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from ticketlab.errors import BadInput
-from ticketlab.runs.defaults import DATASET_DEFAULTS, fitting, is_mlp
+from ticketlab.runs.defaults import DATASET_DEFAULTS, NETWORK_DEFAULTS, is_mlp
 from ticketlab.runs.fields import (
     HALF_OPEN_UNIT,
     INCREASING,
@@ -30,6 +32,7 @@ from ticketlab.runs.fields import (
     option,
     refused,
 )
+from ticketlab.runs.kinds import Kind
 from ticketlab.schedules import SCHEDULES, ScheduleSettings, learning_rates
 
 OPTIMIZERS = ("adam", "sgd")
@@ -41,19 +44,22 @@ INPUT_KINDS = ("image", "table")
 ENGINES = ("auto", "dense", "sparse")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Spec:
     """What every kind of experiment shares: data, network, one training, the numerics.
 
-    Fields that are left out have the defaults that are published for the network or fit the data set (presets.py).
+    Fields hold what was given. What was left out is decided by the others: published for the network, fitting the data
+    set (defaults.py). `resolved` has all of it, and is what everything computes with.
 
     >>> from ticketlab.experiments.lottery.spec import ImpSpec
-    >>> spec = ImpSpec(network="conv2", dataset="digits", batch_size=20)
-    >>> spec.learning_rate, spec.iterations, spec.changed(network="lenet5").learning_rate
-    (0.0002, 1000, 0.0012)
+    >>> spec = ImpSpec(network="conv2", batch_size=20)
+    >>> spec, spec.learning_rate
+    (ImpSpec(network='conv2', batch_size=20), <left out>)
+    >>> spec.resolved.learning_rate, replace(spec, network="lenet5").resolved.learning_rate
+    (0.0002, 0.0012)
     """
 
-    kind: ClassVar[str]
+    kind: ClassVar[Kind]
     branch: ClassVar[str | None] = None  # which control this is; most kinds have none
 
     dataset: str = option("mnist", "data and network", "name of the data set", valid=NAME)
@@ -88,15 +94,26 @@ class Spec:
     iterations: int = option(8000, "training", "optimizer steps of one training", valid=POSITIVE, fitted=True)
     batch_size: int = option(60, "training", "samples of one optimizer step", valid=POSITIVE, fitted=True)
     optimizer: str = option("adam", "training", "optimizer", choices=OPTIMIZERS, fitted=True)
-    learning_rate: float = option(1.2e-3, "training", "learning rate", valid=POSITIVE, fitted=True)
-    schedule: str = option("constant", "training", "how the learning rate changes", choices=tuple(SCHEDULES))
-    schedule_steps: tuple[int, ...] = option(
-        (), "training", "iterations at which the schedule `step` multiplies the rate", valid=INCREASING
+    learning_rate: float = option(
+        1.2e-3, "training", "learning rate", valid=POSITIVE, fitted=True, belongs_to="optimizer"
     )
-    schedule_factor: float = option(0.1, "training", "by which it multiplies the rate", valid=POSITIVE)
+    schedule: str = option("constant", "training", "how the learning rate changes", choices=SCHEDULES)
+    schedule_steps: tuple[int, ...] = option(
+        (),
+        "training",
+        "iterations at which the schedule `step` multiplies the rate",
+        valid=INCREASING,
+        belongs_to="schedule",
+        only_with="step",
+    )
+    schedule_factor: float = option(
+        0.1, "training", "by which it multiplies the rate", valid=POSITIVE, belongs_to="schedule", only_with="step"
+    )
     warmup: int = option(0, "training", "iterations in which the rate climbs linearly from 0", valid=NOT_NEGATIVE)
-    momentum: float = option(0.0, "training", "momentum of SGD", valid=HALF_OPEN_UNIT, fitted=True)
-    nesterov: bool = option(False, "training", "Nesterov momentum of SGD")
+    momentum: float = option(
+        0.0, "training", "momentum of SGD", valid=HALF_OPEN_UNIT, fitted=True, belongs_to="optimizer", only_with="sgd"
+    )
+    nesterov: bool = option(False, "training", "Nesterov momentum of SGD", belongs_to="optimizer", only_with="sgd")
     weight_decay: float = option(
         0.0, "training", "L2 penalty: so many times a kernel's weight is added to its gradient", valid=NOT_NEGATIVE
     )
@@ -116,7 +133,12 @@ class Spec:
         before="dense",
     )
     break_even_density: float = option(
-        0.8, "training", "density below which the engine auto is sparse; as measured for LeNet-300-100", valid=UNIT
+        0.8,
+        "training",
+        "density below which the engine auto is sparse; as measured for LeNet-300-100",
+        valid=UNIT,
+        belongs_to="engine",
+        only_with="auto",
     )
     threads: int = option(
         1,
@@ -126,32 +148,96 @@ class Spec:
     )
 
     def __post_init__(self) -> None:
-        given = {each.name: getattr(self, each.name) for each in fields(self)}
-        given = {each.name: given[each.name] for each in fields(self) if given[each.name] is not each.default}
-        object.__setattr__(self, "_given", given)  # no field: what `changed` begins from
         for each in fields(self):
-            if each.name in given:
-                object.__setattr__(self, each.name, checked(each, given[each.name]))
-        fitted = self._fitted()
-        for each in fields(self):
-            if getattr(self, each.name) is LEFT_OUT:
-                object.__setattr__(self, each.name, fitted.get(each.name, each.metadata["default"]))
-        if self.optimizer == "adam" and (self.momentum or self.nesterov):
-            name = "momentum" if self.momentum else "nesterov"
-            raise refused(name, "left out with the optimizer adam", getattr(self, name))
+            value = getattr(self, each.name)
+            if value is not LEFT_OUT:
+                object.__setattr__(self, each.name, checked(each, value))
+        if self.resolved is self:
+            self._check()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.given.items())})"
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The fields that were given, but for those at their defaults."""
+        defaults = {each.name: each.default for each in fields(self)}
+        return {name: value for name, value in self._values().items() if value != defaults[name]}
+
+    @cached_property
+    def resolved(self) -> Self:
+        """The same spec with nothing left out; itself where nothing is."""
+        values = {name: value for name, value in self._decided().items() if value != getattr(self, name)}
+        return replace(self, **values) if values else self
+
+    def _decided(self) -> dict[str, Any]:
+        """Decide the fields that are left out; from one that is not, this changes nothing."""
+        fitting = self.compatible(NETWORK_DEFAULTS.get(self.network, {}), self.given)
+        published = {**DATASET_DEFAULTS.get(self.dataset, {}), **fitting}
+        left_out = [each for each in fields(self) if getattr(self, each.name) is LEFT_OUT]
+        return {each.name: published.get(each.name, each.metadata["default"]) for each in left_out}
+
+    def _check(self) -> None:
+        """Refuse what the fields forbid together, where none is left out. Raises BadInput."""
+        values, defaults = self._values(), {each.name: each.metadata["default"] for each in fields(self)}
+        for name, expected in self.clashes(values).items():
+            if values[name] not in (None, defaults[name]):
+                raise refused(name, expected, values[name])
         if self.nesterov and not self.momentum:
             raise refused("momentum", "greater than 0 with `nesterov`", self.momentum)
-        if bool(self.schedule_steps) != (self.schedule == "step"):
-            expected = "given with" if self.schedule == "step" else "left out without"
-            raise refused("schedule_steps", f"{expected} the schedule step", self.schedule_steps)
-        if self.schedule != "step" and self.schedule_factor != 0.1:
-            raise refused("schedule_factor", "left out without the schedule step", self.schedule_factor)
+        if self.schedule == "step" and not self.schedule_steps:
+            raise refused("schedule_steps", "given with the schedule step", self.schedule_steps)
         if max(self.schedule_steps, default=0) >= self.iterations:
             raise refused("schedule_steps", f"less than `iterations`={self.iterations}", self.schedule_steps)
-        if self.engine != "auto" and self.break_even_density != type(self).break_even_density:
-            raise refused("break_even_density", "left out without the engine auto", self.break_even_density)
         if self.warmup > self.iterations:
             raise refused("warmup", f"at most `iterations`={self.iterations}", self.warmup)
+
+    @classmethod
+    def clashes(cls, values: Mapping[str, Any]) -> dict[str, str]:
+        """Say of each field that means nothing beside the values of others what it must be instead.
+
+        >>> Spec.clashes({"engine": "dense"})["break_even_density"]
+        'left out without the engine auto'
+        """
+        found = {}
+        known = {each.name: each.metadata for each in fields(cls)}
+        for name, notes in known.items():
+            owner, value = notes["belongs_to"], notes["only_with"]
+            if value is not None and values.get(owner, known[owner]["default"]) != value:
+                others = [each for each in known[owner]["choices"] if each != value]
+                found[name] = (
+                    f"left out with the {owner} {others[0]}"
+                    if len(others) == 1
+                    else (f"left out without the {owner} {value}")
+                )
+        for name, other in cls.exclusive(values):
+            found |= {name: f"left out with `{other}`", other: f"left out with `{name}`"}
+        return found
+
+    @classmethod
+    def exclusive(cls, values: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """List the pairs of fields that have values here though only one of them can be meant."""
+        there = [each for each in fields(cls) if values.get(each.name) not in (None, ())]
+        pairs = [(each.name, other) for each in there for other in each.metadata["excludes"]]
+        return [(name, other) for name, other in pairs if values.get(other) not in (None, ())]
+
+    @classmethod
+    def compatible(cls, settings: Mapping[str, Any], chosen: Mapping[str, Any]) -> dict[str, Any]:
+        """Leave out of some settings what was chosen otherwise, and what does not go together with what was chosen.
+
+        >>> Spec.compatible({"optimizer": "sgd", "momentum": 0.9, "batch_size": 128}, {"optimizer": "adam"})
+        {'batch_size': 128}
+        """
+        foreign = {*chosen, *cls.clashes({**settings, **chosen})}
+        defaults = {each.name: each.metadata["default"] for each in fields(cls)}
+        for each in fields(cls):
+            owner = each.metadata["belongs_to"]
+            if owner in chosen and chosen[owner] != settings.get(owner, defaults[owner]):
+                foreign.add(each.name)
+        return {name: value for name, value in settings.items() if name not in foreign}
+
+    def _values(self) -> dict[str, Any]:
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
     @property
     def last_round(self) -> int | None:
@@ -162,17 +248,6 @@ class Spec:
     def averages(self) -> bool:
         """Whether the engine is to keep running averages of all gradients, which the dense one alone can."""
         return False
-
-    def _fitted(self) -> dict[str, Any]:
-        """Return what fields are that are left out, where it is not their default."""
-        return {**DATASET_DEFAULTS.get(self.dataset, {}), **fitting(self.network, self._given)}
-
-    def changed(self, **values: Any) -> Self:
-        """Return a spec with other values of some fields, in which what was left out is decided anew.
-
-        This is what `dataclasses.replace` cannot: there, all fields are given.
-        """
-        return type(self)(**{**self._given, **values})
 
     def idle(self) -> set[str]:
         """Name the fields that change no number beside the others."""
@@ -189,21 +264,23 @@ class Spec:
 
     def learning_rates(self, start: int, stop: int) -> np.ndarray:
         """Return the learning rates of the iterations from `start` to `stop`, (stop − start,) float32."""
-        settings = ScheduleSettings(self.iterations, self.warmup, self.schedule_steps, self.schedule_factor)
-        return learning_rates(self.schedule, self.learning_rate, settings, start, stop)
+        spec = self.resolved
+        settings = ScheduleSettings(spec.iterations, spec.warmup, spec.schedule_steps, spec.schedule_factor)
+        return learning_rates(spec.schedule, spec.learning_rate, settings, start, stop)
 
     def described(self) -> dict[str, Any]:
-        """Return the fields that determine the numbers, defaults included: the metadata of every file.
+        """Return the fields that determine the numbers, with nothing left out: the metadata of every file.
 
-        Of a network of one's own, the file's name stands there without its folder.
+        Of a network of your own, the file's name stands there without its folder.
         """
-        values = {each.name: getattr(self, each.name) for each in fields(self) if each.metadata["key"]}
-        return values | {"network": PurePath(self.network).name}
+        spec = self.resolved
+        values = {each.name: getattr(spec, each.name) for each in fields(spec) if each.metadata["key"]}
+        return values | {"network": PurePath(spec.network).name}
 
     def normal(self) -> dict[str, Any]:
         """Return `described` with idle fields at their defaults: the same for all specs that compute the same."""
-        defaults = {each.name: each.metadata["default"] for each in fields(self)}
-        return {name: defaults[name] if name in self.idle() else value for name, value in self.described().items()}
+        defaults, idle = {each.name: each.metadata["default"] for each in fields(self)}, self.idle()
+        return {name: defaults[name] if name in idle else value for name, value in self.described().items()}
 
     def corrected(self) -> dict[str, Any]:
         """Return a part of the key for specs whose numbers earlier versions had wrong, {} for others."""
@@ -225,22 +302,26 @@ class Spec:
     def _hashed(self, values: dict[str, Any]) -> str:
         before = {each.name: each.metadata["before"] for each in fields(self)}
         chosen = {name: value for name, value in values.items() if name not in before or value != before[name]}
-        text = json.dumps({"kind": self.kind, **chosen}, sort_keys=True)
+        text = json.dumps({"kind": self.kind.name, **chosen}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:10]
 
     def _named(self, key: str) -> str:
         network = re.sub(r"[^\w.-]", "_", PurePath(self.network).name.replace(".py:", "."))
-        return f"{self.kind}-{self.dataset}-{network}-{key}"
+        return f"{self.kind.name}-{self.dataset}-{network}-{key}"
 
     def to_json(self) -> str:
-        """Write all fields as JSON."""
-        return json.dumps(asdict(self))
+        """Write all fields as JSON, with nothing left out."""
+        return json.dumps(asdict(self.resolved))
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read a spec back, one of an earlier version as what it was. Raises BadInput on unknown fields, bad values."""
-        values = {each.name: each.metadata["before"] for each in fields(cls)} | json.loads(text)
+        """Read a spec back with nothing left out, one of an earlier version as what it was.
+
+        Raises:
+            BadInput: on unknown fields and bad values.
+        """
+        values = {each.name: each.metadata["before"] for each in fields(cls) if each.metadata["key"]} | json.loads(text)
         unknown = sorted(set(values) - {each.name for each in fields(cls)})
         if unknown:
             raise BadInput(f"`spec` must have the fields of {cls.__name__}. Received: {', '.join(unknown)}")
-        return cls(**values)
+        return cls(**values).resolved

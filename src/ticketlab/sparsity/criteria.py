@@ -74,9 +74,6 @@ CRITERIA: dict[str, Criterion] = {
 }
 
 
-OF_INITIAL = tuple(name for name in CRITERIA if "initial" in name or name in ("magnitude_increase", "movement"))
-
-
 def score(
     criterion: str, paths: Iterable[str], initial: Arrays, final: Arrays, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:

@@ -1,7 +1,8 @@
 """Which share of the weights is kept or exchanged at an iteration or after a round: numbers alone, no masks."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from ticketlab.sparsity.pruning import prune_count
 
@@ -24,29 +25,67 @@ def update_iterations(every: int, until: int, samples: int, batch_size: int) -> 
     return [end for end in ends if end < until]
 
 
-def drop_fraction(schedule: str, fraction: float, iteration: int, until: int) -> float:
-    """Return the fraction of the kept weights that an update exchanges, f(t) of Evci et al. 2020 (equation 1).
+def constant_fraction(fraction: float, iteration: int, until: int) -> float:
+    """Exchange the same fraction of the kept weights in every update."""
+    return fraction
 
-    Constant, or ``fraction / 2 · (1 + cos(π · iteration / until))``.
 
-    >>> drop_fraction("constant", 0.3, 50, 100), round(drop_fraction("cosine", 0.3, 50, 100), 6)
-    (0.3, 0.15)
+def cosine_fraction(fraction: float, iteration: int, until: int) -> float:
+    """Let the fraction fall along half a cosine: f(t) of Evci et al. 2020 (arXiv 1911.11134, equation 1).
+
+    >>> round(cosine_fraction(0.3, 50, 100), 6)
+    0.15
     """
-    return fraction if schedule == "constant" else fraction / 2 * (1 + math.cos(math.pi * iteration / until))
+    return fraction / 2 * (1 + math.cos(math.pi * iteration / until))
 
 
-FRACTION_SCHEDULES = ("constant", "cosine")
+FRACTION_SCHEDULES: dict[str, Callable[[float, int, int], float]] = {
+    "constant": constant_fraction,
+    "cosine": cosine_fraction,
+}
 
 
-def gradual_density(final: float, iteration: int, until: int) -> float:
-    """Return the density of gradual pruning from dense at iteration 0 (Zhu & Gupta 2017, arXiv 1710.01878, equation 1).
+@dataclass(frozen=True)
+class DensitySchedule:
+    """How a training comes to its final density.
+
+    Attributes:
+        density: a function ``(final, iteration, until, end) -> density``, of the iteration from which masks stay and of
+            that at which the training ends.
+        reached: a function ``(until, end) -> iteration`` of the update that leaves the final density; None where it
+            holds from the beginning.
+    """
+
+    density: Callable[[float, int, int | None, int], float]
+    reached: Callable[[int | None, int], int] | None = None
+
+
+def constant(final: float, iteration: int, until: int | None, end: int) -> float:
+    """Keep the final density from the beginning."""
+    return final
+
+
+def gradual(final: float, iteration: int, until: int, end: int) -> float:
+    """Prune gradually, from dense at iteration 0 (Zhu & Gupta 2017, arXiv 1710.01878, equation 1).
 
     The sparsity is s_f · (1 − (1 − t/T)³).
 
-    >>> [round(gradual_density(0.1, iteration, 100), 6) for iteration in (0, 50, 100, 150)]
+    >>> [round(gradual(0.1, iteration, 100, 200), 6) for iteration in (0, 50, 100, 150)]
     [1.0, 0.2125, 0.1, 0.1]
     """
     return final + (1 - final) * (1 - min(1, iteration / until)) ** 3
+
+
+def cut(final: float, iteration: int, until: int | None, end: int) -> float:
+    """Stay dense until the end, and prune at once."""
+    return final if iteration >= end else 1.0
+
+
+DENSITY_SCHEDULES: dict[str, DensitySchedule] = {
+    "constant": DensitySchedule(constant),
+    "gradual": DensitySchedule(gradual, reached=lambda until, end: until),
+    "cut": DensitySchedule(cut, reached=lambda until, end: end),
+}
 
 
 def next_counts(counts: Mapping[str, int], rates: Mapping[str, float], scope: str) -> dict[str, int]:

@@ -143,6 +143,25 @@ def layer_counts(shapes: Shapes, densities: Mapping[str, float], kept: int) -> d
     return counts
 
 
+def nested_counts(sizes: Mapping[str, int], quotas: Mapping[str, float], kept: int) -> dict[str, int]:
+    """Turn the layers' quotas into whole numbers as `layer_counts` does, where layers cannot keep more than they have.
+
+    What a layer has less than its quota goes to the others in proportion to their quotas.
+
+    Args:
+        sizes: {path: how many weights the layer still has}.
+        quotas: {path: how many it should keep, a fraction perhaps}.
+        kept: how many weights all layers keep; the number of layers that have any, up to the number of all weights.
+
+    >>> nested_counts({"a": 10, "b": 2, "c": 30, "d": 0}, {"a": 5.0, "b": 4.0, "c": 10.0, "d": 1.0}, 17)
+    {'a': 5, 'b': 2, 'c': 10, 'd': 0}
+    """
+    shapes = {path: (size,) for path, size in sizes.items() if size}
+    ratios = {path: quotas[path] / size for path, (size,) in shapes.items()}
+    densities = _solve(shapes, kept / sum(sizes.values()), ratios)
+    return {**dict.fromkeys(sizes, 0), **layer_counts(shapes, densities, kept)}
+
+
 def _solve(shapes: Shapes, density: float, ratios: Mapping[str, float], held: Collection[str] = ()) -> dict[str, float]:
     """Scale `ratios` to the overall density; layers above 1 become dense, and the others are scaled anew."""
     _check(density)

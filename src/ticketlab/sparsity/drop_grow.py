@@ -1,18 +1,36 @@
 """How connectivity changes during training: which kept weights go and where as many new ones come, layer by layer.
 
 Pure functions of one layer's NumPy arrays. A drop rule is a function ``(weights, mask, fraction) -> the mask of those
-that survive``; to add one, write it and add its entry to `DROPS`. A grow rule is an order in which empty positions
-are taken, given as scores. Does not know when that happens (schedules.py), nor where scores come from
-(connectivity.py).
+that survive``; to add one, write it and add its entry to `DROPS`. A grow rule is a function ``(weights, gradients, rng)
+-> scores``; new weights come where scores are highest. To add one, write it and add its entry to `GROWS`, which says
+what gradients it needs. Does not know when that happens (density_schedules.py), nor where gradients come from
+(mask_updates.py).
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from ticketlab.sparsity.pruning import drop_lowest, prune_count
 
 Drop = Callable[[np.ndarray, np.ndarray, float], np.ndarray]
+Needed = Literal["none", "batch", "averages"]
+
+
+@dataclass(frozen=True)
+class Grow:
+    """A grow rule.
+
+    Attributes:
+        scores: the function; its gradients are None where it needs none.
+        needs: gradients of all weights, kept or not: "none", those of the iteration's "batch", or running "averages" of
+            those of all iterations so far.
+    """
+
+    scores: Callable[[np.ndarray, np.ndarray | None, np.random.Generator], np.ndarray]
+    needs: Needed = "none"
 
 
 def magnitude(weights: np.ndarray, mask: np.ndarray, fraction: float) -> np.ndarray:
@@ -44,6 +62,23 @@ def sign(weights: np.ndarray, mask: np.ndarray, fraction: float) -> np.ndarray:
 
 
 DROPS: dict[str, Drop] = {"magnitude": magnitude, "sign": sign}
+
+
+def at_random(weights: np.ndarray, gradients: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
+    """Grow anywhere (Mocanu et al. 2018, arXiv 1707.04780, algorithm 1)."""
+    return rng.random(weights.shape)
+
+
+def by_gradient(weights: np.ndarray, gradients: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Grow where the gradient is largest (Evci et al. 2020, arXiv 1911.11134, section 3)."""
+    return np.abs(gradients)
+
+
+GROWS: dict[str, Grow] = {
+    "random": Grow(at_random),
+    "gradient": Grow(by_gradient, needs="batch"),
+    "averaged_gradient": Grow(by_gradient, needs="averages"),
+}
 
 
 def exchange(

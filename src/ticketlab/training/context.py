@@ -7,10 +7,9 @@ TensorFlow is imported by `prepare_context`, and numba by the sparse engine.
 import json
 import textwrap
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from ticketlab.data import sources
 from ticketlab.data.dataset import Dataset, split, standardised
@@ -24,16 +23,12 @@ from ticketlab.runs.overwriting import NOTHING, Overwritten
 from ticketlab.runs.spec import Spec
 from ticketlab.sparsity.distributions import Shapes
 from ticketlab.sparsity.masks import Arrays, density
+from ticketlab.training.engine import Engine, EngineSettings
 
 if TYPE_CHECKING:
     import keras
 
-    from ticketlab.training.dense_engine import Engine
-    from ticketlab.training.loop import Trainer
-    from ticketlab.training.sparse_engine.engine import SparseEngine
-
 Build = Callable[[tuple[int, ...], int], "keras.Model"]
-Report = Callable[[str, dict[str, Any]], None]
 
 
 @dataclass(frozen=True)
@@ -51,9 +46,14 @@ class Source:
     dataset: Dataset | None = None
     build: Build | None = None
 
+    def read(self, spec: Spec) -> "Source":
+        """Return this source with the data set in memory, so that no other process reads it again. Raises BadInput."""
+        dataset = self.dataset or sources.load(spec.dataset, self.data_dir, task=spec.task, input_kind=spec.input_kind)
+        return replace(self, dataset=dataset)
+
     def data(self, spec: Spec) -> Dataset:
         """Return the data set, from memory or from its file, as networks see it. Raises BadInput."""
-        dataset = self.dataset or sources.load(spec.dataset, self.data_dir, task=spec.task, input_kind=spec.input_kind)
+        dataset = self.read(spec).dataset
         return standardised(dataset) if spec.inputs == "standardised" else dataset
 
     def mlp_shapes(self, spec: Spec, dataset: Dataset) -> Shapes | None:
@@ -74,6 +74,48 @@ def check_context(spec: Spec, dataset: Dataset, source: Source) -> None:
         architectures.check_own(spec.activation, spec.initialiser)
 
 
+@dataclass(frozen=True)
+class EngineKind:
+    """An engine, and when it is the one to compute with.
+
+    Attributes:
+        fits: tells whether it is for a network and settings.
+        pays: tells whether a spec takes it for the fastest at a density.
+        make: makes one.
+        checked: whether what it computes is first compared with the network's own outputs, which it gives by a method
+            `outputs`.
+    """
+
+    fits: Callable[["keras.Model", EngineSettings], bool]
+    pays: Callable[[Spec, float], bool]
+    make: Callable[["keras.Model", Dataset, EngineSettings], Engine]
+    checked: bool = False
+
+
+def _sparse_engine(model: "keras.Model", dataset: Dataset, settings: EngineSettings) -> Engine:
+    from ticketlab.training.sparse_engine.engine import SparseEngine
+
+    return SparseEngine(dense_layers(model) or (), dataset, settings)
+
+
+def _dense_engine(model: "keras.Model", dataset: Dataset, settings: EngineSettings) -> Engine:
+    from ticketlab.training.dense_engine import DenseEngine
+
+    return DenseEngine(model, dataset, settings)
+
+
+# by the names in `spec.ENGINES`; "auto" takes the first that does
+ENGINES = {
+    "sparse": EngineKind(
+        fits=lambda model, settings: bool(dense_layers(model)) and not settings.averages,
+        pays=lambda spec, density: density < spec.break_even_density,
+        make=_sparse_engine,
+        checked=True,
+    ),
+    "dense": EngineKind(fits=lambda model, settings: True, pays=lambda spec, density: True, make=_dense_engine),
+}
+
+
 class Context:
     """Network, data and engines of a run in one process; an engine is made when the first round asks for it.
 
@@ -87,63 +129,64 @@ class Context:
         costs: of the prunable layers by path.
         outputs: the paths of the output layers' kernels.
         chained: whether each prunable layer is fed by exactly the one before.
+        engines: those made so far, by name.
 
     Raises:
         BadInput: if the spec asks for an engine that is not for the network, or that computes something else.
     """
 
     def __init__(self, spec: Spec, model: "keras.Model", dataset: Dataset) -> None:
-        self.spec, self.model, self.dataset = spec, model, dataset
+        self.spec, self.model, self.dataset = spec.resolved, model, dataset
         carried, self.paths = variables.carried(model), variables.prunable(model)
         self.shapes = {path: tuple(carried[path].shape) for path in self.paths}
         self.train_indices, _ = split(len(dataset.x_train))
         self.costs = variables.costs(model, dataset.input_shape)
         self.outputs, self.chained = variables.output_kernels(model), variables.chained(model)
-        self._chain = dense_layers(model)
-        if spec.engine == "sparse" and self._chain is None:
+        self._settings = EngineSettings.of(spec)
+        self._fitting = [name for name, kind in ENGINES.items() if kind.fits(model, self._settings)]
+        self.engines: dict[str, Engine] = {}
+        self._agreed: dict[str, bool] = {}
+        if spec.engine != "auto" and spec.engine not in self._fitting:
             refuse_sparse(spec.network)
-        if spec.engine == "sparse" and not self.agreed:
-            raise BadInput(f"`engine` must be auto or dense: {self._disagreement()}. Received: engine=sparse")
+        if spec.engine != "auto" and not self._agrees(spec.engine):
+            raise BadInput(f"`engine` must be auto or dense: {self._disagreement()}. Received: engine={spec.engine}")
 
     def choose(self, masks: Arrays) -> str:
-        """Name the engine that trains under these masks, "dense" or "sparse": a matter of spec, network and density."""
+        """Name the engine that trains under these masks: a matter of spec, network and density alone."""
+        return next(name for name in self._in_question(masks) if self._agrees(name))
+
+    def notice(self, masks: Arrays) -> str | None:
+        """Return what to tell the person where the engine that would train under these masks disagrees, else None."""
+        if self._agrees(self._in_question(masks)[0]):
+            return None
+        return f"the {self.choose(masks)} engine trains every round: {self._disagreement()}"
+
+    def engine(self, masks: Arrays) -> Engine:
+        """Return the engine that trains under these masks."""
+        return self.named(self.choose(masks))
+
+    def named(self, name: str) -> Engine:
+        """Return the engine of that name, a key of `ENGINES`; it is made once."""
+        if name not in self.engines:
+            self.engines[name] = ENGINES[name].make(self.model, self.dataset, self._settings)
+        return self.engines[name]
+
+    def _in_question(self, masks: Arrays) -> list[str]:
         if self.spec.engine != "auto":
-            return self.spec.engine
-        return "sparse" if self._would_be_sparse(masks) and self.agreed else "dense"
+            return [self.spec.engine]
+        share = density(masks)
+        return [name for name in self._fitting if ENGINES[name].pays(self.spec, share)]
 
-    def tell(self, masks: Arrays, report: Report) -> None:
-        """Report where the dense engine trains under these masks though the layers would let the sparse one do it."""
-        if self.spec.engine == "auto" and self._would_be_sparse(masks) and not self.agreed:
-            report("note", {"message": f"the dense engine trains every round: {self._disagreement()}"})
-
-    @cached_property
-    def agreed(self) -> bool:
-        """Whether the sparse engine gives what the network gives; tried once in a process, with the same result."""
+    def _agrees(self, name: str) -> bool:
+        """Tell whether an engine gives what the network gives; tried once in a process, with the same result."""
         from ticketlab.networks import probe
 
-        return probe.agrees(self.sparse, self.model, self.dataset)
-
-    def engine(self, masks: Arrays) -> "Trainer":
-        """Return the engine that trains under these masks."""
-        return self.dense if self.choose(masks) == "dense" else self.sparse
-
-    @cached_property
-    def dense(self) -> "Engine":
-        """The engine that any network has."""
-        from ticketlab.training.dense_engine import Engine
-
-        return Engine(self.model, self.dataset, self.spec)
-
-    @cached_property
-    def sparse(self) -> "SparseEngine":
-        """The engine that chains of dense layers have as well."""
-        from ticketlab.training.sparse_engine.engine import SparseEngine
-
-        return SparseEngine(self._chain, self.dataset, self.spec)
-
-    def _would_be_sparse(self, masks: Arrays) -> bool:
-        chain = bool(self._chain) and not self.spec.averages
-        return chain and density(masks) < self.spec.break_even_density
+        if name not in self._agreed:
+            unchecked = not ENGINES[name].checked
+            self._agreed[name] = unchecked or probe.agrees(
+                cast(probe.Computes, self.named(name)), self.model, self.dataset
+            )
+        return self._agreed[name]
 
     def _disagreement(self) -> str:
         return f"{self.spec.network} gives other outputs than its dense layers alone would"

@@ -3,7 +3,10 @@
 Knows a network, its data and an optimizer. Knows nothing of rounds, files or when to evaluate (training.py).
 """
 
-from typing import TYPE_CHECKING
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
 
 import keras
 import numpy as np
@@ -11,22 +14,18 @@ import tensorflow as tf
 
 from ticketlab import tensorflow_setup
 from ticketlab.data.dataset import Dataset, split, variance
-from ticketlab.experiments.pruning_at_init.saliency import Scalar
 from ticketlab.networks import variables
-from ticketlab.runs.spec import Spec
 from ticketlab.sparsity.masks import Arrays
+from ticketlab.training.engine import EngineSettings, Scalar, Tensors
 from ticketlab.training.optimizers import AVERAGE, BETA_1, penalised, slot_names, update
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-LONGEST_STRETCH = 1000  # iterations of one call
+STRETCH = 200  # iterations that one call has room for, the same for all trainings, so that none compiles anew
 # samples whose outputs are computed together, and how many of such chunks in one call, between which signals are served
 EVALUATION_BATCH, EVALUATION_CHUNKS = 500, 20
 CONVOLUTIONS_EVALUATION_BATCH, CONVOLUTIONS_EVALUATION_CHUNKS = 100, 2  # whose activations are larger
 
 
-class Engine:
+class DenseEngine:
     """Train and evaluate one network on one data set; weights and masks go in and out as dicts of NumPy arrays.
 
     The data stays in memory as it was stored and is gathered and scaled inside the loop. New weights and new masks are
@@ -38,43 +37,45 @@ class Engine:
     Args:
         model: a built Keras model that `refusals.refuse` finds nothing to say against.
         dataset: the arrays.
-        spec: batch size, optimizer and penalties, and whether running averages of all gradients are kept, as the slot
-            `AVERAGE` of each kernel.
+        settings: of the steps; running averages of all gradients are kept as the slot `AVERAGE` of each kernel.
     """
 
-    def __init__(self, model: keras.Model, dataset: Dataset, spec: Spec) -> None:
+    def __init__(self, model: keras.Model, dataset: Dataset, settings: EngineSettings) -> None:
         self.model = model
         self.paths = variables.prunable(model)
         self._variables: Mapping[str, keras.Variable] = variables.carried(model)
         self._trained = {path: self._variables[path].value for path in variables.trained(model)}
         self._masks = {path: tf.Variable(tf.ones(self._variables[path].shape, tf.bool)) for path in self.paths}
-        self._spec, self._steps, names = spec, tf.Variable(0, dtype=tf.int64), slot_names(spec)
+        self._settings, self._steps, names = settings, tf.Variable(tf.zeros((), tf.int64)), slot_names(settings)
         self._slots = {
             path: {name: tf.Variable(tf.zeros(variable.shape)) for name in names}
             for path, variable in self._trained.items()
         }
-        averaged = self.paths if spec.averages else []
+        averaged = self.paths if settings.averages else []
         self._averages = {path: tf.Variable(tf.zeros(self._trained[path].shape)) for path in averaged}
-        self._stretch, self._batch_size = min(spec.eval_every, spec.iterations, LONGEST_STRETCH), spec.batch_size
         self._scale = tf.constant(dataset.scale, tf.float32)
         self._offset = np.float32(dataset.offset)
-        self._train_data = (tf.constant(dataset.x_train), tf.constant(dataset.y_train))
-        self._test_data = (tf.constant(dataset.x_test), tf.constant(dataset.y_test))
+        # one tensor of all samples, so that both evaluations are one function
+        self._inputs = tf.constant(np.concatenate([dataset.x_train, dataset.x_test]))
+        self._targets = tf.constant(np.concatenate([dataset.y_train, dataset.y_test]))
         self.train_indices, validation = split(len(dataset.x_train))
+        test = np.arange(len(dataset.x_train), len(self._inputs), dtype=np.int32)
         dense_only = variables.dense_only(model)
         chunk = EVALUATION_BATCH if dense_only else CONVOLUTIONS_EVALUATION_BATCH
         self._evaluation_chunks = EVALUATION_CHUNKS if dense_only else CONVOLUTIONS_EVALUATION_CHUNKS
+        most = -(-max(len(validation), len(test)) // chunk)
         self._evaluations = {
-            "validation": (self._train_data, *_chunks(validation, chunk)),
-            "test": (self._test_data, *_chunks(np.arange(len(dataset.x_test), dtype=np.int32), chunk)),
+            part: _Chunks.of(indices, chunk, most) for part, indices in (("validation", validation), ("test", test))
         }
         self.task = dataset.task
         self._variances = {"validation": variance(dataset.y_train[validation]), "test": variance(dataset.y_test)}
         compile_with_xla = dense_only or bool(tf.config.list_logical_devices("GPU"))
-        self._train = tf.function(self._train_loop, jit_compile=compile_with_xla)
-        self._evaluate = tf.function(self._evaluation_loop, jit_compile=compile_with_xla)
-        self._step = tf.function(self._optimizer_step, jit_compile=True)
-        self._differentiate = tf.function(self._loss_and_gradients, jit_compile=compile_with_xla)
+        # what autograph does besides, nothing here asks for, and it would take most of the time until the first step
+        plain = functools.partial(tf.function, autograph=False)
+        self._train = plain(self._train_loop, jit_compile=compile_with_xla)
+        self._evaluate = plain(self._evaluation_loop, jit_compile=compile_with_xla)
+        self._step = plain(self._optimizer_step, jit_compile=True)
+        self._differentiate = plain(self._loss_and_gradients, jit_compile=compile_with_xla)
         self._compile()
 
     def load(self, weights: Arrays, masks: Arrays, optimizer: Arrays | None = None) -> None:
@@ -99,8 +100,8 @@ class Engine:
         Returns:
             The sum of the steps' losses, without penalties, and of `total`.
         """
-        for begin in range(0, max(1, len(order)), self._stretch):
-            part = slice(begin, begin + self._stretch)
+        for begin in range(0, max(1, len(order)), STRETCH):
+            part = slice(begin, begin + STRETCH)
             total = self._train_stretch(order[part], rates[part], total)
         return total
 
@@ -118,14 +119,13 @@ class Engine:
 
     def evaluate(self, part: str) -> tuple[float, float]:
         """Return mean loss and accuracy on "validation" or "test"; of a regression, R² in place of the accuracy."""
-        (x, y), order, counted = self._evaluations[part]
-        loss, correct = tf.constant(0.0), tf.constant(0.0)
-        for begin in range(0, len(order), self._evaluation_chunks):
-            chunks = tf.constant(begin), tf.constant(min(begin + self._evaluation_chunks, len(order)))
-            loss, correct = self._evaluate(x, y, order, counted, *chunks, loss, correct)
-        samples = float(tf.reduce_sum(counted))
-        loss = float(loss) / samples
-        return loss, float(correct) / samples if self.task == "classification" else 1 - loss / self._variances[part]
+        chunks = self._evaluations[part]
+        sums = tf.constant(0.0), tf.constant(0.0)
+        for begin in range(0, chunks.number, self._evaluation_chunks):
+            stop = min(begin + self._evaluation_chunks, chunks.number)
+            sums = self._evaluate(chunks.order, chunks.counted, tf.constant(begin), tf.constant(stop), *sums)
+        loss, hits = (float(each) / chunks.samples for each in sums)
+        return loss, hits if self.task == "classification" else 1 - loss / self._variances[part]
 
     def weights(self) -> dict[str, np.ndarray]:
         """Copy out all variables that travel from round to round: the trained ones and normalisation statistics."""
@@ -146,30 +146,38 @@ class Engine:
             The mean loss on the samples, in training mode, and the sum of the outputs for an input of ones, in
             inference mode.
         """
-        x, y = self._batch(*self._train_data, tf.constant(samples))
+        x, y = self._batch(tf.constant(samples))
 
-        def outputs(kernels: "Mapping[str, tf.Tensor]", inputs: tf.Tensor, training: bool) -> tf.Tensor:
+        def outputs(kernels: Tensors, inputs: tf.Tensor, training: bool) -> tf.Tensor:
             values = {path: tf.convert_to_tensor(kernels.get(path, value)) for path, value in weights.items()}
             return variables.called(self.model, values, inputs, training=training)[0]
 
-        def loss(kernels: "Mapping[str, tf.Tensor]") -> tf.Tensor:
+        def loss(kernels: Tensors) -> tf.Tensor:
             return tf.reduce_mean(self._losses(y, outputs(kernels, x, True)))
 
-        def flow(kernels: "Mapping[str, tf.Tensor]") -> tf.Tensor:
+        def flow(kernels: Tensors) -> tf.Tensor:
             return tf.reduce_sum(outputs(kernels, tf.ones((1, *x.shape[1:])), False))
 
         return loss, flow
 
     def _compile(self) -> None:
         """Compile now, so that no round's seconds hold it, and give back the memory that compiling took."""
-        self.train(np.zeros((0, self._batch_size), np.int32), np.zeros(0, np.float32))
+        try:
+            self._call_all()
+        except tf.errors.OpError:  # by a damaged file of what was compiled before, perhaps
+            if not tensorflow_setup.forget_compiled():
+                raise
+            self._call_all()
+        tensorflow_setup.release_memory()
+
+    def _call_all(self) -> None:
+        self.train(np.zeros((0, self._settings.batch_size), np.int32), np.zeros(0, np.float32))
         for part in self._evaluations:
             self.evaluate(part)
-        tensorflow_setup.release_memory()
 
     def _train_stretch(self, order: np.ndarray, rates: np.ndarray, total: float) -> float:
         """Do the steps of one call, which takes as many rows whatever their number, so that none compiles anew."""
-        indices, speeds = np.zeros((self._stretch, self._batch_size), np.int32), np.zeros(self._stretch, np.float32)
+        indices, speeds = np.zeros((STRETCH, self._settings.batch_size), np.int32), np.zeros(STRETCH, np.float32)
         indices[: len(order)], speeds[: len(order)] = order, rates
         steps = tf.constant(len(order))
         return float(self._train(tf.constant(indices), tf.constant(speeds), steps, tf.constant(total, tf.float32)))
@@ -179,9 +187,9 @@ class Engine:
         averages = {f"{path}/{AVERAGE}": average for path, average in self._averages.items()}
         return {"steps": self._steps, **slots, **averages}
 
-    def _batch(self, x: tf.Tensor, y: tf.Tensor, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        inputs = tf.cast(tf.gather(x, indices), tf.float32) * self._scale
-        return inputs + self._offset if self._offset else inputs, tf.gather(y, indices)
+    def _batch(self, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        inputs = tf.cast(tf.gather(self._inputs, indices), tf.float32) * self._scale
+        return inputs + self._offset if self._offset else inputs, tf.gather(self._targets, indices)
 
     def _losses(self, y: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
         """Return the loss of each sample."""
@@ -190,23 +198,24 @@ class Engine:
         return tf.reduce_mean(tf.math.squared_difference(outputs, y), 1)
 
     def _train_loop(self, order: tf.Tensor, rates: tf.Tensor, steps: tf.Tensor, total: tf.Tensor) -> tf.Tensor:
-        step = tf.constant(0)
-        while step < steps:  # a tf.range would make XLA compile anew for every number of steps
-            loss, gradients = self._loss_and_gradients(order[step])
+        def step(done: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            loss, gradients = self._loss_and_gradients(order[done])
             self._steps.assign_add(1)
-            self._step(gradients, rates[step])
-            step, total = step + 1, total + loss
-        return total
+            self._step(gradients, rates[done])
+            return done + 1, total + loss
 
-    def _loss_and_gradients(self, chosen: tf.Tensor) -> "tuple[tf.Tensor, Mapping[str, tf.Tensor]]":
-        x, y = self._batch(*self._train_data, chosen)
+        # a loop over a tf.range would make XLA compile anew for every number of steps
+        return tf.while_loop(lambda done, _: done < steps, step, (tf.constant(0), total))[1]
+
+    def _loss_and_gradients(self, chosen: tf.Tensor) -> tuple[tf.Tensor, Tensors]:
+        x, y = self._batch(chosen)
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean(self._losses(y, self.model(x, training=True)))
-        gradients = tape.gradient(loss, self._trained, unconnected_gradients="zero")
+        gradients = tape.gradient(loss, self._trained, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         # those of a matrix whose rows are looked up, as by Embedding, come as rows alone
         return loss, {path: tf.convert_to_tensor(gradient) for path, gradient in gradients.items()}
 
-    def _optimizer_step(self, gradients: "Mapping[str, tf.Tensor]", rate: tf.Tensor) -> None:
+    def _optimizer_step(self, gradients: Tensors, rate: tf.Tensor) -> None:
         """Move the trained variables; their masks are the last operation."""
         step = tf.cast(self._steps, tf.float32)
         for path, average in self._averages.items():
@@ -214,40 +223,57 @@ class Engine:
         for path, variable in self._trained.items():
             gradient, slots = gradients[path], self._slots[path]
             if path in self._masks:
-                gradient = penalised(self._spec, variable.value(), gradient)
+                gradient = penalised(self._settings, variable.value(), gradient)
             values = {name: slot.value() for name, slot in slots.items()}
-            moved, kept = update(self._spec, rate, step, variable.value(), gradient, values)
+            moved, kept = update(self._settings, rate, step, variable.value(), gradient, values)
             variable.assign(tf.where(self._masks[path], moved, 0.0) if path in self._masks else moved)
             for name, slot in slots.items():
                 slot.assign(kept[name])
 
     def _evaluation_loop(
         self,
-        x: tf.Tensor,
-        y: tf.Tensor,
         order: tf.Tensor,
         counted: tf.Tensor,
-        chunk: tf.Tensor,
+        begin: tf.Tensor,
         stop: tf.Tensor,
         loss: tf.Tensor,
         correct: tf.Tensor,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Add a call's chunks to the sums of loss and hits over those before."""
-        while chunk < stop:
-            inputs, labels = self._batch(x, y, order[chunk])
+
+        def add(chunk: tf.Tensor, loss: tf.Tensor, correct: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+            inputs, labels = self._batch(order[chunk])
             outputs = self.model(inputs, training=False)
             loss += tf.reduce_sum(counted[chunk] * self._losses(labels, outputs))
             if self.task == "classification":
                 hits = tf.argmax(outputs, 1, output_type=labels.dtype) == labels
                 correct += tf.reduce_sum(counted[chunk] * tf.cast(hits, tf.float32))
-            chunk += 1
-        return loss, correct
+            return chunk + 1, loss, correct
+
+        return tf.while_loop(lambda chunk, *_: chunk < stop, add, (begin, loss, correct))[1:]
 
 
-def _chunks(indices: np.ndarray, size: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """Cut indices into rows of equal length; the second array is 1 where a row's entry counts and 0 where it pads."""
-    size = min(size, indices.size)
-    rows = -(-indices.size // size)
-    order, counted = np.zeros(rows * size, np.int32), np.zeros(rows * size, np.float32)
-    order[: indices.size], counted[: indices.size] = indices, 1
-    return tf.constant(order.reshape(rows, size)), tf.constant(counted.reshape(rows, size))
+@dataclass(frozen=True)
+class _Chunks:
+    """Samples in rows of equal length.
+
+    Attributes:
+        order: (rows, length) int32 indices.
+        counted: of the same shape, float32, 1 where an index counts and 0 where it pads.
+        number: of the rows in which some count.
+        samples: number of those that count.
+    """
+
+    order: tf.Tensor
+    counted: tf.Tensor
+    number: int
+    samples: int
+
+    @classmethod
+    def of(cls, indices: np.ndarray, length: int, rows: int) -> Self:
+        """Cut indices into rows; fewer than one row of them make a row that is shorter."""
+        length = min(length, indices.size)
+        order, counted = np.zeros(rows * length, np.int32), np.zeros(rows * length, np.float32)
+        order[: indices.size], counted[: indices.size] = indices, 1
+        order, counted = (tf.constant(each.reshape(rows, length)) for each in (order, counted))
+        return cls(order, counted, -(-indices.size // length), indices.size)

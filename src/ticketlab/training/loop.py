@@ -1,39 +1,26 @@
-"""One training from a ticket to its end: stretches between evaluations, history, early stop, resumable anywhere.
+"""One training from a ticket to its end, as a timeline: update masks, step, keep, evaluate, save; resumable anywhere.
 
 Stretches are cut into pieces of about a second, between which signals are served and states saved; no bit depends on
 where. Knows when to evaluate and what to remember. Does not know how a step is computed (engine.py), nor where states
-are kept (folder.py), nor what follows a training (lottery.py).
+are kept (storage.py), nor what follows a training (lottery.py).
 """
 
 import math
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol, Self
+from typing import Self
 
 import numpy as np
 
-from ticketlab.data.dataset import batches
 from ticketlab.errors import Diverged
 from ticketlab.schedules import evaluation_iterations
 from ticketlab.sparsity.masks import Arrays, kept
+from ticketlab.training.engine import Engine
 
 PIECE_SECONDS = 1.0
+SAVE_SECONDS = 60.0
 HISTORY = ("iteration", "validation_loss", "validation_accuracy", "train_loss")
-
-
-class Trainer(Protocol):
-    """What a training needs of an engine."""
-
-    train_indices: np.ndarray
-    task: str
-
-    def load(self, weights: Arrays, masks: Arrays, optimizer: Arrays | None = None) -> None: ...  # noqa: D102
-    def train(self, order: np.ndarray, rates: np.ndarray, total: float = 0.0) -> float: ...  # noqa: D102
-    def gradients(self, chosen: np.ndarray) -> tuple[float, dict[str, np.ndarray]]: ...  # noqa: D102
-    def evaluate(self, part: str) -> tuple[float, float]: ...  # noqa: D102
-    def weights(self) -> dict[str, np.ndarray]: ...  # noqa: D102
-    def optimizer_state(self) -> dict[str, np.ndarray]: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -80,6 +67,8 @@ class Checkpoint:
             early_stop=row if improved else self.early_stop,
             best=weights() if improved else self.best,
             seconds=seconds,
+            steps=0,
+            losses=0.0,
         )
 
 
@@ -100,6 +89,11 @@ class Change:
     losses: tuple[float, ...] = ()
 
 
+def unchanged(engine: Engine, masks: Arrays, iteration: int) -> Change:
+    """Change nothing."""
+    return Change(engine.weights(), masks, engine.optimizer_state())
+
+
 @dataclass(frozen=True)
 class Updates:
     """When masks change during a training, and how.
@@ -111,24 +105,49 @@ class Updates:
     """
 
     iterations: Collection[int] = ()
-    change: Callable[[Trainer, Arrays, int], Change] | None = None
+    change: Callable[[Engine, Arrays, int], Change] = unchanged
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a training consists of, wherever it begins.
+
+    Attributes:
+        stop: the last iteration; where a training begins there, its weights are evaluated as they are.
+        order: samples of the iterations from its first argument to its second, (iterations, batch size) int32.
+        rates: learning rates of the iterations from its first argument to its second.
+        eval_every: iterations between two evaluations.
+        updates: of the masks.
+        keep_at: iteration whose weights are remembered as `kept`.
+        patience: end after so many evaluations without a new minimum of the validation loss.
+    """
+
+    stop: int
+    order: Callable[[int, int], np.ndarray]
+    rates: Callable[[int, int], np.ndarray]
+    eval_every: int
+    updates: Updates = Updates()
+    keep_at: int | None = None
+    patience: int | None = None
+
+
+@dataclass(frozen=True)
+class Observer:
+    """Who is told of a training.
+
+    Attributes:
+        report: called after every evaluation; the checkpoint it gets has no new weights.
+        save: called with a whole checkpoint every `save_every` seconds, wherever the training is.
+        save_every: seconds.
+    """
+
+    report: Callable[[Checkpoint], object] = lambda checkpoint: None
+    save: Callable[[Checkpoint], object] = lambda checkpoint: None
+    save_every: float = SAVE_SECONDS
 
 
 def train(
-    engines: Callable[[Arrays], Trainer],
-    begin: Checkpoint,
-    *,
-    seed: int,
-    stop: int,
-    batch_size: int,
-    eval_every: int,
-    rates: Callable[[int, int], np.ndarray],
-    updates: Updates = Updates(),
-    patience: int | None = None,
-    keep_at: int | None = None,
-    report: Callable[[Checkpoint], None] = lambda checkpoint: None,
-    save: Callable[[Checkpoint], None] = lambda checkpoint: None,
-    save_every: float = 60.0,
+    engines: Callable[[Arrays], Engine], begin: Checkpoint, plan: Plan, observer: Observer = Observer()
 ) -> Checkpoint:
     """Carry a training on from a checkpoint to its end.
 
@@ -136,71 +155,114 @@ def train(
 
     Args:
         engines: gives what computes the steps under some masks.
-        begin: where to begin; its iteration also says which batches come first.
-        seed: of the replicate, for the data order.
-        stop: the last iteration; where it is the first as well, the weights are evaluated as they are.
-        batch_size: samples of one step.
-        eval_every: iterations between two evaluations.
-        rates: learning rates of the iterations from its first argument to its second.
-        updates: of the masks.
-        patience: end after so many evaluations without a new minimum of the validation loss.
-        keep_at: iteration whose weights are remembered as `kept`.
-        report: called after every evaluation; the checkpoint it gets has no new weights.
-        save: called with a whole checkpoint every `save_every` seconds, wherever the training is.
-        save_every: seconds.
+        begin: where to begin.
+        plan: what the training consists of.
+        observer: who is told.
 
     Raises:
         Diverged: where the validation loss is no longer finite.
     """
-    engine = engines(begin.masks)
-    engine.load(begin.weights, begin.masks, begin.optimizer)
-    state, started = replace(begin, steps=0, losses=0.0, running=0.0), time.perf_counter()
-    saved, position, pace = started, begin.iteration, math.inf
-    steps, losses, running = begin.steps, begin.losses, begin.running
+    training = _Training(engines, begin, plan, observer)
+    for pause in training.pauses:
+        if training.state.iteration in training.updates:
+            training.update_masks()
+        training.step_to(pause)
+        if pause == plan.keep_at:
+            training.keep()
+        if pause in training.evaluations:
+            training.evaluate()
+            if training.out_of_patience:
+                break
+            training.save()
+    return training.whole()
 
-    def save_when_due(now: float) -> None:
-        nonlocal saved
-        if position < stop and now - saved >= save_every:
-            between = {"iteration": position, "steps": steps, "losses": losses, "running": running}
-            whole = {"weights": engine.weights(), "optimizer": engine.optimizer_state()}
-            save(replace(state, **between, **whole, seconds=begin.seconds + now - started))
-            saved = now
 
-    left = begin.iteration < stop or not begin.history
-    evaluations = set(evaluation_iterations(begin.iteration, stop, eval_every)) if left else set()
-    due = {each for each in updates.iterations if begin.iteration <= each < max(stop, begin.iteration + 1)}
-    later = {each for each in (*due, keep_at or 0) if each > begin.iteration}
-    for pause in sorted(evaluations | later):
-        if position in due:
-            change = updates.change(engine, state.masks, position)
-            state, engine = _changed(state, change), engines(change.masks)
-            engine.load(change.weights, change.masks, change.optimizer)
-            position, losses = position + len(change.losses), losses + sum(change.losses)
-            steps += len(change.losses)
-        while position < pause:
-            end, began = min(pause, position + piece_length(pace)), time.perf_counter()
-            order = batches(engine.train_indices, batch_size, seed, position, end)
-            running = engine.train(order, rates(position, end), running)
-            pace = ((now := time.perf_counter()) - began) / len(order)
-            position, steps = end, steps + len(order)
-            if position < pause:
-                save_when_due(now)
-        losses, running = losses + running, 0.0
-        if position == keep_at:
-            state = replace(state, kept=engine.weights())
-        if position not in evaluations:
-            continue
-        row = (position, *engine.evaluate("validation"), losses / steps if steps else math.nan)
-        if not math.isfinite(row[1]):
-            raise Diverged(f"training diverged: the validation loss is {row[1]} at iteration {position}")
+class _Training:
+    """A training at some iteration.
+
+    Attributes:
+        state: where the training is; its weights and optimizer, which the engine has, are those of a while ago.
+        evaluations: the iterations at which it is evaluated.
+        updates: the iterations before which masks change.
+        pauses: the iterations at which something else happens than steps.
+    """
+
+    def __init__(self, engines: Callable[[Arrays], Engine], begin: Checkpoint, plan: Plan, observer: Observer) -> None:
+        self.state = begin
+        self._engines, self._plan, self._observer = engines, plan, observer
+        self._load(begin.weights, begin.masks, begin.optimizer)
+        self._started = self._saved = time.perf_counter()
+        self._pace, self._before, first = math.inf, begin.seconds, begin.iteration
+        left = first < plan.stop or not begin.history
+        self.evaluations = set(evaluation_iterations(first, plan.stop, plan.eval_every)) if left else set()
+        self.updates = {each for each in plan.updates.iterations if first <= each < max(plan.stop, first + 1)}
+        later = {each for each in (*self.updates, plan.keep_at or 0) if each > first}
+        self.pauses = sorted(self.evaluations | later)
+
+    def update_masks(self) -> None:
+        """Make the update before this iteration, which may take the place of its step."""
+        change = self._plan.updates.change(self._engine, self.state.masks, self.state.iteration)
+        if kept(change.masks) < kept(self.state.masks):  # what was best with more weights is best no longer
+            self.state = replace(self.state, early_stop=(), best={})
+        self.state = replace(
+            self.state,
+            masks=change.masks,
+            iteration=self.state.iteration + len(change.losses),
+            steps=self.state.steps + len(change.losses),
+            losses=self.state.losses + sum(change.losses),
+        )
+        self._load(change.weights, change.masks, change.optimizer)
+
+    def step_to(self, pause: int) -> None:
+        """Do the steps up to a pause, in pieces."""
+        while (begin := self.state.iteration) < pause:
+            end, began = min(pause, begin + piece_length(self._pace)), time.perf_counter()
+            order, rates = self._plan.order(begin, end), self._plan.rates(begin, end)
+            running = self._engine.train(order, rates, self.state.running)
+            self._pace = (time.perf_counter() - began) / len(order)
+            self.state = replace(self.state, iteration=end, steps=self.state.steps + len(order), running=running)
+            if end < pause:
+                self.save()
+        self.state = replace(self.state, losses=self.state.losses + self.state.running, running=0.0)
+
+    def keep(self) -> None:
+        """Remember the weights of this iteration."""
+        self.state = replace(self.state, kept=self._engine.weights())
+
+    def evaluate(self) -> None:
+        """Evaluate the weights of this iteration, and report it."""
+        loss, accuracy = self._engine.evaluate("validation")
+        if not math.isfinite(loss):
+            raise Diverged(f"training diverged: the validation loss is {loss} at iteration {self.state.iteration}")
+        mean = self.state.losses / self.state.steps if self.state.steps else math.nan
+        row = (self.state.iteration, loss, accuracy, mean)
+        self.state = self.state.evaluated(row, self._engine.weights, self._seconds())
+        self._observer.report(self.state)
+
+    @property
+    def out_of_patience(self) -> bool:
+        """Whether the plan's patience ends with this evaluation; not before there is what is to be kept."""
+        if not self._plan.patience or self.state.iteration < (self._plan.keep_at or 0):
+            return False
+        return _without_improvement(self.state) >= self._plan.patience
+
+    def save(self) -> None:
+        """Save the training if it is time, and there are steps left."""
         now = time.perf_counter()
-        state = state.evaluated(row, engine.weights, begin.seconds + now - started)
-        steps, losses = 0, 0.0
-        report(state)
-        if patience and _without_improvement(state) >= patience and position >= (keep_at or 0):
-            break
-        save_when_due(now)
-    return replace(state, weights=engine.weights(), optimizer=engine.optimizer_state())
+        if self.state.iteration < self._plan.stop and now - self._saved >= self._observer.save_every:
+            self._observer.save(replace(self.whole(), seconds=self._seconds()))
+            self._saved = now
+
+    def whole(self) -> Checkpoint:
+        """Return the state with the engine's weights and optimizer."""
+        return replace(self.state, weights=self._engine.weights(), optimizer=self._engine.optimizer_state())
+
+    def _load(self, weights: Arrays, masks: Arrays, optimizer: Arrays | None) -> None:
+        self._engine = self._engines(masks)
+        self._engine.load(weights, masks, optimizer)
+
+    def _seconds(self) -> float:
+        return self._before + time.perf_counter() - self._started
 
 
 def piece_length(seconds: float) -> int:
@@ -221,12 +283,6 @@ def as_columns(rows: Sequence[tuple[float, ...]]) -> dict[str, np.ndarray]:
 def as_rows(columns: Arrays) -> tuple[tuple[float, ...], ...]:
     """Undo `as_columns`."""
     return tuple(zip(*(column.tolist() for column in columns.values()), strict=True))
-
-
-def _changed(state: Checkpoint, change: Change) -> Checkpoint:
-    """Return the state under new masks; what was best with more weights is best no longer."""
-    pruned = kept(change.masks) < kept(state.masks)
-    return replace(state, masks=change.masks, **({"early_stop": (), "best": {}} if pruned else {}))
 
 
 def _without_improvement(state: Checkpoint) -> int:

@@ -2,46 +2,57 @@
 
 Keras's own optimizers have no stateless form on TensorFlow: inside a compiled loop they cost a third of an iteration
 more on two threads, and their slots cannot be named and masked by a variable's path. A test holds these to them.
+TensorFlow is imported inside functions: the sparse engine has the same constants without it.
 """
 
-import tensorflow as tf
+from typing import TYPE_CHECKING
 
-from ticketlab.runs.spec import Spec
+from ticketlab.training.engine import EngineSettings
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
 AVERAGE = "average"  # of a kernel's gradients, with the decay BETA_1 in every step: no slot of an optimizer
-Slots = dict[str, tf.Tensor]
+Slots = dict[str, "tf.Tensor"]
 
 
-def slot_names(spec: Spec) -> tuple[str, ...]:
+def slot_names(settings: EngineSettings) -> tuple[str, ...]:
     """Name the arrays that the optimizer keeps for each variable."""
-    if spec.optimizer == "adam":
+    if settings.optimizer == "adam":
         return ("momentum", "velocity")
-    return ("momentum",) if spec.momentum else ()
+    return ("momentum",) if settings.momentum else ()
 
 
 def update(
-    spec: Spec, rate: tf.Tensor, step: tf.Tensor, weight: tf.Tensor, gradient: tf.Tensor, slots: Slots
-) -> tuple[tf.Tensor, Slots]:
+    settings: EngineSettings,
+    rate: "tf.Tensor",
+    step: "tf.Tensor",
+    weight: "tf.Tensor",
+    gradient: "tf.Tensor",
+    slots: Slots,
+) -> tuple["tf.Tensor", Slots]:
     """Return a variable and its slots after one step.
 
     Args:
-        spec: optimizer and momentum.
+        settings: optimizer and momentum.
         rate: float32 learning rate of this step.
         step: float32 number of this step since the slots were 0, from 1.
         weight: of any shape.
         gradient: of the same shape.
         slots: {name: tensor of the same shape}.
     """
-    if spec.optimizer == "adam":
+    if settings.optimizer == "adam":
         return adam(rate, step, weight, gradient, slots)
-    return sgd(rate, spec.momentum, spec.nesterov, weight, gradient, slots)
+    return sgd(rate, settings.momentum, settings.nesterov, weight, gradient, slots)
 
 
 def adam(
-    rate: tf.Tensor, step: tf.Tensor, weight: tf.Tensor, gradient: tf.Tensor, slots: Slots
-) -> tuple[tf.Tensor, Slots]:
+    rate: "tf.Tensor", step: "tf.Tensor", weight: "tf.Tensor", gradient: "tf.Tensor", slots: Slots
+) -> tuple["tf.Tensor", Slots]:
     """Do a step of Adam (Kingma & Ba 2015, arXiv 1412.6980, algorithm 1 in the form of its section 2's last remark)."""
+    import tensorflow as tf
+
     momentum = slots["momentum"] + (gradient - slots["momentum"]) * (1 - BETA_1)
     velocity = slots["velocity"] + (gradient * gradient - slots["velocity"]) * (1 - BETA_2)
     corrected = rate * tf.sqrt(1 - tf.pow(BETA_2, step)) / (1 - tf.pow(BETA_1, step))
@@ -50,8 +61,8 @@ def adam(
 
 
 def sgd(
-    rate: tf.Tensor, momentum: float, nesterov: bool, weight: tf.Tensor, gradient: tf.Tensor, slots: Slots
-) -> tuple[tf.Tensor, Slots]:
+    rate: "tf.Tensor", momentum: float, nesterov: bool, weight: "tf.Tensor", gradient: "tf.Tensor", slots: Slots
+) -> tuple["tf.Tensor", Slots]:
     """Do a step of SGD, with Nesterov's momentum if asked (Sutskever et al. 2013, equations 3 and 4)."""
     if not momentum:
         return weight - rate * gradient, {}
@@ -59,10 +70,12 @@ def sgd(
     return weight + (moved * momentum - rate * gradient if nesterov else moved), {"momentum": moved}
 
 
-def penalised(spec: Spec, weight: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+def penalised(settings: EngineSettings, weight: "tf.Tensor", gradient: "tf.Tensor") -> "tf.Tensor":
     """Add the gradient of the penalties ``weight_decay / 2 · |w|²`` and ``l1_penalty · |w|`` to that of the loss."""
-    if spec.weight_decay:
-        gradient = gradient + spec.weight_decay * weight
-    if spec.l1_penalty:
-        gradient = gradient + spec.l1_penalty * tf.sign(weight)
+    import tensorflow as tf
+
+    if settings.weight_decay:
+        gradient = gradient + settings.weight_decay * weight
+    if settings.l1_penalty:
+        gradient = gradient + settings.l1_penalty * tf.sign(weight)
     return gradient

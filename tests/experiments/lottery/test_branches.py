@@ -8,6 +8,7 @@ import pytest
 
 from conftest import arrays_of, only_run, same, trainings
 from ticketlab.execution import launch
+from ticketlab.experiments.events import RoundDone
 from ticketlab.experiments.lottery.controls import CONTROLS
 from ticketlab.runs.folder import Run
 from ticketlab.sparsity import masks
@@ -144,9 +145,9 @@ def test_rounds_are_chosen_resumed_extended_and_not_touched_again(branch, inline
     first = made.path(5, 2).stat().st_mtime_ns
     event = launch.Display.event
 
-    def pressed(self, seed, name, facts):
-        event(self, seed, name, facts)
-        if (seed, name) == (5, "round") and facts["new"]:
+    def pressed(self, seed, said):
+        event(self, seed, said)
+        if seed == 5 and isinstance(said, RoundDone) and said.new:
             raise KeyboardInterrupt
 
     line = (*CONTROL, "--branch", "random_masks")

@@ -1,34 +1,38 @@
 """Training and the chain of rounds: what a checkpoint, a file and a rewind hold."""
 
 import dataclasses
+import functools
 import json
 
 import numpy as np
 import pytest
 
 from conftest import contents
+from ticketlab.data.dataset import batches
 from ticketlab.errors import BadInput, Diverged, TicketlabError
-from ticketlab.experiments import rounds
+from ticketlab.experiments import replicate
+from ticketlab.experiments.events import Evaluated, SetAside
 from ticketlab.experiments.lottery import imp
-from ticketlab.experiments.lottery.imp import replicate
 from ticketlab.experiments.lottery.spec import ImpSpec
+from ticketlab.experiments.replicate import Replicate
 from ticketlab.networks import architectures, variables
 from ticketlab.runs.folder import Run, write_file
 from ticketlab.sparsity import masks
 from ticketlab.training.context import Context
-from ticketlab.training.loop import Checkpoint, train
+from ticketlab.training.loop import Checkpoint, Plan, train
 
-SPEC = ImpSpec(dataset="digits", iterations=60, eval_every=20, rounds=2)
+SPEC = ImpSpec(dataset="digits", iterations=60, eval_every=20, rounds=2).resolved
 
 
 @pytest.fixture
-def chain(context, tmp_path):
+def chain(context_of, tmp_path):
     """Compute one replicate of SPEC with some fields changed, and return its run."""
 
-    def compute(seed=0, folder="run", report=lambda name, facts: None, **changed):
+    def compute(seed=0, folder="run", report=lambda event: None, **changed):
         spec, run = dataclasses.replace(SPEC, **changed), Run(tmp_path / folder)
         run.begin(spec, "digest")
-        replicate(spec, context, run, seed, report)
+        with run.claim(seed):
+            imp.compute(Replicate(context_of(spec), run, seed, report))
         return run
 
     return compute
@@ -36,9 +40,10 @@ def chain(context, tmp_path):
 
 def training(engine, stop=60, begin=None, **settings):
     initial = variables.draw(engine.model, 0, "initialisation")
-    settings = {"seed": 0, "stop": stop, "batch_size": 60, "eval_every": 20, "rates": SPEC.learning_rates, **settings}
+    order = functools.partial(batches, engine.train_indices, 60, 0)
+    plan = Plan(stop=stop, order=order, rates=SPEC.learning_rates, eval_every=20, **settings)
     begin = begin or Checkpoint(0, initial, masks.all_kept(initial, engine.paths))
-    return train(lambda masks: engine, begin, **settings)
+    return train(lambda masks: engine, begin, plan)
 
 
 def test_history_has_one_value_per_evaluation(chain):
@@ -143,12 +148,13 @@ def test_rewinding_to_iteration_k(chain, engine):
 
 
 @pytest.mark.parametrize("weights_from", ["fresh", "final", "signed_constant", "shuffled_weights"])
-def test_other_origins_of_the_kept_weights(context, tmp_path, weights_from):
+def test_other_origins_of_the_kept_weights(context_of, tmp_path, weights_from):
     spec, run = dataclasses.replace(SPEC, weights_from=weights_from), Run(tmp_path)
     run.begin(spec, "digest")
-    replicate(dataclasses.replace(spec, rounds=0), context, run, 0, lambda name, facts: None)
+    with run.claim(0):
+        imp.compute(Replicate(context_of(dataclasses.replace(spec, rounds=0)), run, 0, lambda event: None))
     dense = run.round(0, 0)
-    start = imp.ticket(spec, context, run, 0, dense)
+    start = imp.ticket(Replicate(context_of(spec), run, 0, lambda event: None), 1, dense)
     weights, mask = start.weights, start.masks
     kernel, kept = weights["dense_1/kernel"], mask["dense_1/kernel"]
     origin, final = dense.rewind["dense_1/kernel"], dense.weights["dense_1/kernel"]
@@ -202,7 +208,8 @@ def test_the_test_set_selects_nothing(engine, digits, chain, tensorflow):
     other = Context(SPEC, architectures.build("lenet_300_100", digits.input_shape, 10), reversed_labels)
     run = Run(chain().folder.with_name("other"))
     run.begin(SPEC, "digest")
-    replicate(SPEC, other, run, 0, lambda name, facts: None)
+    with run.claim(0):
+        imp.compute(Replicate(other, run, 0, lambda event: None))
     ours, theirs = (contents(each) for each in (chain(), run))
     for place, value in ours.items():
         if len(place) == 2:
@@ -236,12 +243,12 @@ class Killed(Exception):
 def test_a_long_round_goes_on_from_its_partial_file(chain, tmp_path, monkeypatch):
     """Rewind state, optimizer, early stop and history survive: the files are the same to the bit."""
     whole = contents(chain(folder="whole", rewind_iteration=10))
-    monkeypatch.setattr(rounds, "PARTIAL_SECONDS", 0.0)
+    monkeypatch.setattr(replicate, "PARTIAL_SECONDS", 0.0)
     seen = []
 
-    def killer(name, facts):
-        if name == "evaluation":
-            seen.append((facts["round"], facts["iteration"]))
+    def killer(event):
+        if isinstance(event, Evaluated):
+            seen.append((event.number, event.iteration))
             if len(seen) in (2, 6):
                 raise Killed
 
@@ -269,9 +276,9 @@ def test_damaged_files_are_set_aside_reported_and_computed_again(chain):
         path = run.path(0, round)
         path.write_bytes(path.read_bytes()[:-1000])
     run.partial_path(0, 1).write_bytes(b"rubbish")
-    chain(report=lambda name, facts: events.append((name, facts)))
+    chain(report=events.append)
     assert contents(run) == whole
-    told = [facts["message"] for name, facts in events if name == "damaged"]
+    told = [event.message for event in events if isinstance(event, SetAside)]
     assert len(told) == 3
     assert all("cannot be read" in each and "kept as" in each and "\n" not in each for each in told)
     assert len(list(run.folder.rglob("*.damaged-1"))) == 3

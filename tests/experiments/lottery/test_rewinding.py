@@ -109,7 +109,7 @@ def test_the_last_stretch_may_be_short_and_losses_are_means_per_step(inline, tmp
 
 def test_adam_counts_its_steps_from_the_rewind(inline, tmp_path, monkeypatch, tensorflow, uncut):
     """A counter that went on would leave out the correction of the moments, which begin at 0 again."""
-    from ticketlab.training.dense_engine import Engine
+    from ticketlab.training.dense_engine import DenseEngine
     from ticketlab.training.sparse_engine.engine import SparseEngine
 
     counted = []
@@ -119,7 +119,7 @@ def test_adam_counts_its_steps_from_the_rewind(inline, tmp_path, monkeypatch, te
         counted.append((len(order), int(self.optimizer_state()["steps"])))
         return total
 
-    for engine in (Engine, SparseEngine):
+    for engine in (DenseEngine, SparseEngine):
         monkeypatch.setattr(engine, "train", lambda *told, train=engine.train: spied(train, *told))
     assert inline(tmp_path, *TINY, "--rewind-iteration", 6).returncode == 0
     assert [each for each in counted if each[0]] == [(6, 6), (4, 10), (10, 20), *[(4, 4), (10, 14)] * 2]

@@ -9,7 +9,8 @@ from conftest import contents, only_run, same, trainings
 from ticketlab.data import sources
 from ticketlab.data.dataset import split
 from ticketlab.execution import launch
-from ticketlab.experiments import rounds
+from ticketlab.experiments import replicate
+from ticketlab.experiments.events import Evaluated
 from ticketlab.experiments.pruning_at_init.saliency import DISTRIBUTIONS, SALIENCIES
 from ticketlab.sparsity import distributions, masks
 
@@ -74,12 +75,12 @@ def test_rounds_are_chosen_reached_and_resumed(inline, tmp_path, monkeypatch):
     run = only_run(tmp_path / "models")
     assert run.rounds(0) == [1, 3]
     chosen = contents(run)
-    monkeypatch.setattr(rounds, "PARTIAL_SECONDS", 0.0)
+    monkeypatch.setattr(replicate, "PARTIAL_SECONDS", 0.0)
     evaluations, event = itertools.count(1), launch.Display.event
 
-    def pressed(self, seed, name, facts):
-        event(self, seed, name, facts)
-        if name == "evaluation" and next(evaluations) in (3, 5):
+    def pressed(self, seed, said):
+        event(self, seed, said)
+        if isinstance(said, Evaluated) and next(evaluations) in (3, 5):
             raise KeyboardInterrupt
 
     monkeypatch.setattr(launch.Display, "event", pressed)

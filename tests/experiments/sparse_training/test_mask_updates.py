@@ -1,21 +1,25 @@
 """Updates of connectivity in a real training, with both engines: the laws that every method obeys."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
 
 from ticketlab.data.dataset import batches
 from ticketlab.errors import Diverged
+from ticketlab.experiments.replicate import Replicate
 from ticketlab.experiments.sparse_training.budgets import paper_flops, training_flops
 from ticketlab.experiments.sparse_training.experiment import beginning
 from ticketlab.experiments.sparse_training.mask_updates import Rules
 from ticketlab.experiments.sparse_training.spec import SparseTrainingSpec
 from ticketlab.networks import architectures
+from ticketlab.runs.folder import Run
 from ticketlab.sparsity import masks
 from ticketlab.sparsity.flops import Cost
 from ticketlab.training.context import Context
-from ticketlab.training.loop import Updates, train
+from ticketlab.training.engine import EngineSettings
+from ticketlab.training.loop import Plan, Updates, train
 
 SPEC = SparseTrainingSpec(
     dataset="digits", network="fcn_30_20", iterations=60, update_every=10, eval_every=30, batch_size=30, density=0.3
@@ -40,9 +44,7 @@ def make(tensorflow, digits):
 
     def of_spec(spec):
         context = Context(spec, model, digits)
-        key = spec.engine, spec.optimizer, spec.averages
-        engine = made.get(key) or made.setdefault(key, context.sparse if spec.engine == "sparse" else context.dense)
-        setattr(context, "sparse" if spec.engine == "sparse" else "dense", engine)
+        context.engines = made.setdefault(EngineSettings.of(spec), {})
         return context
 
     return of_spec
@@ -54,7 +56,7 @@ def spec_of(engine="dense", **changed):
     values = {name: getattr(SPEC, name) for name in kept if name in own}
     if changed.get("method") == "set":
         values.pop("update_every", None)
-    return SparseTrainingSpec(**{**values, "engine": engine, **changed})
+    return SparseTrainingSpec(**{**values, "engine": engine, **changed}).resolved
 
 
 def watch(context, seed=0):
@@ -67,17 +69,14 @@ def watch(context, seed=0):
         seen.append((*before, rules.change(engine, present, iteration)))
         return seen[-1][-1]
 
-    done = train(
-        context.engine,
-        beginning(spec, context, seed),
-        seed=seed,
+    plan = Plan(
         stop=spec.iterations,
-        batch_size=spec.batch_size,
-        eval_every=spec.eval_every,
+        order=functools.partial(batches, context.train_indices, spec.batch_size, seed),
         rates=spec.learning_rates,
+        eval_every=spec.eval_every,
         updates=Updates(spec.updates(context.train_indices.size), change),
     )
-    return seen, done
+    return seen, train(context.engine, beginning(Replicate(context, Run("unused"), seed, lambda event: None)), plan)
 
 
 def slots(optimizer, path):
@@ -174,7 +173,7 @@ def test_an_update_by_gradients_takes_the_place_of_a_step(make):
 def test_averaged_gradients_are_those_of_all_weights(make):
     """SNFS: after the first step the average is a tenth of its gradients, of weights that are not kept as well."""
     context = make(spec_of(method="snfs"))
-    start = beginning(context.spec, context, 0)
+    start = beginning(Replicate(context, Run("unused"), 0, print))
     engine = context.engine(start.masks)
     engine.load(start.weights, start.masks)
     order = batches(context.train_indices, 30, 0, 0, 1)
@@ -215,7 +214,7 @@ def test_both_engines_agree_on_a_whole_sparse_training(make):
 
 def test_every_update_grows_elsewhere(make):
     context = make(spec_of(method="set"))
-    start = beginning(context.spec, context, 0)
+    start = beginning(Replicate(context, Run("unused"), 0, print))
     engine, rules = context.engine(start.masks), Rules(context.spec, context.model, context.shapes, 0)
     engine.load(start.weights, start.masks)
     first, again, second = (rules.change(engine, start.masks, iteration) for iteration in (10, 10, 20))
@@ -229,7 +228,7 @@ def test_every_update_grows_elsewhere(make):
 @pytest.mark.parametrize("method", ["set", "rigl", "gradual"])
 def test_divergence_before_an_update_is_said(make, method):
     context = make(spec_of(method=method))
-    start = beginning(context.spec, context, 0)
+    start = beginning(Replicate(context, Run("unused"), 0, print))
     engine, rules = context.engine(start.masks), Rules(context.spec, context.model, context.shapes, 0)
     broken = np.where(start.masks["dense_2/kernel"], np.float32(np.nan), np.float32(0))
     engine.load({**start.weights, "dense_2/kernel": broken}, start.masks)
@@ -242,7 +241,7 @@ def test_training_flops_by_hand():
     settings = {"density": 0.5, "distribution": "uniform", "iterations": 100, "batch_size": 2, "update_every": 4}
 
     def cost(**changed):
-        return training_flops(SparseTrainingSpec(**{**settings, **changed}), costs, shapes, 20, 0, 100) / 200
+        return training_flops(SparseTrainingSpec(**{**settings, **changed}).resolved, costs, shapes, 20, 0, 100) / 200
 
     none = dict.fromkeys(["density", "distribution", "update_every"])
     dense, sparse = 2 * 60 + 7, 2 * 30 + 7
@@ -256,9 +255,9 @@ def test_training_flops_by_hand():
     assert cost(method="snfs") == cost(method="snfs", update_until=9) == update
     assert cost(method="cut", update_every=None) == 3 * dense
     until = {"method": "gradual", "update_every": 50, "update_until": 99}
-    assert paper_flops(SparseTrainingSpec(**settings, method="set"), costs, shapes, 20, 100) is None
+    assert paper_flops(SparseTrainingSpec(**settings, method="set").resolved, costs, shapes, 20, 100) is None
     for every, steps in ((4, 4), (0, 10)):
-        spec = SparseTrainingSpec(**{**settings, "update_every": every})
+        spec = SparseTrainingSpec(**{**settings, "update_every": every}).resolved
         average = (3 * sparse * steps + update) / (steps + 1)
         assert paper_flops(spec, costs, shapes, 20, 100) == pytest.approx(200 * average)
         parts = [training_flops(spec, costs, shapes, 20, *each) for each in ((0, 0), (0, 20), (20, 75), (75, 100))]

@@ -8,7 +8,8 @@ import pytest
 from conftest import contents, only_run
 from ticketlab.evaluation import export
 from ticketlab.execution import launch
-from ticketlab.experiments import rounds
+from ticketlab.experiments import replicate
+from ticketlab.experiments.events import Evaluated
 from ticketlab.experiments.sparse_training.methods import METHODS
 from ticketlab.runs.folder import Record
 from ticketlab.sparsity import masks
@@ -34,8 +35,8 @@ def test_every_method_as_a_command(inline, tmp_path, method):
     last = records[-1].attributes
     assert last["density"] == pytest.approx(final, abs=1e-3)
     assert [each.attributes["iteration"] for each in records] == [0, 20, 40, 60, *([60] if method == "cut" else [])]
-    begins_dense = METHODS[method].begins_dense
-    assert records[0].attributes["density"] == pytest.approx(1 if begins_dense else 0.1, abs=1e-3)
+    begins = 1 if method in ("dense", "gradual", "cut") else 0.1
+    assert records[0].attributes["density"] == pytest.approx(begins, abs=1e-3)
     for record in records:
         assert all(not record.weights[path][~mask].any() for path, mask in record.masks.items())
         assert record.attributes["inference_flops"] == 2 * masks.kept(record.masks) + 60
@@ -56,13 +57,13 @@ ANY = [("rigl",), ("set", "--engine", "sparse"), ("snfs", "--optimizer", "sgd"),
 def test_interrupted_anywhere_it_comes_to_the_same_bits(inline, tmp_path, monkeypatch, uncut, flags):
     line = flags_of(*flags)
     assert inline(tmp_path, *line, "--models-dir", "whole", script=SCRIPT).returncode == 0
-    monkeypatch.setattr(rounds, "PARTIAL_SECONDS", 0.0)
+    monkeypatch.setattr(replicate, "PARTIAL_SECONDS", 0.0)
     event, cuts, left_off = launch.Display.event, [10, 20, 40, 60], []
 
-    def pressed(self, seed, name, facts):
-        event(self, seed, name, facts)
-        if name == "evaluation" and facts["iteration"] in cuts[:1]:
-            path = only_run(tmp_path / "cut").partial_path(seed, facts["round"])
+    def pressed(self, seed, said):
+        event(self, seed, said)
+        if isinstance(said, Evaluated) and said.iteration in cuts[:1]:
+            path = only_run(tmp_path / "cut").partial_path(seed, said.number)
             left_off.append(Record(path).attributes["iteration"])
             raise KeyboardInterrupt(cuts.pop(0))
 

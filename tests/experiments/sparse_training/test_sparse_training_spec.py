@@ -44,9 +44,9 @@ def test_what_a_method_cannot_do_is_refused_in_one_line(fields, message):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_what_is_left_out_is_the_methods_own_and_has_the_same_key(method):
-    spec = SparseTrainingSpec(method=method)
+    spec = SparseTrainingSpec(method=method).resolved
     again = SparseTrainingSpec(method=method, **{name: getattr(spec, name) for name in METHODS[method].options})
-    assert spec == again == SparseTrainingSpec.from_json(spec.to_json())
+    assert spec == again.resolved == SparseTrainingSpec.from_json(spec.to_json())
     assert spec.key() == again.key()
 
 
@@ -75,7 +75,9 @@ def test_set_updates_after_every_epoch_but_the_last():
 
 
 def test_gradual_pruning_follows_its_cubic_and_ends_exact():
-    spec = SparseTrainingSpec(method="gradual", density=0.1, distribution="uniform", iterations=1000, update_every=100)
+    spec = SparseTrainingSpec(
+        method="gradual", density=0.1, distribution="uniform", iterations=1000, update_every=100
+    ).resolved
     final = final_counts(spec, LENET)
     counts = [sum(counts_at(spec, LENET, each).values()) / 266_200 for each in (0, *spec.updates(55_000))]
     wanted = [1 - 0.9 * (1 - (1 - min(1, each / 750)) ** 3) for each in (0, *range(100, 750, 100), 750)]
@@ -99,13 +101,13 @@ def test_rounds_are_stretches_between_saves():
 
 def test_epsilon_11_of_the_reference_network_has_23226_parameters():
     shapes = {"dense_1/kernel": (784, 512), "dense_2/kernel": (512, 128), "dense_3/kernel": (128, 10)}
-    counts = final_counts(SparseTrainingSpec(method="set", epsilon=11, dense_output=True), shapes)
+    counts = final_counts(SparseTrainingSpec(method="set", epsilon=11, dense_output=True).resolved, shapes)
     assert sum(counts.values()) + 512 + 128 + 10 == 23_226
-    assert final_counts(SparseTrainingSpec(method="set", epsilon=11), shapes) == counts, (
+    assert final_counts(SparseTrainingSpec(method="set", epsilon=11).resolved, shapes) == counts, (
         "11·138 connections are more than 1280"
     )
     with pytest.raises(BadInput, match=r"`epsilon` must be less than 309.7, where all layers are dense. Received: eps"):
-        final_counts(SparseTrainingSpec(method="set", epsilon=310), shapes)
+        final_counts(SparseTrainingSpec(method="set", epsilon=310).resolved, shapes)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +120,7 @@ def test_epsilon_11_of_the_reference_network_has_23226_parameters():
     ],
 )
 def test_erk_agrees_with_the_oracle(sparsity, layers):
-    counts = final_counts(SparseTrainingSpec(density=1 - sparsity), LENET)
+    counts = final_counts(SparseTrainingSpec(density=1 - sparsity).resolved, LENET)
     sizes = (235_200, 30_000, 1_000)
     for count, size, wanted in zip(counts.values(), sizes, layers, strict=True):
         assert 1 - count / size == pytest.approx(wanted, abs=1 / size + 5e-6)
@@ -126,17 +128,17 @@ def test_erk_agrees_with_the_oracle(sparsity, layers):
 
 
 def test_dense_layers_leave_the_equation():
-    counts = final_counts(SparseTrainingSpec(density=0.1, distribution="uniform", dense_output=True), LENET)
+    counts = final_counts(SparseTrainingSpec(density=0.1, distribution="uniform", dense_output=True).resolved, LENET)
     assert (counts["dense_3/kernel"], sum(counts.values())) == (1000, 26_620)
     assert counts["dense_1/kernel"] / 235_200 == pytest.approx(counts["dense_2/kernel"] / 30_000, abs=1e-4)
     with pytest.raises(BadInput, match=r"`density` must be at least the 0.8835 of dense layers. Received: density=0.1"):
-        final_counts(SparseTrainingSpec(density=0.1, dense_first=True), LENET)
+        final_counts(SparseTrainingSpec(density=0.1, dense_first=True).resolved, LENET)
     with pytest.raises(BadInput, match=r"`density` must be more, for a weight in each layer beside the dense ones. "):
         final_counts(
-            SparseTrainingSpec(density=0.7059, dense_first=True), {"a": (64, 30), "b": (30, 20), "c": (20, 10)}
+            SparseTrainingSpec(density=0.7059, dense_first=True).resolved, {"a": (64, 30), "b": (30, 20), "c": (20, 10)}
         )
-    assert final_counts(SparseTrainingSpec(density=1.0, dense_first=True), {"a": (64, 10)}) == {"a": 640}
+    assert final_counts(SparseTrainingSpec(density=1.0, dense_first=True).resolved, {"a": (64, 10)}) == {"a": 640}
     with pytest.raises(BadInput, match=r"`density` must be at least the 1 of dense layers. Received: density=0.3"):
-        final_counts(SparseTrainingSpec(density=0.3, dense_first=True), {"a": (64, 10)})
+        final_counts(SparseTrainingSpec(density=0.3, dense_first=True).resolved, {"a": (64, 10)})
     with pytest.raises(BadInput, match=r"`density` must keep a weight for each of 3 layers. Received: density=1e-06"):
-        final_counts(SparseTrainingSpec(density=1e-6), LENET)
+        final_counts(SparseTrainingSpec(density=1e-6).resolved, LENET)

@@ -15,11 +15,12 @@ from ticketlab.networks import variables
 from ticketlab.networks.mlp import ACTIVATIONS, DenseLayer, dense_layers
 from ticketlab.sparsity import masks
 from ticketlab.training.context import Context
-from ticketlab.training.dense_engine import Engine
+from ticketlab.training.dense_engine import DenseEngine
+from ticketlab.training.engine import EngineSettings
 from ticketlab.training.sparse_engine.engine import SparseEngine
 
 STEPS = 50
-ADAM = ImpSpec(dataset="digits", eval_every=STEPS)
+ADAM = ImpSpec(dataset="digits", eval_every=STEPS).resolved
 SGD = dataclasses.replace(ADAM, optimizer="sgd", learning_rate=0.1)
 OPTIMIZERS = {
     "adam": ADAM,
@@ -37,7 +38,8 @@ def network(shape, outputs, activation="relu", bias=True):
 
 
 def both(model, dataset, spec):
-    return Engine(model, dataset, spec), SparseEngine(dense_layers(model), dataset, spec)
+    settings = EngineSettings.of(spec)
+    return DenseEngine(model, dataset, settings), SparseEngine(dense_layers(model), dataset, settings)
 
 
 def ticket(model, density, seed=0):
@@ -254,12 +256,12 @@ def test_chains_record_their_engines_and_hardly_differ(inline, tmp_path):
             assert all(np.array_equal(auto[path], dense[path]) for path in dense)
 
 
-def test_sparse_rounds_have_the_same_bits_in_one_process_and_in_two(command, tmp_path):
+def test_sparse_rounds_have_the_same_bits_here_and_in_two_workers(inline, tmp_path):
     line = (*TINY, "--engine", "sparse", "--seeds", "0-1")
-    for name, processes in (("one", 1), ("two", 2)):
-        done = command(*line, "--processes", processes, "--models-dir", name, script="fcn_imp.py")
+    for name, processes in (("none", 0), ("two", 2)):
+        done = inline(tmp_path, *line, "--models-dir", name, processes=processes)
         assert done.returncode == 0, done.stderr
-    assert contents(only_run(tmp_path / "one")) == contents(only_run(tmp_path / "two"))
+    assert contents(only_run(tmp_path / "none")) == contents(only_run(tmp_path / "two"))
 
 
 @pytest.mark.parametrize(

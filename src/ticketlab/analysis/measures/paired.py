@@ -11,7 +11,7 @@ import pandas as pd
 
 from ticketlab.analysis.control_names import UNTRAINED
 from ticketlab.analysis.runs import FinishedRun, trunks
-from ticketlab.experiments.sparse_training.spec import OPTIONS
+from ticketlab.experiments.sparse_training.spec import method_options
 from ticketlab.means import mean_interval
 
 DENSE = "dense"  # what a difference is taken from, if it is no branch
@@ -33,7 +33,8 @@ COLUMNS = {
     "censored": "whether an early stop that is a lower bound is among them",
 }
 SEEDS_COLUMNS = {**KEYS, "seed": "of the replicate", "value": "run − against"}
-OTHERWISE = {*OPTIONS, "method", "save_every", "engine", "break_even_density"}  # what one dense training stands for
+# fields in which trainings may differ that one dense training stands for
+OTHERWISE = {*method_options(), "method", "save_every", "engine", "break_even_density"}
 
 
 def paired_tables(runs: Sequence[FinishedRun], rounds: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -3,42 +3,24 @@
 Knows which rounds of which run a branch needs. What a control puts in a ticket's place stands in controls.py.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from ticketlab.data.dataset import Dataset
 from ticketlab.errors import BadInput
-from ticketlab.experiments.checkpoints import complete
 from ticketlab.experiments.lottery.controls import CONTROLS, Facts
 from ticketlab.experiments.lottery.spec import ImpSpec
-from ticketlab.experiments.rounds import Report, Ticket, independent_rounds
+from ticketlab.experiments.replicate import Replicate, Ticket
 from ticketlab.runs.fields import refused
-from ticketlab.runs.folder import Record, Run
-from ticketlab.runs.spec import Spec
+from ticketlab.runs.folder import Record, Run, find_run
 from ticketlab.sparsity import pruning
 from ticketlab.sparsity.distributions import Shapes
 from ticketlab.sparsity.masks import Arrays
-from ticketlab.training.context import Context
 
 
-def find(spec: Spec, models_dir: Path) -> Run:
-    """Open the run of a spec, which need not be there; a branch's lies beside its run.
-
-    Where there is no folder of the spec's own name, that of the name which an earlier version gave it is the run.
-    """
-    names = spec.trunk().folder_names()
-    name = next((each for each in names if (models_dir / each).exists()), names[0])
-    return Run(models_dir / (f"{name}-{spec.branch}" if spec.branch else name))
-
-
-def trunk(spec: ImpSpec, models_dir: Path) -> Run:
-    """Open the run that a branch belongs to."""
-    return find(spec.trunk(), models_dir)
-
-
-def check(spec: ImpSpec, dataset: Dataset, models_dir: Path, seeds: list[int]) -> None:
+def check(spec: ImpSpec, dataset: Dataset, models_dir: Path, seeds: Sequence[int]) -> None:
     """Refuse a branch of rounds that are not there, or of a run that is not finished. Raises BadInput."""
-    run = trunk(spec, models_dir)
+    run = find_run(spec.trunk(), models_dir)
     if not run.seeds():
         raise BadInput(
             f"`branch` must be of a finished run. Received: no {run.folder}, which the same flags without --branch make"
@@ -54,7 +36,7 @@ def check(spec: ImpSpec, dataset: Dataset, models_dir: Path, seeds: list[int]) -
         _check_finished(spec, run, seeds)
 
 
-def _check_finished(spec: ImpSpec, run: Run, seeds: list[int]) -> None:
+def _check_finished(spec: ImpSpec, run: Run, seeds: Sequence[int]) -> None:
     """Refuse seeds whose chain was left off: a round of it is begun, or other seeds of the run have more of them."""
     most = max(len(chosen(spec, run, seed)) for seed in run.seeds() if run.rounds(seed))
     for seed in seeds:
@@ -89,56 +71,42 @@ def _last(spec: ImpSpec, run: Run, seed: int) -> int:
     return next((round for round, found in densities.items() if found <= spec.target_density), max(there) + 1)
 
 
-def finished(spec: ImpSpec, branch: Run, seed: int) -> bool:
-    """Tell whether nothing is left to compute of a branch of one seed."""
-    return complete(spec, branch, seed, chosen(spec, trunk(spec, branch.folder.parent), seed))
+def rounds(spec: ImpSpec, branch: Run, seed: int) -> list[int]:
+    """List the rounds that a branch of one seed has once nothing is left to compute."""
+    return chosen(spec, find_run(spec.trunk(), branch.folder.parent), seed)
 
 
-def replicate(spec: ImpSpec, context: Context, branch: Run, seed: int, report: Report) -> None:
-    """Compute a branch of one seed, but for the rounds that are on disk already.
-
-    Args:
-        spec: the branch's.
-        context: network, data and engines of this spec.
-        branch: where the branch's rounds are found and written.
-        seed: of the replicate.
-        report: called with the name of an event and its facts.
-
-    Raises:
-        Damaged: where a round of the run cannot be read.
-    """
-    run = trunk(spec, branch.folder.parent)
-    dense, rounds = run.round(seed, 0), chosen(spec, run, seed)
-
-    def start(round: int) -> Ticket:
-        return ticket(spec, context, dense, run.round(seed, round))
-
-    with branch.claim(seed):
-        independent_rounds(spec, context, branch, seed, rounds, start, report)
+def compute(replicate: Replicate) -> None:
+    """Compute a branch of one seed. Raises Damaged where a round of the run cannot be read."""
+    spec, seed = replicate.spec, replicate.seed
+    run = find_run(spec.trunk(), replicate.run.folder.parent)
+    dense = run.round(seed, 0)
+    replicate.rounds(chosen(spec, run, seed), lambda number, _: ticket(replicate, dense, run.round(seed, number)))
 
 
-def ticket(spec: ImpSpec, context: Context, dense: Record, record: Record) -> Ticket:
+def ticket(replicate: Replicate, dense: Record, record: Record) -> Ticket:
     """Return what stands in a round's place, given the run's round 0 and the round itself."""
-    control, round = CONTROLS[spec.branch], record.attributes["round"]
-    weights, masks = control.make(facts(spec, context, dense, round, record.masks))
+    spec = replicate.spec
+    control = CONTROLS[spec.branch]
+    weights, masks = control.make(facts(replicate, dense, record.attributes["round"], record.masks))
     if control.from_beginning:
         return Ticket(weights, masks, 0, spec.learning_rates, control.trained)
     return Ticket(weights, masks, spec.rewind_iteration, spec.rewound_learning_rates, control.trained)
 
 
-def facts(spec: ImpSpec, context: Context, dense: Record, round: int, masks: Arrays) -> Facts:
+def facts(replicate: Replicate, dense: Record, number: int, masks: Arrays) -> Facts:
     """Gather what a control may need to know of a round, given the run's round 0 and the round's masks."""
     from ticketlab.networks import variables
 
-    seed = dense.attributes["seed"]
+    spec, context, seed = replicate.spec, replicate.context, replicate.seed
     return Facts(
         seed=seed,
-        round=round,
+        round=number,
         origin=dense.rewind,
-        initial=variables.draw(context.model, seed, "initialisation"),
+        initial=replicate.initial_weights(),
         dense=dense.weights,
         masks=masks,
-        fresh=lambda: variables.draw(context.model, seed, f"fresh draw {round}"),
+        fresh=lambda: variables.draw(context.model, seed, f"fresh draw {number}"),
         criterion=spec.criterion,
         scope=spec.scope,
         held=[path for path, rate in rates(spec, context.shapes, context.outputs).items() if not rate],

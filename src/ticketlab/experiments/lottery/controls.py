@@ -146,3 +146,12 @@ CONTROLS: dict[str, Control] = {
     "one_shot": Control("one-shot", one_shot),
     "supermask": Control("supermask (untrained)", supermask, trained=False),
 }
+
+# what the rounds of a chain may start from: the training's own weights, or those of a control in every round
+WEIGHTS_FROM: dict[str, Control | None] = {
+    "rewind": None,
+    "final": None,
+    "fresh": CONTROLS["random_reinit"],
+    "signed_constant": CONTROLS["signed_constant"],
+    "shuffled_weights": CONTROLS["shuffled_weights"],
+}

@@ -1,11 +1,11 @@
 """The spec of iterative magnitude pruning, and what its fields forbid together."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from ticketlab.experiments.lottery.controls import CONTROLS
+from ticketlab.experiments.lottery.controls import CONTROLS, WEIGHTS_FROM
 from ticketlab.experiments.pruning_spec import PruningSpec
 from ticketlab.runs.defaults import is_mlp
 from ticketlab.runs.fields import (
@@ -15,39 +15,44 @@ from ticketlab.runs.fields import (
     option,
     refused,
 )
-from ticketlab.sparsity.criteria import CRITERIA, OF_INITIAL
+from ticketlab.runs.kinds import Kind
+from ticketlab.sparsity.criteria import CRITERIA
 from ticketlab.sparsity.pruning import SCOPES
-
-WEIGHTS_FROM = ("rewind", "final", "fresh", "signed_constant", "shuffled_weights")
-
 
 SCHEDULE_FROM = ("rewind", "final")
 
+# criteria by which earlier versions scored rounds that start from weights of their own against other initial weights
+SCORED_WRONGLY = (
+    "large_initial",
+    "small_initial",
+    "large_initial_and_final",
+    "small_initial_and_final",
+    "magnitude_increase",
+    "movement",
+)
 
-ELSEWHERE = ("fresh", "signed_constant", "shuffled_weights")  # of WEIGHTS_FROM, weights that no training came past
 
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class ImpSpec(PruningSpec):
     """Iterative magnitude pruning with rewinding (Frankle & Carbin 2019, arXiv 1803.03635).
 
     >>> len(ImpSpec().key()), ImpSpec().key() == ImpSpec(rounds=3).key() != ImpSpec(batch_size=64).key()
     (10, True)
-    >>> ImpSpec.from_json(ImpSpec(prune_rate=0.5).to_json()) == ImpSpec(prune_rate=0.5)
+    >>> ImpSpec.from_json(ImpSpec(prune_rate=0.5).to_json()) == ImpSpec(prune_rate=0.5).resolved
     True
     """
 
-    kind: ClassVar[str] = "imp"
+    kind: ClassVar[Kind] = Kind("imp", "chain")
 
-    criterion: str = option("large_final", "pruning", "scores by which weights are kept", choices=tuple(CRITERIA))
+    criterion: str = option("large_final", "pruning", "scores by which weights are kept", choices=CRITERIA)
     scope: str = option("layer", "pruning", "compare scores within each layer or over all of them", choices=SCOPES)
     conv_prune_rate: float | None = option(
         None, "pruning", "the rate of convolutions; --prune-rate if left out; in the scope `global` 0 or left out",
-        valid=HALF_OPEN_UNIT, fitted=True,
+        valid=HALF_OPEN_UNIT, fitted=True, belongs_to="scope",
     )  # fmt: skip
     output_prune_rate: float | None = option(
         None, "pruning", "the rate of the output layer; half of --prune-rate if left out; in the scope `global` 0 or "
-        "left out", valid=HALF_OPEN_UNIT, fitted=True,
+        "left out", valid=HALF_OPEN_UNIT, fitted=True, belongs_to="scope",
     )  # fmt: skip
     weights_from: str = option(
         "rewind",
@@ -71,20 +76,19 @@ class ImpSpec(PruningSpec):
         "controls",
         "in place of a run, a control computed from the rounds of this run, which must be finished: kept beside it; of "
         "all of them, where --rounds, --target-density and --only-rounds are left out",
-        choices=tuple(CONTROLS),
+        choices=CONTROLS,
     )
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.rounds is None and not self.branch:
-            raise refused("rounds", "a whole number without a `branch`", None)
+    def _check(self) -> None:
+        super()._check()
         for name in ("output_prune_rate", "conv_prune_rate"):
             if self.scope == "global" and getattr(self, name):  # 0 holds these layers out
                 raise refused(name, "left out or 0 in the scope `global`", getattr(self, name))
         if self.rewind_iteration >= self.iterations:
             raise refused("rewind_iteration", f"less than `iterations`={self.iterations}", self.rewind_iteration)
-        if self.rewind_iteration and self.weights_from == "fresh":
-            raise refused("rewind_iteration", "0 with `weights_from`=fresh", self.rewind_iteration)
+        start = WEIGHTS_FROM[self.weights_from]
+        if self.rewind_iteration and start and start.from_beginning:
+            raise refused("rewind_iteration", f"0 with `weights_from`={self.weights_from}", self.rewind_iteration)
         if self.schedule_from == "final" and self.schedule == "cosine":
             raise refused("schedule_from", "rewind with the schedule cosine, which ends near 0", self.schedule_from)
         if self.branch and self.weights_from != "rewind":
@@ -92,15 +96,12 @@ class ImpSpec(PruningSpec):
         if self.only_rounds and not self.branch:
             raise refused("only_rounds", "given with a `branch`, since rounds rest on those before", self.only_rounds)
 
-    def _fitted(self) -> dict[str, Any]:
-        return super()._fitted() | ({"rounds": None} if self.branch else {})  # as many as the run has
-
     def idle(self) -> set[str]:
         """As of `Spec`."""
         names, whole = super().idle(), self.scope == "layer"
-        if is_mlp(self.network) or (whole and self.conv_prune_rate == self.prune_rate):
+        if is_mlp(self.network) or (whole and self.resolved.conv_prune_rate == self.prune_rate):
             names |= {"conv_prune_rate"}
-        if whole and self.output_prune_rate == self.prune_rate / 2:
+        if whole and self.resolved.output_prune_rate == self.prune_rate / 2:
             names |= {"output_prune_rate"}
         settled = max(self.warmup - 1, *self.schedule_steps, 0)  # from there on, the learning rate is the last one
         if self.schedule != "cosine" and self.rewind_iteration >= settled:
@@ -109,22 +110,23 @@ class ImpSpec(PruningSpec):
 
     def corrected(self) -> dict[str, Any]:
         """As of `Spec`: such rounds were scored against the initial weights, which they never had."""
-        return {"scores": "start"} if self.begins_elsewhere and self.criterion in OF_INITIAL else {}
+        return {"scores": "start"} if self.begins_elsewhere and self.criterion in SCORED_WRONGLY else {}
 
     @property
     def begins_elsewhere(self) -> bool:
         """Whether each pruned round starts from weights of its own, which the training before it never had."""
-        return self.weights_from in ELSEWHERE
+        return WEIGHTS_FROM[self.weights_from] is not None
 
     def rewound_learning_rates(self, start: int, stop: int) -> np.ndarray:
         """Return the learning rates of the pruned rounds (Renda et al. 2020, arXiv 2003.02389, section 3)."""
         if self.schedule_from == "final":
-            return np.repeat(self.learning_rates(self.iterations - 1, self.iterations), stop - start)
+            last = self.learning_rates(self.resolved.iterations - 1, self.resolved.iterations)
+            return np.repeat(last, stop - start)
         return self.learning_rates(start, stop)
 
     def trunk(self) -> Self:
         """Return the spec of the run that a branch belongs to."""
-        return self.changed(branch=None, only_rounds=(), rounds=LEFT_OUT) if self.branch else self
+        return replace(self, branch=None, only_rounds=(), rounds=LEFT_OUT) if self.branch else self
 
     def folder_name(self) -> str:
         """Return the name of the run's folder; a branch's is that of its run and the branch's name."""

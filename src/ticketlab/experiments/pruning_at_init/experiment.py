@@ -4,39 +4,37 @@ Rounds do not rest on each other but for the initial weights, which are the same
 saliency.py. TensorFlow is imported inside functions.
 """
 
-from collections.abc import Callable
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from ticketlab.data.dataset import Dataset
 from ticketlab.errors import BadInput
-from ticketlab.experiments.checkpoints import complete
-from ticketlab.experiments.pruning_at_init.saliency import prune_before_training
-from ticketlab.experiments.pruning_at_init.spec import OF_LOSS, PruningAtInitSpec
-from ticketlab.experiments.rounds import Report, Ticket, independent_rounds
+from ticketlab.experiments.pruning_at_init.saliency import SALIENCIES, prune_before_training
+from ticketlab.experiments.pruning_at_init.spec import PruningAtInitSpec
+from ticketlab.experiments.replicate import Replicate, Ticket
 from ticketlab.random_streams import stream
 from ticketlab.runs.fields import refused
 from ticketlab.runs.folder import Run
-from ticketlab.runs.overwriting import Overwritten
 from ticketlab.sparsity import masks
 from ticketlab.sparsity.distributions import Shapes, layer_sizes
-from ticketlab.training.context import Context, Source, check_context, prepare_context
+from ticketlab.training.context import Source, check_context
 
 MOST_ROUNDS = 10_000
 
 
-def check(spec: PruningAtInitSpec, dataset: Dataset, source: Source, models_dir: Path, seeds: list[int]) -> None:
+def check(spec: PruningAtInitSpec, dataset: Dataset, source: Source, models_dir: Path, seeds: Sequence[int]) -> None:
     """Refuse what spec and data forbid together. Raises BadInput."""
     check_context(spec, dataset, source)
     samples = dataset.samples
-    if spec.method in OF_LOSS and spec.scoring_samples > samples:
+    if SALIENCIES[spec.method].uses_data and spec.scoring_samples > samples:
         raise BadInput(
             f"`scoring_samples` must be at most the {samples} training samples. Received: {spec.scoring_samples}"
         )
-    if shapes := source.mlp_shapes(spec, dataset):  # of other networks, `prepare` knows
-        check_densities(spec, shapes)
+    if shapes := source.mlp_shapes(spec, dataset):  # other networks have to be built first
+        agree(spec, shapes, ())
 
 
-def check_densities(spec: PruningAtInitSpec, shapes: Shapes) -> None:
+def agree(spec: PruningAtInitSpec, shapes: Shapes, outputs: Collection[str]) -> None:
     """Refuse rounds of fewer weights than there are layers, before any is trained. Raises BadInput."""
     last = max(chosen(spec))
     counts = (round(density(spec, each) * sum(layer_sizes(shapes).values())) for each in range(last + 1))
@@ -47,26 +45,14 @@ def check_densities(spec: PruningAtInitSpec, shapes: Shapes) -> None:
         raise refused(name, expected, getattr(spec, name))
 
 
-def prepare(spec_json: str, run_folder: str, source: Source, overwritten: Overwritten) -> Callable[[int, Report], None]:
-    """Load data and network once; return a function of seed and report that computes one replicate."""
-    spec, run = PruningAtInitSpec.from_json(spec_json), Run(run_folder)
-    context = prepare_context(
-        spec, run, source, overwritten=overwritten, agree=lambda shapes, _: check_densities(spec, shapes)
-    )
-    return lambda seed, report: replicate(spec, context, run, seed, report)
+def rounds(spec: PruningAtInitSpec, dataset: Dataset, run: Run, seed: int) -> Sequence[int]:
+    """List the rounds that a seed has once nothing is left to compute."""
+    return chosen(spec)
 
 
-def replicate(spec: PruningAtInitSpec, context: Context, run: Run, seed: int, report: Report) -> None:
-    """Compute one seed's rounds, but for those that are on disk already."""
-    with run.claim(seed):
-        independent_rounds(
-            spec, context, run, seed, chosen(spec), lambda round: ticket(spec, context, seed, round), report
-        )
-
-
-def finished(spec: PruningAtInitSpec, dataset: Dataset, run: Run, seed: int) -> bool:
-    """Tell whether nothing is left to compute of one seed."""
-    return complete(spec, run, seed, chosen(spec))
+def compute(replicate: Replicate) -> None:
+    """Compute one seed's rounds."""
+    replicate.rounds(chosen(replicate.spec), lambda number, _: ticket(replicate, number))
 
 
 def chosen(spec: PruningAtInitSpec) -> list[int]:
@@ -74,22 +60,20 @@ def chosen(spec: PruningAtInitSpec) -> list[int]:
     return list(spec.only_rounds) or list(range(number_of_rounds(spec) + 1))
 
 
-def ticket(spec: PruningAtInitSpec, context: Context, seed: int, round: int) -> Ticket:
+def ticket(replicate: Replicate, number: int) -> Ticket:
     """Return what a round starts from: initial weights under the mask that they give."""
-    from ticketlab.networks import variables
-
-    initial = variables.draw(context.model, seed, "initialisation")
+    spec, context, initial = replicate.spec, replicate.context, replicate.initial_weights()
     mask = masks.all_kept(initial, context.paths)
-    if round:
-        samples = stream(seed, "scoring samples").permutation(context.train_indices)[: spec.scoring_samples]
+    if number:
+        samples = stream(replicate.seed, "scoring samples").permutation(context.train_indices)[: spec.scoring_samples]
         mask = prune_before_training(
             {path: initial[path] for path in context.paths},
-            *context.dense.functions(initial, samples),
+            *context.named("dense").functions(initial, samples),
             method=spec.method,
-            density=density(spec, round),
+            density=density(spec, number),
             distribution=spec.distribution,
             steps=spec.scoring_steps,
-            rng=stream(seed, "pruning", round),
+            rng=stream(replicate.seed, "pruning", number),
         )
     return Ticket(masks.apply(initial, mask), mask, 0, spec.learning_rates)
 

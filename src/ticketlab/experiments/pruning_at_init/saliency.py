@@ -9,33 +9,41 @@ without it.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ticketlab.errors import BadInput, TicketlabError
 from ticketlab.sparsity import distributions, masks, pruning
 from ticketlab.sparsity.masks import Arrays
+from ticketlab.training.engine import Scalar, Tensors
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-Tensors = Mapping[str, "tf.Tensor"]
-Scalar = Callable[[Tensors], "tf.Tensor"]
 Method = Callable[[Tensors, Scalar, Scalar, np.random.Generator], Arrays]
 
 
 @dataclass(frozen=True)
 class Saliency:
-    """A method, and in how many steps it is published to prune."""
+    """A method of scoring.
+
+    Attributes:
+        scores: the function.
+        steps: in which it is published to prune.
+        uses_data: whether it differentiates the loss of training samples.
+        fixed: whether its scores are the same under any masks, and so in any number of steps.
+    """
 
     scores: Method
     steps: int = 1
+    uses_data: bool = False
+    fixed: bool = False
 
 
 def random(weights: Tensors, loss: Scalar, flow: Scalar, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Score at random, whatever the weights."""
-    return {path: rng.random(tuple(value.shape)) for path, value in weights.items()}
+    return {path: rng.random(np.asarray(value).shape) for path, value in weights.items()}
 
 
 def magnitude(weights: Tensors, loss: Scalar, flow: Scalar, rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -81,9 +89,9 @@ def synflow(weights: Tensors, loss: Scalar, flow: Scalar, rng: np.random.Generat
 
 SALIENCIES: dict[str, Saliency] = {
     "random": Saliency(random),
-    "magnitude": Saliency(magnitude),
-    "snip": Saliency(snip),
-    "grasp": Saliency(grasp),
+    "magnitude": Saliency(magnitude, fixed=True),
+    "snip": Saliency(snip, uses_data=True),
+    "grasp": Saliency(grasp, uses_data=True),
     "synflow": Saliency(synflow, steps=100),
 }
 DISTRIBUTIONS = ("global", *distributions.DISTRIBUTIONS)
@@ -191,7 +199,8 @@ def _gradient(function: Scalar, at: Tensors) -> dict[str, "tf.Tensor"]:
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(at)
         value = function(at)
-    return tape.gradient(value, dict(at), unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    gradients: Any = tape.gradient(value, dict(at), unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    return gradients
 
 
 def _check(method: str, distribution: str, steps: int | None) -> None:

@@ -9,17 +9,16 @@ from ticketlab.runs.fields import (
     POSITIVE,
     option,
 )
+from ticketlab.runs.kinds import Kind
 
-OF_LOSS = ("snip", "grasp")  # methods that see training samples
 
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class PruningAtInitSpec(PruningSpec):
     """Pruning before training; round r has the density ``(1 − prune_rate)^r`` (compared in arXiv 2009.08576)."""
 
-    kind: ClassVar[str] = "before_training"
+    kind: ClassVar[Kind] = Kind("before_training", "independent")
 
-    method: str = option("snip", "pruning", "scores by which initial weights are kept", choices=tuple(SALIENCIES))
+    method: str = option("snip", "pruning", "scores by which initial weights are kept", choices=SALIENCIES)
     distribution: str = option(
         "global",
         "pruning",
@@ -37,8 +36,9 @@ class PruningAtInitSpec(PruningSpec):
     def idle(self) -> set[str]:
         """As of `Spec`."""
         names = super().idle() - {"threads"}  # scores are computed by the dense engine
-        if self.method not in OF_LOSS:
+        saliency = SALIENCIES[self.method]
+        if not saliency.uses_data:
             names |= {"scoring_samples"}
-        if self.scoring_steps == SALIENCIES[self.method].steps or self.method == "magnitude":
-            names |= {"scoring_steps"}  # of magnitudes, which stay the same, any number of them
+        if saliency.fixed or self.scoring_steps == saliency.steps:
+            names |= {"scoring_steps"}
         return names

@@ -10,7 +10,6 @@ from ticketlab.experiments.sparse_training.spec import SparseTrainingSpec
 from ticketlab.random_streams import stream
 from ticketlab.runs.fields import refused
 from ticketlab.sparsity import distributions, flops, masks
-from ticketlab.sparsity.density_schedules import gradual_density
 from ticketlab.sparsity.distributions import Shapes
 from ticketlab.sparsity.flops import Cost
 
@@ -19,11 +18,11 @@ def final_counts(spec: SparseTrainingSpec, shapes: Shapes) -> dict[str, int]:
     """Count the weights that each layer keeps in the end. Raises BadInput where layers cannot hold what is asked for.
 
     >>> shapes = {"a": (784, 512), "b": (512, 128), "c": (128, 10)}
-    >>> final_counts(SparseTrainingSpec(epsilon=11, dense_output=True), shapes)
+    >>> final_counts(SparseTrainingSpec(epsilon=11, dense_output=True).resolved, shapes)
     {'a': 14256, 'b': 7040, 'c': 1280}
     """
     sizes = distributions.layer_sizes(shapes)
-    if not spec.chosen.options:
+    if spec.stays_dense:
         return sizes
     ends = (next(iter(shapes)), spec.dense_first), (list(shapes)[-1], spec.dense_output)
     held = [path for path, dense in ends if dense]
@@ -39,14 +38,12 @@ def final_counts(spec: SparseTrainingSpec, shapes: Shapes) -> dict[str, int]:
 
 def counts_at(spec: SparseTrainingSpec, shapes: Shapes, iteration: int) -> dict[str, int]:
     """Count the weights that each layer keeps after the update at an iteration, if there is one."""
-    final = final_counts(spec, shapes)
-    sizes = distributions.layer_sizes(shapes)
-    if spec.method == "cut":
-        return final if iteration >= spec.iterations else sizes
-    if spec.method != "gradual":
-        return final
-    present = {path: gradual_density(final[path] / size, iteration, spec.update_until) for path, size in sizes.items()}
-    return {path: max(final[path], round(present[path] * size)) for path, size in sizes.items()}
+    counts = {}
+    for path, final in final_counts(spec, shapes).items():
+        size = math.prod(shapes[path])
+        density = spec.chosen.schedule.density(final / size, iteration, spec.update_until, spec.iterations)
+        counts[path] = max(final, round(density * size))
+    return counts
 
 
 def first_masks(spec: SparseTrainingSpec, shapes: Shapes, seed: int) -> dict[str, np.ndarray]:
@@ -74,13 +71,13 @@ def training_flops(
     """
     dense = flops.inference(costs, distributions.layer_sizes(shapes))
     updates = spec.updates(samples)
-    changes = [0, *updates] if spec.chosen.begins_dense else [0]
+    changes = [0, *updates] if spec.chosen.schedule.reached else [0]  # of the number of weights
     total, begins = 0.0, [start, *(each for each in changes if start < each < stop)]
     for begin, end in pairwise([*begins, stop]):
         update = max(each for each in changes if each <= begin)
         sparse = flops.inference(costs, counts_at(spec, shapes, update))
-        by_gradient = spec.chosen.grow == "gradient"
-        needing = end - begin if spec.averages else by_gradient * sum(begin <= each < end for each in updates)
+        at_updates = sum(begin <= each < end for each in updates)
+        needing = {"none": 0, "batch": at_updates, "averages": end - begin}[spec.needs]
         per_sample = needing * flops.all_gradients(sparse, dense) + (end - begin - needing) * flops.plain(sparse)
         total += per_sample * spec.batch_size
     return total
@@ -93,7 +90,7 @@ def paper_flops(
 
     Of RigL, the average of ΔT steps and an update holds throughout (Evci et al. 2020, arXiv 1911.11134, appendix H).
     """
-    if spec.chosen.grow != "gradient":
+    if spec.needs != "batch":
         return None
     sparse, dense = (
         flops.inference(costs, counts) for counts in (final_counts(spec, shapes), distributions.layer_sizes(shapes))

@@ -14,7 +14,7 @@ from ticketlab.experiments.sparse_training.budgets import counts_at
 from ticketlab.experiments.sparse_training.spec import SparseTrainingSpec
 from ticketlab.random_streams import stream
 from ticketlab.sparsity import masks, pruning
-from ticketlab.sparsity.density_schedules import drop_fraction
+from ticketlab.sparsity.density_schedules import FRACTION_SCHEDULES
 from ticketlab.sparsity.distributions import Shapes
 from ticketlab.sparsity.drop_grow import exchange
 from ticketlab.sparsity.masks import Arrays
@@ -22,7 +22,8 @@ from ticketlab.sparsity.masks import Arrays
 if TYPE_CHECKING:
     import keras
 
-    from ticketlab.training.loop import Change, Trainer
+    from ticketlab.training.engine import Engine
+    from ticketlab.training.loop import Change
 
 NORMAL_DEVIATION = 0.1  # of new weights; Mocanu et al.'s code
 
@@ -40,13 +41,13 @@ class Rules:
     def __init__(self, spec: SparseTrainingSpec, model: "keras.Model", shapes: Shapes, seed: int) -> None:
         self._spec, self._model, self._shapes, self._seed = spec, model, shapes, seed
 
-    def change(self, engine: "Trainer", present: Arrays, iteration: int) -> "Change":
+    def change(self, engine: "Engine", present: Arrays, iteration: int) -> "Change":
         """Make the update before an iteration; one that needs its batch's gradients takes the place of its step."""
         weights = numbers(engine.weights(), iteration)
         make = self._exchange if self._spec.chosen.grow else self._prune
         return make(engine, weights, present, iteration)
 
-    def _prune(self, engine: "Trainer", weights: Arrays, present: Arrays, iteration: int) -> "Change":
+    def _prune(self, engine: "Engine", weights: Arrays, present: Arrays, iteration: int) -> "Change":
         """Keep the weights of largest magnitude, as many as the schedule says."""
         from ticketlab.training.loop import Change
 
@@ -54,13 +55,15 @@ class Rules:
         kept = pruning.keep(present, scores, counts_at(self._spec, self._shapes, iteration))
         return Change(masks.apply(weights, kept), kept, cleared(engine.optimizer_state(), kept))
 
-    def _exchange(self, engine: "Trainer", weights: Arrays, present: Arrays, iteration: int) -> "Change":
+    def _exchange(self, engine: "Engine", weights: Arrays, present: Arrays, iteration: int) -> "Change":
         """Drop and grow in every layer (Evci et al. 2020, arXiv 1911.11134, algorithm 1; SET's is a case of it)."""
         from ticketlab.training.loop import Change
 
         spec, optimizer = self._spec, engine.optimizer_state()
-        scores, losses = self._scores(engine, optimizer, iteration)
-        fraction = drop_fraction(spec.fraction_schedule, spec.drop_fraction, iteration, spec.update_until)
+        gradients, losses = self._gradients(engine, optimizer, iteration)
+        grow, rng = spec.chosen.grow.scores, stream(self._seed, "grow", iteration)
+        scores = {path: grow(weights[path], gradients.get(path), rng) for path in self._shapes}
+        fraction = FRACTION_SCHEDULES[spec.fraction_schedule](spec.drop_fraction, iteration, spec.update_until)
         pairs = {
             path: exchange(mask, weights[path], scores[path], spec.drop, fraction, regrow=spec.regrow)
             for path, mask in present.items()
@@ -72,21 +75,17 @@ class Rules:
         grown = {path: survivor | new for path, (survivor, new) in pairs.items()}
         return Change(weights, grown, cleared(optimizer, survivors), losses)
 
-    def _scores(
-        self, engine: "Trainer", optimizer: Arrays, iteration: int
-    ) -> tuple[dict[str, np.ndarray], tuple[float, ...]]:
-        """Score positions for growing; and the loss of the batch, if it took one."""
+    def _gradients(self, engine: "Engine", optimizer: Arrays, iteration: int) -> tuple[Arrays, tuple[float, ...]]:
+        """Return the gradients that the grow rule needs; and the loss of their batch, if they took one."""
         from ticketlab.training.optimizers import AVERAGE
 
-        if self._spec.chosen.grow == "random":
-            rng = stream(self._seed, "grow", iteration)
-            return {path: rng.random(shape) for path, shape in self._shapes.items()}, ()
-        if self._spec.averages:
-            averages = {path: optimizer[f"{path}/{AVERAGE}"] for path in self._shapes}
-            return {path: np.abs(average) for path, average in numbers(averages, iteration).items()}, ()
+        if self._spec.needs == "none":
+            return {}, ()
+        if self._spec.needs == "averages":
+            return numbers({path: optimizer[f"{path}/{AVERAGE}"] for path in self._shapes}, iteration), ()
         size = self._spec.batch_size
         loss, gradients = engine.gradients(batches(engine.train_indices, size, self._seed, iteration, iteration + 1)[0])
-        return {path: np.abs(gradient) for path, gradient in numbers(gradients, iteration).items()}, (loss,)
+        return numbers(gradients, iteration), (loss,)
 
     def _drawn(self, iteration: int) -> dict[str, np.ndarray]:
         """Draw what new weights are, at all positions."""

@@ -1,12 +1,15 @@
-"""Methods of sparse training by name: drop rule × grow rule × schedule × layer densities.
+"""Methods of sparse training by name: drop rule × grow rule × density schedule × layer densities.
 
-To add one whose rules exist, add its entry to `METHODS`. A drop rule is a function in drop_grow.py; the scores of a
-grow rule are found in connectivity.py.
+To add one whose rules exist, add its entry to `METHODS`. Drop and grow rules are functions in drop_grow.py, density
+schedules in density_schedules.py.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from ticketlab.sparsity.density_schedules import DENSITY_SCHEDULES, DensitySchedule
+from ticketlab.sparsity.drop_grow import GROWS, Grow
 
 
 @dataclass(frozen=True)
@@ -15,18 +18,18 @@ class Method:
 
     Attributes:
         words: the papers' words for it, in figures and tables.
-        options: the fields of the spec that mean something for it, and what they are where they are left out.
-        grow: by which scores an update grows new weights: random, gradient or averaged_gradient; None where no weights
-            are exchanged.
-        until: the share of the iterations after which connectivity stays, where that is left out.
-        begins_dense: whether all weights are kept at first.
+        options: the fields of the spec that mean something for it, and what they are where they are left out; the drop
+            rule is one of them.
+        grow: the rule by which an update grows new weights; None where it exchanges none.
+        schedule: how it comes to its final density.
+        until: the share of the iterations after which masks stay as they are, where that is left out.
     """
 
     words: str
     options: Mapping[str, Any] = field(default_factory=dict)
-    grow: str | None = None
+    grow: Grow | None = None
+    schedule: DensitySchedule = DENSITY_SCHEDULES["constant"]
     until: float = 1.0
-    begins_dense: bool = False
 
 
 _LAYERS = {"density": 0.1, "epsilon": None, "distribution": "erk", "dense_first": False, "dense_output": False}
@@ -35,18 +38,18 @@ _TIMES = {"update_every": 100, "update_until": None}
 _RIGL = {**_LAYERS, **_EXCHANGE, **_TIMES, "fraction_schedule": "cosine"}
 
 METHODS: dict[str, Method] = {
-    "dense": Method("dense", begins_dense=True),
+    "dense": Method("dense"),
     "static": Method("static", _LAYERS),
     # Mocanu et al. 2018 (arXiv 1707.04780, algorithm 1): once an epoch; new weights as in the authors' code
     "set": Method(
         "SET",
         {**_RIGL, "drop": "sign", "grown": "normal", "update_every": 0, "fraction_schedule": "constant"},
-        "random",
+        GROWS["random"],
     ),
-    "rigl": Method("RigL", _RIGL, "gradient", 0.75),  # Evci et al. 2020 (arXiv 1911.11134, section 3)
+    "rigl": Method("RigL", _RIGL, GROWS["gradient"], until=0.75),  # Evci et al. 2020 (arXiv 1911.11134, section 3)
     # Dettmers & Zettlemoyer 2019 (arXiv 1907.04840), layers' counts fixed, as compared by Evci et al.
-    "snfs": Method("SNFS", _RIGL, "averaged_gradient", 0.75),
+    "snfs": Method("SNFS", _RIGL, GROWS["averaged_gradient"], until=0.75),
     # Zhu & Gupta 2017 (arXiv 1710.01878, equation 1)
-    "gradual": Method("gradual pruning", {**_LAYERS, **_TIMES}, until=0.75, begins_dense=True),
-    "cut": Method("cut at the end", _LAYERS, begins_dense=True),
+    "gradual": Method("gradual pruning", {**_LAYERS, **_TIMES}, schedule=DENSITY_SCHEDULES["gradual"], until=0.75),
+    "cut": Method("cut at the end", _LAYERS, schedule=DENSITY_SCHEDULES["cut"]),
 }

@@ -12,8 +12,8 @@ import numpy as np
 
 from ticketlab.data.dataset import Dataset, split, variance
 from ticketlab.networks.mlp import ACTIVATIONS, DenseLayer
-from ticketlab.runs.spec import Spec
 from ticketlab.sparsity.masks import Arrays
+from ticketlab.training.engine import EngineSettings
 from ticketlab.training.optimizers import slot_names
 from ticketlab.training.sparse_engine import kernels
 from ticketlab.training.sparse_engine.dense_gradients import dense_gradients
@@ -33,28 +33,29 @@ class SparseEngine:
     Args:
         layers: of the network, from the inputs to the outputs.
         dataset: the arrays.
-        spec: batch size, optimizer and penalties.
+        settings: of the steps, without averages of all gradients, which this engine does not know.
     """
 
-    def __init__(self, layers: Sequence[DenseLayer], dataset: Dataset, spec: Spec) -> None:
-        self._layers, self._spec, self.task = layers, spec, dataset.task
+    def __init__(self, layers: Sequence[DenseLayer], dataset: Dataset, settings: EngineSettings) -> None:
+        self._layers, self.task = layers, dataset.task
+        self._batch_size, self._names = settings.batch_size, slot_names(settings)
         self.train_indices, validation = split(len(dataset.x_train))
         self._train_samples = samples(dataset.x_train, dataset.y_train, dataset.scale, dataset.offset)
         test_samples = samples(dataset.x_test, dataset.y_test, dataset.scale, dataset.offset)
         everything = np.arange(len(dataset.x_test), dtype=np.int32)
         self._evaluations = {"validation": (self._train_samples, validation), "test": (test_samples, everything)}
         self._variances = {"validation": variance(dataset.y_train[validation]), "test": variance(dataset.y_test)}
-        present = (dataset.x_train[self.train_indices] != 0).mean(axis=0).ravel()
-        self._presence = np.ones_like(present) if dataset.offset else 1 - (1 - present) ** spec.batch_size
-        self._width = (0,) * min(WIDEST, 1 << max(0, (spec.batch_size - 1) // VECTOR).bit_length())
+        present = _presence(dataset.x_train, validation).ravel()
+        self._presence = np.ones_like(present) if dataset.offset else 1 - (1 - present) ** settings.batch_size
+        self._width = (0,) * min(WIDEST, 1 << max(0, (settings.batch_size - 1) // VECTOR).bit_length())
         self._settings = Settings(
             activations=np.array([ACTIVATIONS.index(layer.activation) for layer in layers], np.uint32),
             biased=np.array([layer.bias is not None for layer in layers]),
-            adam=spec.optimizer == "adam",
-            momentum=np.float32(spec.momentum),
-            nesterov=spec.nesterov,
-            weight_decay=np.float32(spec.weight_decay),
-            l1_penalty=np.float32(spec.l1_penalty),
+            adam=settings.optimizer == "adam",
+            momentum=np.float32(settings.momentum),
+            nesterov=settings.nesterov,
+            weight_decay=np.float32(settings.weight_decay),
+            l1_penalty=np.float32(settings.l1_penalty),
         )
         self._compile()
 
@@ -62,7 +63,7 @@ class SparseEngine:
         """Put a ticket in place, with a fresh optimizer or one read out by `optimizer_state`."""
         self._masks = [masks[layer.kernel] for layer in self._layers]
         wiring = wire(self._masks, self._presence)
-        self._wiring, self._names = wiring, slot_names(self._spec)
+        self._wiring = wiring
         self._steps = 0 if optimizer is None else int(optimizer["steps"])
         self._state = State(*self._compressed(weights), *self._compressed_slots(optimizer))
         rows, lanes = int(wiring.first[-1]), VECTOR * len(self._width)
@@ -141,7 +142,7 @@ class SparseEngine:
         weights = {layer.kernel: np.zeros(layer.shape, np.float32) for layer in self._layers}
         biases = {layer.bias: np.zeros(layer.shape[1], np.float32) for layer in self._layers if layer.bias}
         self.load({**weights, **biases}, {path: kernel != 0 for path, kernel in weights.items()})
-        self.train(np.zeros((0, self._spec.batch_size), np.int32), np.zeros(0, np.float32))
+        self.train(np.zeros((0, self._batch_size), np.int32), np.zeros(0, np.float32))
         for part in self._evaluations.values():
             kernels.evaluate(part[0], part[1][:0], 0.0, 0, *self._network())
 
@@ -159,10 +160,11 @@ class SparseEngine:
 
     def _compressed_slots(self, optimizer: Arrays | None) -> tuple[np.ndarray, np.ndarray]:
         sizes = len(self._wiring.entry), int(self._wiring.first[-1])
-        slots = tuple(np.zeros((len(self._names), size), np.float32) for size in sizes)
-        for number, name in enumerate(self._names if optimizer else ()):
-            slots[0][number], slots[1][number] = self._compressed(optimizer, "{}/" + name)
-        return slots
+        of_weights, of_biases = (np.zeros((len(self._names), size), np.float32) for size in sizes)
+        if optimizer is not None:
+            for number, name in enumerate(self._names):
+                of_weights[number], of_biases[number] = self._compressed(optimizer, "{}/" + name)
+        return of_weights, of_biases
 
     def _spread(self, form: str, of_weights: np.ndarray, of_biases: np.ndarray) -> dict[str, np.ndarray]:
         """Undo `_compressed`."""
@@ -197,13 +199,13 @@ def samples(inputs: np.ndarray, targets: np.ndarray, scale: float, offset: float
         offset: what is added then.
     """
     inputs = inputs.reshape(len(inputs), -1)
-    counts = np.count_nonzero(inputs, axis=1)
+    parts = [inputs[begin : begin + CHUNK] for begin in range(0, len(inputs), CHUNK)]
+    counts = np.concatenate([np.count_nonzero(part != 0, axis=1) for part in parts])
     kind = np.uint16 if inputs.shape[1] <= 2**16 else np.uint32
     places, values = np.empty(0, kind), inputs[:0, 0].copy()
     if not offset and counts.sum() < inputs.size * LISTED:
-        parts = [inputs[begin : begin + CHUNK] for begin in range(0, len(inputs), CHUNK)]
-        places = np.concatenate([np.nonzero(part)[1].astype(kind) for part in parts])
-        values = np.concatenate([part[part != 0] for part in parts])
+        lists = [_listed(part, kind) for part in parts]
+        places, values = (np.concatenate(each) for each in zip(*lists, strict=True))
         inputs = inputs[:0]
     labelled = targets.ndim == 1
     return Samples(
@@ -216,6 +218,18 @@ def samples(inputs: np.ndarray, targets: np.ndarray, scale: float, offset: float
         scale=np.float32(scale),
         offset=np.float32(offset),
     )
+
+
+def _listed(inputs: np.ndarray, kind: type) -> tuple[np.ndarray, np.ndarray]:
+    """Return which inputs of the samples are other than 0, and their values, one sample after the other."""
+    there = inputs != 0
+    return (np.flatnonzero(there) % inputs.shape[1]).astype(kind), inputs[there]
+
+
+def _presence(inputs: np.ndarray, left_out: np.ndarray) -> np.ndarray:
+    """Return the share of the samples, but for some, in which each input is other than 0."""
+    counts = sum(np.count_nonzero(inputs[begin : begin + CHUNK], axis=0) for begin in range(0, len(inputs), CHUNK))
+    return (counts - np.count_nonzero(inputs[left_out], axis=0)) / (len(inputs) - len(left_out))
 
 
 def _aligned(rows: int, lanes: int) -> np.ndarray:

@@ -6,6 +6,7 @@ How long a row is must be known when a kernel is compiled: `width`, a tuple whos
 `VECTOR` numbers, tells it by its type. Knows nothing of networks.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -31,7 +32,12 @@ class _RowModel(models.PrimitiveModel):
         super().__init__(manager, row, _vector(row.lanes))
 
 
-@intrinsic
+def _instruction(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let kernels call what a function generates, without its first argument."""
+    return intrinsic(function)
+
+
+@_instruction
 def load(typing: Any, rows: Any, number: Any, width: Any) -> Any:
     """Read a row of a C-contiguous array (rows, lanes) of float32 that begins at a multiple of `ALIGNMENT`."""
     row = Row(VECTOR * width.count)
@@ -42,7 +48,7 @@ def load(typing: Any, rows: Any, number: Any, width: Any) -> Any:
     return row(rows, number, width), generate
 
 
-@intrinsic
+@_instruction
 def store(typing: Any, rows: Any, number: Any, row: Any) -> Any:
     """Write a row."""
 
@@ -53,7 +59,7 @@ def store(typing: Any, rows: Any, number: Any, row: Any) -> Any:
     return types.void(rows, number, row), generate
 
 
-@intrinsic
+@_instruction
 def filled(typing: Any, value: Any, width: Any) -> Any:
     """Return a row of one number."""
     row = Row(VECTOR * width.count)
@@ -64,7 +70,7 @@ def filled(typing: Any, value: Any, width: Any) -> Any:
     return row(types.float32, width), generate
 
 
-@intrinsic
+@_instruction
 def multiply_add(typing: Any, total: Any, factor: Any, row: Any) -> Any:
     """Return ``total + factor · row``, rounded once."""
 
@@ -74,7 +80,7 @@ def multiply_add(typing: Any, total: Any, factor: Any, row: Any) -> Any:
     return row(total, types.float32, row), generate
 
 
-@intrinsic
+@_instruction
 def dot(typing: Any, a: Any, b: Any) -> Any:
     """Return the sum of the products of two rows' numbers, always added in the same order."""
 
@@ -89,7 +95,7 @@ def dot(typing: Any, a: Any, b: Any) -> Any:
     return types.float32(a, b), generate
 
 
-@intrinsic
+@_instruction
 def four_dots(typing: Any, row: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
     """Return the products of a row with four others, which takes fewer instructions than one after the other."""
 
@@ -109,7 +115,7 @@ def four_dots(typing: Any, row: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
     return types.UniTuple(types.float32, 4)(row, a, b, c, d), generate
 
 
-@intrinsic
+@_instruction
 def prefetch(typing: Any, array: Any, number: Any) -> Any:
     """Ask for an array's number, and those beside it, to be brought into the cache."""
 
@@ -125,7 +131,7 @@ def prefetch(typing: Any, array: Any, number: Any) -> Any:
     return types.void(array, number), generate
 
 
-@intrinsic
+@_instruction
 def power_of_two(typing: Any, exponent: Any) -> Any:
     """Return 2 to the power of a whole float32 from −126 to 127."""
 

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -12,10 +12,8 @@ ZERO, ONE = np.float32(0), np.float32(1)
 SOURCES = [*sorted(Path(__file__).parent.glob("*.py")), Path(__file__).parent.with_name("optimizers.py")]
 VERSION = hashlib.sha256(b"".join(path.read_bytes() for path in SOURCES)).hexdigest()[:8]
 
-Kernel = TypeVar("Kernel", bound=Callable)
 
-
-def compiled(function: Kernel) -> Kernel:
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function when it is first called, and keep that for later processes.
 
     Numba compiles anew where the function's own file has changed, but not where what it calls has: hence the version

@@ -95,7 +95,8 @@ def wire(masks: Sequence[np.ndarray], presence: np.ndarray, *, everything: bool 
     pieces_of, strips_of = ([0, *(len(getattr(each, name)) for each in layers)] for name in ("pieces", "strips"))
     seldom = int(np.count_nonzero(layers[0].strips[:, 0] < often))
     arrays = first, row_of, inputs, entry, source, pieces, np.cumsum(pieces_of), place, target, strips
-    return Wiring(*(np.ascontiguousarray(array, np.uint32) for array in (*arrays, np.cumsum(strips_of))), seldom)
+    numbers = (np.ascontiguousarray(array, np.uint32) for array in (*arrays, np.cumsum(strips_of)))
+    return Wiring(*numbers, seldom=seldom)
 
 
 class _Layer(NamedTuple):
@@ -111,9 +112,9 @@ class _Layer(NamedTuple):
 
 def _useful(masks: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Tell of each layer's units whether kept weights lead from them to an output."""
-    useful = [np.ones(masks[-1].shape[1], bool)]
+    useful: list[np.ndarray] = [np.ones(masks[-1].shape[1], bool)]
     for mask in masks[:0:-1]:
-        useful.insert(0, mask[:, useful[0]].any(axis=1))
+        useful.insert(0, np.logical_or.reduce(mask[:, useful[0]], axis=1))
     return useful
 
 
