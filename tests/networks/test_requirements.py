@@ -185,6 +185,27 @@ REFUSED = {
         lambda: ends_in(layers.Activation("sigmoid", name="end"), layers.Activation("linear"), layers.Permute((1,))),
         "layer end ends it with sigmoid",
     ),
+    **{
+        f"softmax, {name}": (
+            lambda change=change: ends_in(layers.Softmax(name="end"), change),
+            "layer end ends it with",
+        )
+        for name, change in {
+            "times a number": lambda x: x * 1.0,
+            "a number times": lambda x: 100.0 * x,
+            "divided": lambda x: x / 2,
+            "times a number for each sample": lambda x: keras.ops.max(x, 1, keepdims=True) * x,
+            "normalised": lambda x: x / keras.ops.sum(x, 1, keepdims=True),
+            "normalised by a layer": layers.UnitNormalization(),
+            "rescaled": layers.Rescaling(3.0),
+            "clipped": lambda x: keras.ops.clip(x, 1e-7, 1 - 1e-7),
+            "rectified": layers.ReLU(),
+            "activated": layers.Activation("relu"),
+            "averaged": lambda x: layers.Average()([x, x * 1.0]),
+            "added to itself": lambda x: x + x,
+            "all of it": lambda x: keras.ops.reshape(keras.ops.absolute(x * 2.0), (-1, 3)) / 2.0,
+        }.items()
+    },
     "heads": (two_heads_of_probabilities, "layer right ends it with sigmoid"),
     "name": (lambda: stack(layers.Dense(4, name="left arm")), "as TensorFlow demands. Received: the layer left arm"),
     "name inside": (
@@ -262,6 +283,25 @@ def test_names_that_tensorflow_takes_are_taken(tensorflow):
 
 def test_log_probabilities_are_logits():
     requirements.refuse(ends_in(keras.ops.log_softmax, layers.Flatten()), (6,), 3)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda x: keras.ops.log(x * 0.5),
+        lambda x: 1.0 - x,
+        lambda x: layers.Rescaling(2.0, -1.0)(x),
+        lambda x: x * layers.Dense(3)(x),
+        lambda x: layers.Dense(3)(x) / x,
+        lambda x: x + layers.Dense(3)(x),
+        lambda x: layers.Dense(3)(x * 2.0),
+        lambda x: layers.Dense(3)(x) * layers.Dense(1, "sigmoid")(x),
+        lambda x: layers.Activation("tanh")(x),
+    ],
+)
+def test_probabilities_on_the_way_are_no_end(change):
+    """Gates, attention and logarithms of probabilities are none."""
+    requirements.refuse(ends_in(layers.Softmax(), change), (6,), 3)
 
 
 def test_a_layer_of_ones_own_without_penalty_is_none():

@@ -80,12 +80,14 @@ def run(
     """
     spec, models_dir, seeds = spec.resolved, Path(models_dir).absolute(), list(seeds)
     said = {"task": spec.task, "input_kind": spec.input_kind}
+    run = find_run(spec, models_dir)
+    if processes and not all(run.rounds(seed) for seed in seeds):  # there is something to do
+        local_pool.start_server()
     source = Source(
         Path(data_dir).absolute() if data_dir else None,
         from_arrays(spec.dataset, *arrays, **said) if arrays is not None else None,
         build,
-    )
-    run = find_run(spec, models_dir)
+    ).read(spec)
     overwritten = Overwritten.asked_or_empty(run, seeds, asked=overwrite)
     dataset = check(spec, seeds, models_dir, source, overwritten)
     if not (overwritten.everything(run) and (run.folder / "spec.json").exists()):  # else a worker begins it anew

@@ -15,11 +15,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from multiprocess import connection
+from multiprocess import connection, forkserver
 from multiprocess.context import ForkServerContext
 
 from ticketlab import tensorflow_setup
 from ticketlab.errors import EndsRun, TicketlabError
+from ticketlab.execution.shared_arrays import Shared
 from ticketlab.experiments.events import Completed, Event, Failed, Report, Retried
 
 Replicate = Callable[[int, Report], None]
@@ -144,18 +145,18 @@ def _in_line(job: Job, seeds: list[int], on_event: OnEvent) -> dict[int, str]:
 
 
 def _in_workers(job: Job, seeds: list[int], processes: int, on_event: OnEvent) -> dict[int, str]:
-    queue = _Queue(deque(seeds))
+    queue, shared = _Queue(deque(seeds)), Shared(job)
     workers: list[_Worker] = []
     try:
         for number in range(min(processes, len(seeds))):
-            workers.append(_start(job, number, queue.next()))
+            workers.append(_start(shared, number, queue.next()))
         while workers:
             ready = connection.wait([worker.pipe for worker in workers])
             for worker in [each for each in workers if each.pipe in ready]:
                 if not _listen(worker, queue, on_event):
                     workers.remove(worker)
                     if queue.waiting:
-                        workers.append(_start(job, worker.number, queue.next()))
+                        workers.append(_start(shared, worker.number, queue.next()))
         return queue.failures
     finally:
         _stop(workers)
@@ -192,9 +193,15 @@ def _send(worker: _Worker, seed: int | None) -> None:
         worker.pipe.send(seed)
 
 
-def _start(job: Job, number: int, seed: int) -> _Worker:
+def start_server() -> None:
+    """Let the fork server begin to load what workers need, while this process still checks what they are to do."""
+    ForkServerContext().set_forkserver_preload(["ticketlab.execution.forkserver_preload"])
+    forkserver.ensure_running()
+
+
+def _start(job: Shared, number: int, seed: int) -> _Worker:
+    start_server()
     context = ForkServerContext()
-    context.set_forkserver_preload(["ticketlab.execution.forkserver_preload"])
     here, there = context.Pipe()
     process = context.Process(target=_work, args=(there, job, number), name=f"ticketlab-{number}", daemon=True)
     process.start()
@@ -226,11 +233,11 @@ def _how_it_ended(exitcode: int | None) -> str:
     return f"its worker ended with exit status {exitcode}"
 
 
-def _work(pipe: connection.Connection, job: Job, number: int) -> None:
+def _work(pipe: connection.Connection, job: Shared, number: int) -> None:
     """Compute the seeds that arrive until None does. The body of a worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _stopped)
-    attempt = _Attempt(job, number)
+    attempt = _Attempt(job.value(), number)
     with contextlib.suppress(EOFError, *GONE):  # the supervisor was killed: so end quietly
         while (seed := pipe.recv()) is not None:
             try:

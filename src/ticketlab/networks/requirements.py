@@ -20,6 +20,13 @@ HAND_ON = (
     *("Squeeze", "ExpandDims", "Transpose", "Swapaxes", "Moveaxis", "Ravel", "GetItem", "Cast"),
 )
 
+# those that give probabilities up to a factor where they take some, and nothing else for each output
+SCALED = (
+    *("Multiply", "Divide", "TrueDivide", "Rescaling", "Normalize", "UnitNormalization"),
+    *("ReLU", "Relu", "Absolute", "Clip"),
+)
+MIXED = ("Add", "Average")  # those that do where all that they take are probabilities
+
 
 def refuse(model: Any, input_shape: tuple[int, ...], outputs: int, *, regression: bool = False) -> None:
     """Raise BadInput with a sentence unless this is a network that can be trained, pruned and drawn anew.
@@ -134,20 +141,20 @@ def _refuse_what_is_in_no_layer(model: "keras.Model") -> None:
 
 
 def _refuse_probabilities(model: "keras.Model") -> None:
-    """Go back from the output, through all that only hands numbers on, to what computes them."""
+    """Follow what makes probabilities of logits through all that only hands them on, to the output."""
     from keras import Model
 
-    calls = graph.calls(model)
-    waiting = [len(calls) - 1]
-    while waiting:
-        call = calls[waiting.pop()]
+    ends: list[tuple[str, str] | None] = []  # of each call: which layer made probabilities of what it gives, and how
+    for call in graph.calls(model):
         end = call.operation
         if isinstance(end, Model):  # of a class of its own; its last layer it is, as far as can be told
             end = list(variables.leaves(end))[-1][1]
-        if kind := _squashes(end):
-            _unfit("end in logits, without softmax or sigmoid", f"layer {end.name} ends it with {kind}")
-        if _hands_on(end):
-            waiting.extend(call.sources)
+        taken = [ends[source] for source in call.sources]
+        kind = _squashes(end)
+        ends.append((end.name, kind) if kind else _still_probabilities(call, taken))
+    if ends[-1]:
+        name, kind = ends[-1]
+        _unfit("end in logits, without softmax or sigmoid", f"layer {name} ends it with {kind}")
 
 
 def _squashes(end: Any) -> str | None:
@@ -156,13 +163,23 @@ def _squashes(end: Any) -> str | None:
     return next((word.lower() for word in words if word.lower() in ("softmax", "sigmoid")), None)
 
 
-def _hands_on(operation: Any) -> bool:
-    """Tell whether an operation gives the numbers that it takes, however arranged."""
+def _still_probabilities(call: graph.Call, taken: list[tuple[str, str] | None]) -> tuple[str, str] | None:
+    """Return where the probabilities come from that a call hands on as they are or up to a factor; None of others."""
     from keras import activations
 
-    kind = type(operation).__name__
-    nothing = kind == "Activation" and operation.activation is activations.linear
-    return _is_of_keras(operation) and (kind in HAND_ON or nothing)
+    operation, kind = call.operation, type(call.operation).__name__
+    if not taken or not _is_of_keras(operation):
+        return None
+    if kind == "Activation":
+        return taken[0] if operation.activation in (activations.linear, activations.relu) else None
+    if kind in HAND_ON:
+        return next(filter(None, taken), None)
+    if kind in MIXED:
+        return taken[0] if len(taken) > 1 and all(taken) else None
+    if kind in SCALED and getattr(operation, "offset", 0) == 0:
+        for_each_output = [end for end, shape in zip(taken, call.taken, strict=True) if shape[-1:] == call.given[-1:]]
+        return for_each_output[0] if len(for_each_output) == 1 else None
+    return None
 
 
 def _refuse_names(model: "keras.Model") -> None:
