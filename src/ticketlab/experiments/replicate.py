@@ -4,6 +4,7 @@ Knows how a round is found, trained, resumed, tested and written. Does not know 
 the kinds of experiments differ in.
 """
 
+import contextlib
 import importlib.metadata
 import json
 import platform
@@ -11,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -216,5 +218,15 @@ class Replicate:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that the numbers depend on."""
-    return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in PACKAGES}}
+    """Return the versions of Python and of the packages that the numbers depend on, and the processor's name."""
+    packages = {name: importlib.metadata.version(name) for name in PACKAGES}
+    return {"python": platform.python_version(), **packages, "processor": _processor()}
+
+
+def _processor() -> str:
+    """Name the processor as Linux does, whose own programs know no more than its architecture."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
