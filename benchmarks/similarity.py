@@ -13,7 +13,7 @@ import time
 import numpy as np
 
 from ticketlab.analysis.measures.bitmasks import MaskKey, pack
-from ticketlab.analysis.measures.mask_similarity import compare, measures
+from ticketlab.analysis.measures.mask_similarity import compare, similarities
 
 MASKS, LOOP_PAIRS = 200, 1000
 SHAPES = {"dense_1/kernel": (784, 300), "dense_2/kernel": (300, 100), "dense_3/kernel": (100, 10)}
@@ -36,7 +36,7 @@ def plain_loop(masks: list[dict[str, np.ndarray]], first: np.ndarray, second: np
             for i, j in zip(first, second, strict=True)
         ]
     )
-    measures(*np.concatenate([counts.sum(axis=1, keepdims=True), counts], axis=1).T)
+    similarities(*np.concatenate([counts.sum(axis=1, keepdims=True), counts], axis=1).T)
 
 
 def seconds(function, *arguments) -> float:

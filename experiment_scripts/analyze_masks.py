@@ -1,12 +1,8 @@
-"""Tables, figures and a report of finished runs, offline and without TensorFlow.
-
-Writes <outputs-dir>/<run>/ with rounds.csv, similarity.csv and more tables, figures/ and report.html; of several runs
-together, the names of their folders are joined by "+".
-"""
+"""Tables, figures and a report of finished runs, offline and without TensorFlow. The same as `ticketlab analyze`."""
 
 import sys
 
-from ticketlab.cli.analyze import main
+from ticketlab.cli.main import start
 
 if __name__ == "__main__":
-    sys.exit(main(__doc__))
+    sys.exit(start("analyze"))

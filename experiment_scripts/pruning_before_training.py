@@ -1,8 +1,8 @@
-"""Pruning before training: random, by magnitude, SNIP, GraSP or SynFlow, at the densities of rounds of pruning."""
+"""Pruning at initialisation: random, by magnitude, SNIP, GraSP or SynFlow. The same as `ticketlab prune-at-init`."""
 
 import sys
 
-from ticketlab.cli.train import main
+from ticketlab.cli.main import start
 
 if __name__ == "__main__":
-    sys.exit(main("before_training", __doc__))
+    sys.exit(start("prune-at-init"))

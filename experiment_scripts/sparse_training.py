@@ -1,8 +1,8 @@
-"""Sparse training: static masks, SET, RigL, SNFS, gradual pruning, and dense networks cut at the end."""
+"""Sparse training: static masks, SET, RigL, SNFS, gradual pruning … The same as `ticketlab sparse-training`."""
 
 import sys
 
-from ticketlab.cli.train import main
+from ticketlab.cli.main import start
 
 if __name__ == "__main__":
-    sys.exit(main("sparse_training", __doc__))
+    sys.exit(start("sparse-training"))

@@ -8,11 +8,13 @@ from PIL import Image
 
 from rounds_on_disk import write_run, write_training
 from ticketlab.analysis.figures.input_pixels import pixel_charts
+from ticketlab.analysis.figures.measures import measure_charts
 from ticketlab.analysis.figures.similarity import similarity_charts
 from ticketlab.analysis.figures.structure import structure_charts
 from ticketlab.analysis.figures.training import training_charts
-from ticketlab.analysis.report.findings import highlights
+from ticketlab.analysis.report.findings import findings
 from ticketlab.analysis.report.page import report
+from ticketlab.analysis.report.similarity import seeds_masks
 from ticketlab.analysis.results import measure
 from ticketlab.analysis.runs import read_runs
 from ticketlab.cli import analyze as command
@@ -44,7 +46,7 @@ def mixed(tmp_path_factory):
 def test_a_run_of_each_method_is_analysed_without_a_problem(tmp_path, method, monkeypatch):
     results, problems = measured(write_training(tmp_path / "mine", method))
     assert problems == []
-    sentences = [text for _, text in highlights(results, "mine")]
+    sentences = [text for _, text in findings(results, "mine")]
     assert sentences[0].startswith("At the end of training, iteration 50, the network of density")
     assert "dense network reaches" not in " ".join(sentences)
     page = report(results, [], tmp_path, problems)
@@ -60,7 +62,7 @@ def test_every_figure_of_a_training_is_drawn_and_told(tmp_path):
 
 
 def test_curves_of_a_training_go_from_iteration_to_iteration(training):
-    charts = drawn(training, training_charts) | drawn(training, pixel_charts) | drawn(training, structure_charts)
+    charts = drawn(training, training_charts) | drawn(training, measure_charts) | drawn(training, structure_charts)
     for name in ("accuracy", "early_stop", "centre_margin", "layer_density", "dead_units", "degree_variance"):
         for axes in charts[name].figure.axes:
             assert (axes.get_xscale(), axes.get_xlabel()) == ("linear", "iteration (optimizer steps)"), name
@@ -132,7 +134,7 @@ def test_trainings_are_compared_at_equal_iterations(tmp_path):
 
 
 def test_the_quoted_numbers_are_those_of_the_files(training):
-    outcome, cost, persistence, similarity, _, centre, _ = (text for _, text in highlights(training, "mine"))
+    outcome, cost, persistence, centre, _, _ = (text for _, text in findings(training, "mine"))
     # .7 + .01·seed: t(.975, 2)·(1 / √3) = 2.48 points
     assert "71.00 ± 2.48 % test accuracy (seeds: 3); at early stop, iteration 50 ± 0, it has 70.00 ± 0.00 %" in outcome
     # 48 + 18 + 5 of 282 weights, 21 units; five stretches of 600·71, of 60 iterations of 10 samples in three passes
@@ -141,7 +143,7 @@ def test_the_quoted_numbers_are_those_of_the_files(training):
     pairs = training.tables["similarity"].query("layer == 'all' and seed_a == seed_b and round_a == 0 and round_b == 5")
     assert f"the last mask keeps {pairs['persistence'].mean() * 100:.1f} ± " in persistence
     assert "room" not in persistence
-    assert similarity.count("after matching hidden units") == 3 * 3, "three chances at three iterations"
+    assert [name.split()[0] for name in seeds_masks(training, "mine").columns[1:]] == ["iteration"] * 3
     assert "at iteration 0, " in centre
     assert centre.endswith("at iteration 50.")
 

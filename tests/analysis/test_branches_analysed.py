@@ -8,7 +8,7 @@ import pytest
 from rounds_on_disk import write_branch, write_run
 from ticketlab.analysis.figures.training import training_charts
 from ticketlab.analysis.figures.weights import weight_charts
-from ticketlab.analysis.report.findings import highlights
+from ticketlab.analysis.report.findings import findings
 from ticketlab.analysis.results import measure
 from ticketlab.analysis.runs import read_runs
 from ticketlab.cli import analyze as command
@@ -83,9 +83,9 @@ def test_named_branches_are_analysed_whole_and_nothing_is_twice(run, tmp_path, m
     names = [chart.name for chart in training_charts(results)]
     assert names[:2] == ["early_stop", "accuracy"]
     assert sorted(names[2:]) == ["validation-mine", "validation-mine-random_reinit"], "the supermask has no curve"
-    assert highlights(results, "mine-random_reinit")
-    *_, page = command.write(results, tmp_path, [])
-    assert page.read_text().count("Ticket and controls</h2>") == 1
+    assert findings(results, "mine-random_reinit")
+    command.write(results, tmp_path, [])
+    assert (tmp_path / "report.html").read_text().count("Ticket and controls</h2>") == 1
 
 
 def test_a_branch_can_be_named_alone(run):
@@ -180,7 +180,7 @@ def test_several_runs_are_compared_first_and_each_with_its_controls(run, tmp_pat
 
 
 def test_the_controls_are_quoted_seed_by_seed(results):
-    (sentence,) = (text for subject, text in highlights(results, "mine") if subject == "controls")
+    (sentence,) = (text for subject, text in findings(results, "mine") if subject == "controls")
     density = results.of("rounds", "mine").query("round == 2")["density"].mean()
     two = results.of("rounds", "mine-one_shot")["density"].mean()
     difference = "difference of test accuracy there"
@@ -197,8 +197,8 @@ def test_the_controls_are_quoted_seed_by_seed(results):
 
 def test_the_report_sets_them_beside_each_other(results, tmp_path, monkeypatch):
     monkeypatch.setattr(command, "CHARTS", ())
-    *_, path = command.write(results, tmp_path, [])
-    page = path.read_text()
+    command.write(results, tmp_path, [])
+    page = (tmp_path / "report.html").read_text()
     section = page[page.index(">Ticket and controls</h2>") : page.index(">Figures</h2>")].split("</h2>")[1]
     accuracy, iteration = (
         [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in re.findall(r"<tr.*?</tr>", table, re.DOTALL)]

@@ -11,7 +11,8 @@ from rounds_on_disk import write_run
 from ticketlab.analysis.confidence import pairs_interval
 from ticketlab.analysis.measures.bitmasks import MaskKey, pack
 from ticketlab.analysis.measures.seed_similarity import all_pairs, seeds_table
-from ticketlab.analysis.tables import chosen_rounds, history_table, mean_table, of_all_seeds, rounds_table
+from ticketlab.analysis.shown_rounds import chosen_rounds
+from ticketlab.analysis.tables import history_table, mean_table, of_all_seeds, rounds_table
 from ticketlab.errors import BadInput
 from ticketlab.runs.folder import Record, write_file
 

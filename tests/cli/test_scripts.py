@@ -125,7 +125,7 @@ def test_overwrite_and_dry_run(inline, tmp_path):
     assert inline(*flags, script=MAIN).returncode == 0
     path = only_run(tmp_path / "models").path(0, 0)
     first = path.stat().st_mtime_ns
-    assert "1 rounds done: 0" in inline(*flags, "--dry-run", script=MAIN).stdout
+    assert "1 round done: 0; nothing left to do" in inline(*flags, "--dry-run", script=MAIN).stdout
     assert inline(*flags, "--overwrite", script=MAIN).returncode == 0
     assert path.stat().st_mtime_ns > first
 
@@ -148,9 +148,23 @@ def test_without_mnist_the_embedded_data_is_used_loudly(inline, offline, tmp_pat
 
 def test_mnist_asked_for_and_not_found_is_an_error(inline, offline, tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "_download", lambda name, path: "no answer")
-    done = inline(tmp_path, "--dataset", "mnist", "--dry-run", script=MAIN)
+    done = inline(tmp_path, "--dataset", "mnist", script=MAIN)
     assert (done.returncode, done.stdout) == (2, "")
     assert "data set `mnist` needs mnist.npz, which is in none of: " in done.stderr
+
+
+@pytest.mark.parametrize("flags", [(), ("--preset", "frankle-carbin-2019"), ("--dataset", "mnist")])
+def test_a_dry_run_downloads_nothing_and_says_what_it_did_not_check(inline, offline, tmp_path, monkeypatch, flags):
+    monkeypatch.setattr(sources, "_download", lambda name, path: pytest.fail("a download"))
+    done = inline(tmp_path, *flags, "--seeds", 0, "--dry-run", script=MAIN)
+    assert (done.returncode, done.stderr) == (0, "")
+    shown = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
+    assert shown["dataset"] == "mnist"
+    assert shown["data"].startswith("mnist is not here, and would be downloaded")
+    assert "Not checked: what depends on samples, layers, finished rounds" in done.stdout
+    refused = inline(tmp_path, *flags, "--dry-run", "--data-dir", "nowhere", script=MAIN)
+    assert refused.returncode == 2
+    assert "`data_dir` must be a folder. Received: data_dir=nowhere" in refused.stderr
 
 
 def test_own_data_set(inline, table_file, tmp_path):
@@ -182,7 +196,7 @@ def test_real_mnist(inline, mnist_dir, tmp_path):
         (["--rounds", "many"], "argument --rounds: invalid int value: 'many'"),
         (["--nesterov", "False"], "unrecognized arguments: False"),
         (["--prune-rate", "20"], "`prune_rate` must be in (0, 1). Received: prune_rate=20.0"),
-        (["--seeds", "5-2"], "argument --seeds: must be like 0-7 or 0,2,5. Received: 5-2"),
+        (["--seeds", "5-2"], "argument --seeds: must begin with the lesser number, 2-5. Received: 5-2"),
         (["--seeds", "1,1"], "argument --seeds: must name each number once. Received: 1,1"),
         (["--processes", "-1"], "argument --processes: must be a whole number from 0 to 9999. Received: -1"),
         (["--preset", "nobody"], "argument --preset: invalid choice: 'nobody'"),

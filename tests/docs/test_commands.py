@@ -20,7 +20,7 @@ from documents import PAGES, ROOT, blocks, inline, name
 from ticketlab.data import sources
 from ticketlab.execution import launch
 
-TOOLS = ("python", "python3", "pip", "ticketlab", "ruff", "pyright", "lint-imports", "mkdocs", "jupyter")
+TOOLS = ("python", "python3", "pip", "ticketlab", "ruff", "basedpyright", "lint-imports", "mkdocs", "jupyter")
 NOTE = """#!/bin/sh
 { printf '%s\\037' "${0##*/}" "$@"; printf '\\036'; } >> "$NOTES"
 """
@@ -69,6 +69,7 @@ def understand(monkeypatch):
     monkeypatch.setattr(launch, "run", at_the_run)
     monkeypatch.setattr(launch, "check", at_the_run)
     monkeypatch.setattr(sources, "resolve", lambda given, data_dir=None, usual="mnist": (given or usual, None))
+    monkeypatch.setattr(sources, "find", lambda name, data_dir=None: Path(name))
     parse = argparse.ArgumentParser.parse_args
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
     module, function = scripts["ticketlab"].split(":")

@@ -7,7 +7,8 @@ from scipy.special import stdtrit
 
 from ticketlab.means import FEWEST, mean_interval
 
-ANY = (-np.inf, np.inf)
+UNBOUNDED = (-np.inf, np.inf)
+COUNT, SHARE, PERCENT = (0, np.inf), (0, 1), (0, 100)  # bounds; of means of what is no less than 0, as well
 
 
 def pairs_interval(first: np.ndarray, second: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -44,7 +45,7 @@ def pairs_interval(first: np.ndarray, second: np.ndarray, values: np.ndarray) ->
     return mean, stdtrit(n - 1, 0.975) * np.sqrt(variance)
 
 
-def quoted(mean: float, half_width: float, digits: int, bounds: tuple[float, float] = ANY) -> str:
+def quoted(mean: float, half_width: float, digits: int, bounds: tuple[float, float] = UNBOUNDED) -> str:
     """Write a mean with its interval, where there is one; its ends, where it would leave what the quantity can be.
 
     >>> quoted(2220, 604.47, 0), quoted(0.5, float("nan"), 2), quoted(99.5, 0.75, 1, (0, 100))
@@ -58,7 +59,7 @@ def quoted(mean: float, half_width: float, digits: int, bounds: tuple[float, flo
     return f"{text} ± {half_width:,.{digits}f}"
 
 
-def quoted_seeds(values: Iterable[float], digits: int, bounds: tuple[float, float] = ANY) -> str:
+def quoted_seeds(values: Iterable[float], digits: int, bounds: tuple[float, float] = UNBOUNDED) -> str:
     """Write the mean over seeds with its interval, or, of fewer seeds than have one, each seed's value.
 
     >>> quoted_seeds([97.9, 98.1], 1), quoted_seeds([1.0, 2.0, 3.0], 1), quoted_seeds([1.0, 2.0, 3.0], 1, (0, 5))

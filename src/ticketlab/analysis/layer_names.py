@@ -8,7 +8,7 @@ ALL = "all layers"
 MOST_CURVES, MOST_PANELS = 8, 4  # layers that one panel may show, and layers with panels of their own
 
 
-def layer_words(run: FinishedRun) -> dict[str, str]:
+def layer_names(run: FinishedRun) -> dict[str, str]:
     """Name a run's layers as `described` does, from the shapes of its masks, and all of them together."""
     return described(run.layers) | {"all": ALL}
 

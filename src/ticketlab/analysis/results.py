@@ -12,14 +12,13 @@ import pandas as pd
 
 from ticketlab.analysis.measures import MEASURES, Measure
 from ticketlab.analysis.measures.bitmasks import MaskKey, PackedMasks, joined, pack, pairs
-from ticketlab.analysis.measures.exploration import exploration_table, overlap_table
+from ticketlab.analysis.measures.exploration import overlap_table
 from ticketlab.analysis.measures.input_pixels import map_of
 from ticketlab.analysis.measures.loaded import loaded_rounds
 from ticketlab.analysis.measures.mask_similarity import compare
 from ticketlab.analysis.measures.paired import paired_tables
+from ticketlab.analysis.measures.seed_similarity import COLUMNS as SEEDS_COLUMNS
 from ticketlab.analysis.measures.seed_similarity import (
-    MATCHED_DENSITIES,
-    SEEDS_COLUMNS,
     all_pairs,
     match_seeds,
     seeds_table,
@@ -28,11 +27,11 @@ from ticketlab.analysis.measures.structure import only_varying
 from ticketlab.analysis.names import labels
 from ticketlab.analysis.round_axis import PLACES, position
 from ticketlab.analysis.runs import FinishedRun, trunks
+from ticketlab.analysis.shown_rounds import MATCHED, SHOWN, chosen_rounds
 from ticketlab.analysis.summary import summary_table
-from ticketlab.analysis.tables import RoundTables, chosen_rounds, mean_table
+from ticketlab.analysis.tables import RoundTables, mean_table
 from ticketlab.errors import BadInput
 
-SHOWN_DENSITIES = (1, 0.51, 0.21, 0.1, 0.036, 0.001)  # the last means the last round
 OF_BRANCHES = ("rounds", "efficiency")  # tables that hold branches, too, which were not asked for themselves
 
 
@@ -133,9 +132,7 @@ def measure(runs: Sequence[FinishedRun]) -> tuple[Results, list[str]]:
     tables |= _similarity(runs, masks, rounds, problems)
     tables["varying_similarity"] = _varying_similarity(runs, masks)
     tables["overlap"] = overlap_table(tables["similarity"])
-    explored = [exploration_table(each) for each in masks.values()]
-    tables["exploration"] = pd.concat([each for each in explored if len(each)] or explored[:1], ignore_index=True)
-    shown = {run.name: chosen_rounds(rounds[rounds["run"] == run.name], SHOWN_DENSITIES) for run in runs}
+    shown = {run.name: chosen_rounds(rounds[rounds["run"] == run.name], SHOWN) for run in runs}
     return Results(runs, named, shown, tables, {name: each.maps for name, each in own.items()}), problems
 
 
@@ -190,7 +187,7 @@ def _similarity(
         try:
             if not run.chain:
                 raise BadInput("its layers form no chain")
-            chosen = chosen_rounds(rounds[rounds["run"] == run.name], MATCHED_DENSITIES)
+            chosen = chosen_rounds(rounds[rounds["run"] == run.name], MATCHED)
             matched.append(match_seeds(packed[run.name], chosen))
         except BadInput as error:
             problems.append(f"{run.name}: matching of hidden units, dead units and effective density left out: {error}")
@@ -206,4 +203,4 @@ def _varying_similarity(runs: Sequence[FinishedRun], masks: Mapping[str, PackedM
         if only_varying(whole.masks(0), constant):
             varying = pack((key, only_varying(whole.masks(place), constant)) for place, key in enumerate(whole.keys))
             tables.append(seeds_table(compare(varying, *pairs(varying.keys, equal=("run", "round"))), nothing))
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=SEEDS_COLUMNS)
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(SEEDS_COLUMNS))

@@ -6,16 +6,33 @@ from math import prod
 import numpy as np
 import pandas as pd
 
+from ticketlab.analysis.measures import Column
 from ticketlab.analysis.measures.bitmasks import PackedMasks, Shapes
 from ticketlab.analysis.measures.paired import DENSE
 from ticketlab.analysis.runs import FinishedRun
 from ticketlab.means import mean_interval
 
-SUMMARY_COLUMNS = [
-    *("run", "label", "kind", "seeds", "round", "density", "test_accuracy", "test_accuracy_interval"),
-    *("difference_to_dense", "difference_to_dense_interval", "inference_ratio", "total_training_ratio", "seconds"),
-    *("mask_bytes", "compressed_weight_bytes"),
-]
+COLUMNS = {
+    "run": Column("name of the run's folder"),
+    "label": Column("what figures call it"),
+    "kind": Column("kind of experiment, or name of the control"),
+    "seeds": Column("how many seeds have the round", "seeds", digits=0),
+    "round": Column("the last one, or the last that more than half of the seeds have", "round", digits=0),
+    "density": Column("mean over the seeds", "density", digits=3),
+    "test_accuracy": Column("at the end of training, mean over the seeds", "{score}, end{unit}", scored=True),
+    "test_accuracy_interval": Column("its interval"),
+    "difference_to_dense": Column(
+        "of it, seed by seed, as in `paired.csv`", "minus the dense network's{unit}", scored=True
+    ),
+    "difference_to_dense_interval": Column("its interval"),
+    "inference_ratio": Column("as in `efficiency.csv`, mean", "inference FLOPs / dense", digits=3),
+    "total_training_ratio": Column("as in `efficiency.csv`, mean", "training FLOPs / one dense training", digits=2),
+    "seconds": Column("of all rounds up to that one, mean over the seeds", "seconds of training, a seed"),
+    "mask_bytes": Column("of one mask with a bit for each weight", "bytes of the mask, packed", digits=0),
+    "compressed_weight_bytes": Column(
+        "of the kept weights as compressed sparse rows", "bytes of the kept weights, compressed", digits=0
+    ),
+}
 
 
 def summary_table(
@@ -24,17 +41,7 @@ def summary_table(
     tables: Mapping[str, pd.DataFrame],
     packed: Mapping[str, PackedMasks],
 ) -> pd.DataFrame:
-    """Tabulate runs, one row each, at the last round that more than half of their seeds have.
-
-    The columns:
-        label, kind: what figures call it; its kind of experiment, of a branch the control's name.
-        seeds, round, density: how many seeds have that round; the round's number and mean density.
-        test_accuracy, …_interval: at the end of training, mean over seeds and half-width of its interval.
-        difference_to_dense, …_interval: of that to the dense network, seed by seed, as in the table `paired`.
-        inference_ratio, total_training_ratio: as in the table `efficiency`, mean over the seeds that have them.
-        seconds: of all rounds up to that one, mean over the seeds that have them all.
-        mask_bytes: of a seed's mask with a bit for each weight, layer by layer.
-        compressed_weight_bytes: of the kept weights, see `compressed_bytes`; mean over the seeds.
+    """Tabulate runs, one row each, at the last round that more than half of their seeds have; `COLUMNS` says what.
 
     Args:
         runs: and branches that are to have a row.
@@ -69,7 +76,7 @@ def summary_table(
                 "compressed_weight_bytes": np.mean(compressed_bytes(masks.kept[chosen], masks.shapes)),
             }
         )
-    return pd.DataFrame(rows, columns=SUMMARY_COLUMNS)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def mask_bytes(shapes: Shapes) -> int:

@@ -11,7 +11,6 @@ import pandas as pd
 
 from ticketlab.analysis.measures import MEASURES, Measure
 from ticketlab.analysis.measures.loaded import LoadedRound, loaded_rounds
-from ticketlab.analysis.round_axis import position
 from ticketlab.analysis.runs import FinishedRun
 from ticketlab.data.dataset import DataFacts
 from ticketlab.errors import BadInput
@@ -152,29 +151,3 @@ def of_all_seeds(means: pd.DataFrame, key: str) -> pd.DataFrame:
     [100]
     """
     return means[means["seeds"] == means.groupby(key)["seeds"].transform("max")]
-
-
-def chosen_rounds(rounds: pd.DataFrame, densities: Sequence[float]) -> list[int]:
-    """Choose rounds to be shown: those of mean densities nearest in ratio, each once, in their order.
-
-    Of one training, whose rounds have iterations, as many are spread evenly from the first to the last; one, if only
-    one is wanted, is the last. Where a cut stands at the iteration of the round before, it is the cut that is shown.
-
-    Args:
-        rounds: with columns round and density, and iteration where there is one.
-        densities: wanted.
-
-    >>> chosen_rounds(pd.DataFrame({"round": [0, 1, 2], "density": [1, 0.8, 0.64]}), [0.6, 0.5, 1])
-    [0, 2]
-    >>> training = pd.DataFrame({"round": range(7), "density": 0.1, "iteration": range(0, 70, 10)})
-    >>> chosen_rounds(training, [1, 0.5, 0.1]), chosen_rounds(training, [0.5])
-    ([0, 3, 6], [6])
-    """
-    place = position(rounds)
-    means = rounds.groupby("round")[place].mean()
-    if place == "iteration":
-        means = means.iloc[::-1]
-        wanted = np.linspace(means.max(), means.min(), len(densities))
-        return sorted({int((means - each).abs().idxmin()) for each in wanted})
-    means = means[means > 0]
-    return sorted({int(np.abs(np.log(means / density)).idxmin()) for density in densities})

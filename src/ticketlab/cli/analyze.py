@@ -3,20 +3,13 @@
 import hashlib
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
-from ticketlab.analysis.figures.efficiency import efficiency_charts
-from ticketlab.analysis.figures.exploration import exploration_charts
-from ticketlab.analysis.figures.input_pixels import pixel_charts
-from ticketlab.analysis.figures.paired import paired_charts
-from ticketlab.analysis.figures.panels import Chart
-from ticketlab.analysis.figures.similarity import similarity_charts
-from ticketlab.analysis.figures.structure import structure_charts
-from ticketlab.analysis.figures.training import training_charts
-from ticketlab.analysis.figures.weights import weight_charts
+from ticketlab.analysis.figures import CHARTS
 from ticketlab.analysis.report.page import report
 from ticketlab.analysis.results import Results, measure
 from ticketlab.analysis.runs import Unreadable, read_runs
@@ -24,31 +17,29 @@ from ticketlab.cli.parser import Parser
 from ticketlab.errors import BadInput, TicketlabError, WriteFailed
 from ticketlab.runs.folder import write_bytes
 
-CHARTS: Sequence[Callable[[Results], Iterator[Chart]]] = (
-    training_charts,
-    similarity_charts,
-    structure_charts,
-    pixel_charts,
-    weight_charts,
-    efficiency_charts,
-    paired_charts,
-    exploration_charts,
-)
 NAME_LENGTH = 200  # bytes that a folder's name may safely have
 
 
-def main(description: str | None, argv: list[str] | None = None) -> int:
+class Written(NamedTuple):
+    """How many files of each kind there are now."""
+
+    tables: int
+    figures: int
+
+
+def main(description: str | None, argv: list[str] | None = None, prog: str | None = None) -> int:
     """Analyse finished runs as a command; return its exit status.
 
     Args:
         description: for ``--help``.
         argv: the flags; those of the process if left out.
+        prog: the command's name; the script's if left out.
 
     Returns:
         0 if all went well or only what the runs do not have was left out, each with a line on stderr; 1 if a file could
         not be read, while the report is of all others, or not be written; 2 on bad input; 130 if interrupted.
     """
-    parser = Parser(description=description)
+    parser = Parser(prog=prog, description=description)
     parser.add_argument(
         "runs", nargs="+", type=Path, metavar="RUN", help="folder of a finished run; branches beside it are found"
     )
@@ -67,8 +58,9 @@ def main(description: str | None, argv: list[str] | None = None) -> int:
         _make(folder)
         results, left_out = measure(runs)
         _say(left_out)
-        for path in write(results, folder, [*problems, *left_out]):
-            print(path)
+        counts = write(results, folder, [*problems, *left_out])
+        print(f"report: {folder / 'report.html'}")
+        print(f"{counts.tables} tables, {counts.figures} figures in {folder}")
     except BadInput as error:
         parser.error(str(error))
     except TicketlabError as error:
@@ -80,8 +72,8 @@ def main(description: str | None, argv: list[str] | None = None) -> int:
     return int(any(isinstance(line, Unreadable) for line in problems))
 
 
-def write(results: Results, folder: Path, problems: Sequence[str]) -> Iterator[Path]:
-    """Write tables, figures and report, and give each path once its file is there; a file under its name is complete.
+def write(results: Results, folder: Path, problems: Sequence[str]) -> Written:
+    """Write tables, figures and report, and count them; a file under its name is complete.
 
     Args:
         results: of the runs.
@@ -95,16 +87,15 @@ def write(results: Results, folder: Path, problems: Sequence[str]) -> Iterator[P
     try:
         for name, table in results.tables.items():
             write_bytes(folder / f"{name}.csv", _shown(results, table).to_csv(index=False).encode())
-            yield folder / f"{name}.csv"
         figures.mkdir(exist_ok=True)
         charts = [chart for make in CHARTS for chart in make(results)]
         for chart in charts:
-            yield from chart.save(figures)
+            chart.save(figures)
         page = report(results, charts, figures, problems)
         write_bytes(folder / "report.html", page.encode())
-        yield folder / "report.html"
     except OSError as error:
         raise WriteFailed(f"cannot write into {folder}: {error.strerror}") from error
+    return Written(len(results.tables), len(charts))
 
 
 def folder_name(names: Sequence[str]) -> str:

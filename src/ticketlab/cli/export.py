@@ -12,17 +12,18 @@ from ticketlab.runs.folder import Record, Run
 SUFFIXES = {"masks": ".npz", "csr": ".npz", "ticket": ".keras", "trained": ".keras", "slim": ""}
 
 
-def main(description: str | None, argv: list[str] | None = None) -> int:
+def main(description: str | None, argv: list[str] | None = None, prog: str | None = None) -> int:
     """Export as a command; return its exit status.
 
     Args:
         description: for ``--help``.
         argv: the flags; those of the process if left out.
+        prog: the command's name; the script's if left out.
 
     Returns:
         0, 1 if a file could not be read or written, 2 on bad input, 130 if interrupted.
     """
-    parser = Parser(description=description)
+    parser = Parser(prog=prog, description=description)
     parser.add_argument("run", type=Path, metavar="RUN", help="folder of a run")
     parser.add_argument("form", choices=SUFFIXES, help="what to export")
     parser.add_argument("--to", type=Path, required=True, metavar="PATH", help="file, or folder for slim, to write")

@@ -23,11 +23,21 @@ def make_parser(
     fixed: Collection[str],
     usual: dict[str, Any],
     *,
-    finishes: bool = False,
+    prog: str | None = None,
+    outputs: bool = False,
 ) -> Parser:
-    """Make the flags: one per field of the spec that is not fixed, and those that say where, how often and how."""
-    parser = Parser(description=description)
-    places = parser.add_argument_group("replicates and places")
+    """Make the flags: one per field of the spec that is not fixed, and those that say where, how often and how.
+
+    Args:
+        spec_class: whose fields become flags.
+        description: for ``--help``.
+        fixed: names of fields that are no flags.
+        usual: the command's own defaults of fields.
+        prog: the command's name; the script's if left out.
+        outputs: whether the command writes results of several runs, and so has a flag for their folder.
+    """
+    parser = Parser(prog=prog, usage="%(prog)s [FLAG …]", description=description)
+    places = parser.add_argument_group("replicates and folders")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     places.add_argument(
         "--processes",
@@ -53,7 +63,7 @@ def make_parser(
         metavar="DIR",
         help="where runs are written (default: models)",
     )
-    if finishes:
+    if outputs:
         places.add_argument(
             "--outputs-dir",
             type=Path,
@@ -61,12 +71,19 @@ def make_parser(
             metavar="DIR",
             help="where the result of all runs is written (default: outputs)",
         )
-    places.add_argument("--preset", choices=sorted(PRESETS), help="published settings; single flags override them")
-    places.add_argument("--dry-run", action="store_true", help="print spec, folder and finished rounds, and stop")
+    names = {each.name for each in fields(spec_class)}
+    presets = ", ".join(name for name, settings in PRESETS.items() if names.issuperset(settings))
+    places.add_argument(
+        "--preset",
+        choices=PRESETS,
+        metavar="NAME",
+        help=f"published settings, which single flags override: {presets or 'none of this experiment'}",
+    )
+    places.add_argument("--dry-run", action="store_true", help="print what would be computed, and stop")
     places.add_argument("--overwrite", action="store_true", help="delete these seeds' finished rounds first")
-    shown = {**NETWORK_DEFAULTS.get(usual.get("network"), {}), **usual}
+    shown = {**NETWORK_DEFAULTS.get(usual.get("network", ""), {}), **usual}
     groups: dict[str, Any] = {}
-    for each in fields(spec_class):
+    for each in sorted(fields(spec_class), key=lambda each: each.name == "branch"):  # a control of all the rest
         if each.name not in fixed:
             title = each.metadata["group"]
             groups[title] = groups.get(title) or parser.add_argument_group(title)
@@ -76,12 +93,16 @@ def make_parser(
 
 def _add_flag(group: Any, each: Field, default: Any) -> None:
     flag, kind = "--" + each.name.replace("_", "-"), value_type(each.type)
-    shown = each.metadata["help"] if default in (None, ()) else f"{each.metadata['help']} (default: {default})"
+    shown, choices = each.metadata["help"], each.metadata["choices"]
+    if choices and not all(name in shown for name in choices):
+        shown += f": {', '.join(choices)}"
+    if default not in (None, ()):
+        shown += f" (default: {default})"
     settings: dict[str, Any] = {"dest": each.name, "default": argparse.SUPPRESS, "help": shown}
     if kind is bool:
         group.add_argument(flag, action=argparse.BooleanOptionalAction, **settings)
-    elif each.metadata["choices"]:
-        group.add_argument(flag, choices=each.metadata["choices"], **settings)
+    elif choices:
+        group.add_argument(flag, choices=choices, metavar="NAME", **settings)
     elif kind is tuple:
         group.add_argument(flag, type=lambda text: tuple(parse_numbers(text)), metavar="N,N…", **settings)
     else:
@@ -98,8 +119,10 @@ def parse_numbers(text: str) -> list[int]:
     for part in text.split(","):
         match = re.fullmatch(r"(\d+)(?:-(\d+))?", part.strip())
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
-        if first > last or last - first > MOST_NUMBERS:
+        if not match or last - first > MOST_NUMBERS:
             raise argparse.ArgumentTypeError(f"must be like 0-7 or 0,2,5. Received: {text}")
+        if first > last:
+            raise argparse.ArgumentTypeError(f"must begin with the lesser number, {last}-{first}. Received: {text}")
         numbers.extend(range(first, last + 1))
     if len(set(numbers)) < len(numbers):
         raise argparse.ArgumentTypeError(f"must name each number once. Received: {text}")

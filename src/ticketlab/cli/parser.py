@@ -3,14 +3,25 @@
 import argparse
 import difflib
 import re
+import textwrap
 from typing import Any, NoReturn
+
+
+class Formatter(argparse.HelpFormatter):
+    """Help in two columns, in which no flag or name is broken at a hyphen."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=30)
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)
 
 
 class Parser(argparse.ArgumentParser):
     """A parser that takes no abbreviations and says each mistake in one line."""
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(allow_abbrev=False, **settings)
+        super().__init__(allow_abbrev=False, **{"formatter_class": Formatter, **settings})
 
     def error(self, message: str) -> NoReturn:
         """End with one line on stderr and exit status 2."""

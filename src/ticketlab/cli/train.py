@@ -8,17 +8,17 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from ticketlab.cli.flags import make_parser
+from ticketlab.cli.parser import Parser
 from ticketlab.data import sources
+from ticketlab.data.dataset import Dataset
 from ticketlab.errors import BadInput, TicketlabError
 from ticketlab.execution import launch
 from ticketlab.execution.progress import data_line, screen, summary
 from ticketlab.experiments import registry
 from ticketlab.experiments.presets import PRESETS
 from ticketlab.networks import architectures
-from ticketlab.runs.folder import find_run
+from ticketlab.runs.folder import Run, find_run
 from ticketlab.runs.overwriting import Overwritten
 from ticketlab.runs.spec import Spec
 from ticketlab.training.context import Source
@@ -30,39 +30,36 @@ def main(
     *,
     fixed: dict[str, Any] | None = None,
     usual: dict[str, Any] | None = None,
-    cells: Sequence[dict[str, Any]] = ({},),
-    finish: Callable[[list[Path], Path], None] | None = None,
     argv: list[str] | None = None,
+    prog: str | None = None,
 ) -> int:
     """Run an experiment as a command; return its exit status.
 
     Args:
-        kind: of the experiment, a name of `launch.EXPERIMENTS`.
+        kind: of the experiment, a name of `EXPERIMENTS`.
         description: for ``--help``.
         fixed: fields of the spec that the command itself decides; they are no flags.
         usual: the command's own defaults of fields.
-        cells: of an experiment of several runs, the fields in which each differs; they are no flags either.
-        finish: called after each run with the folders of those that are complete and the one for outputs.
         argv: the flags; those of the process if left out.
+        prog: the command's name; the script's if left out.
 
     Returns:
         0 if all replicates are complete, 1 if some failed, 2 on bad input, 130 if interrupted.
     """
     spec_class = registry.EXPERIMENTS[kind].spec
     fixed, usual = fixed or {}, usual or {}
-    parser = make_parser(spec_class, description, {*fixed, *cells[0]}, usual, finishes=finish is not None)
+    parser = make_parser(spec_class, description, fixed, usual, prog=prog)
     flags = vars(parser.parse_args(argv))
+    return guarded(parser, flags, lambda: compute(spec_class, fixed, usual, flags)[1])
+
+
+def guarded(parser: Parser, flags: dict[str, Any], work: Callable[[], int]) -> int:
+    """Do a command's work and return its exit status; whatever goes wrong is told in one line."""
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without ± gets a question mark
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cluster's time limit ends as calmly as Ctrl-C
     try:
-        folders: list[Path] = []
-        for cell in cells:
-            if status := _run(spec_class, {**fixed, **cell}, usual, flags, screen(), folders):
-                return status
-            if finish and not flags["dry_run"]:
-                finish(folders, flags["outputs_dir"])
-        return 0
+        return work()
     except BadInput as error:
         parser.error(str(error))
     except TicketlabError as error:
@@ -74,26 +71,23 @@ def main(
         return _say(f"{parser.prog}: {error.strerror}: {error.filename or 'stdout'}", 1)
 
 
-def _run(
-    spec_class: type[Spec],
-    fixed: dict[str, Any],
-    usual: dict[str, Any],
-    flags: dict[str, Any],
-    console: Console,
-    folders: list[Path],
-) -> int:
-    """Do one run, add its folder to those of the others, and return the exit status so far."""
+def compute(
+    spec_class: type[Spec], fixed: dict[str, Any], usual: dict[str, Any], flags: dict[str, Any]
+) -> tuple[Run, int]:
+    """Compute one run, or only show what would be computed; return the run and the exit status."""
     data_dir, models_dir, processes = flags["data_dir"], flags["models_dir"], flags["processes"]
     given = {each.name: flags[each.name] for each in fields(spec_class) if each.name in flags}
-    spec = resolve(spec_class, {**fixed, **given}, usual, flags["preset"], data_dir)
+    dry = flags["dry_run"]
+    spec = resolve(spec_class, {**fixed, **given}, usual, flags["preset"], data_dir, download=not dry)
+    flags["dataset"] = spec.dataset  # of all runs of a command; told and downloaded once
     seeds = flags["seeds"] or launch.usual_seeds(spec, models_dir, processes)
-    if flags["dry_run"]:
+    if dry:
         run = find_run(spec, models_dir)
         overwritten = Overwritten.asked_or_empty(run, seeds, asked=flags["overwrite"])
-        dataset = launch.check(spec, seeds, models_dir, Source(data_dir), overwritten)
-        _print_plan(spec, seeds, flags)
-        print(f"{'data':20} {data_line(spec, dataset)}")
-        return 0
+        there = not _missing(spec.dataset, data_dir)
+        dataset = launch.check(spec, seeds, models_dir, Source(data_dir), overwritten) if there else None
+        _print_plan(spec, run, seeds, flags, dataset)
+        return run, 0
     run, failures = launch.run(
         spec,
         seeds,
@@ -101,22 +95,29 @@ def _run(
         models_dir=models_dir,
         data_dir=data_dir,
         overwrite=flags["overwrite"],
-        console=console,
+        console=(console := screen()),
     )
     console.print(summary(run, seeds, spec.last_round))
     print(f"{_shown(run.folder)}/")
-    folders.append(run.folder)
     if failures:
-        return _say(
-            f"{len(failures)} of {len(seeds)} replicates failed: seeds {', '.join(map(str, sorted(failures)))}", 1
-        )
-    return 0
+        failed = ", ".join(map(str, sorted(failures)))
+        return run, _say(f"{len(failures)} of {len(seeds)} replicates failed: seeds {failed}", 1)
+    return run, 0
 
 
 def resolve(
-    spec_class: type[Spec], given: dict[str, Any], usual: dict[str, Any], preset: str | None, data_dir: Path | None
+    spec_class: type[Spec],
+    given: dict[str, Any],
+    usual: dict[str, Any],
+    preset: str | None,
+    data_dir: Path | None,
+    *,
+    download: bool = True,
 ) -> Spec:
-    """Make the spec: of what was given, else the preset's, the command's, or what the spec itself decides."""
+    """Make the spec: of what was given, else the preset's, the command's, or what the spec itself decides.
+
+    Without `download`, a data set that is not here though it could be downloaded is taken as if it were.
+    """
     names = {each.name for each in fields(spec_class)}
     published = PRESETS[preset] if preset else {}
     other_network = preset and given.get("network", published["network"]) != published["network"]
@@ -128,14 +129,23 @@ def resolve(
     # what can be refused is refused before any data is looked for
     spec = spec_class(**{**spec_class.compatible(usual, chosen), **chosen})
     architectures.check_name(spec.network, spec.activation, spec.initialiser)
-    dataset, notice = sources.resolve(chosen.get("dataset"), data_dir, usual.get("dataset", "mnist"))
+    named, expected = chosen.get("dataset"), usual.get("dataset", "mnist")
+    if not download and _missing(named or expected, data_dir):
+        return replace(spec, dataset=named or expected).resolved
+    dataset, notice = sources.resolve(named, data_dir, expected)
     if notice:
         _say(f"WARNING: {notice}", 0)
     return replace(spec, dataset=dataset).resolved
 
 
-def _print_plan(spec: Spec, seeds: list[int], flags: dict[str, Any]) -> None:
-    run = find_run(spec, flags["models_dir"])
+def _missing(name: str, data_dir: Path | None) -> bool:
+    """Tell whether a data set would have to be downloaded."""
+    folder = data_dir is None or data_dir.is_dir()
+    return folder and name in sources.DOWNLOADS and not sources.find(name, data_dir)
+
+
+def _print_plan(spec: Spec, run: Run, seeds: list[int], flags: dict[str, Any], dataset: Dataset | None) -> None:
+    """Print each field, the folder, what is done of each seed, and what the data set is taken for, if it is here."""
     clashes = spec.clashes({each.name: getattr(spec, each.name) for each in fields(spec)})
     for each in fields(spec):
         value = getattr(spec, each.name)
@@ -144,9 +154,32 @@ def _print_plan(spec: Spec, seeds: list[int], flags: dict[str, Any]) -> None:
     print(f"{'processes':20} {flags['processes']}")
     print(f"{'folder':20} {_shown(run.folder)}/")
     for seed in seeds:
-        rounds = run.rounds(seed)
-        done = f"{len(rounds)} rounds done: {', '.join(map(str, rounds))}" if rounds else "nothing done"
-        print(f"seed {seed:<15} {done}" + (", to be deleted first" if rounds and flags["overwrite"] else ""))
+        asked = registry.EXPERIMENTS[spec.kind.name].rounds(spec, dataset, run, seed) if dataset else None
+        print(f"seed {seed:<15} {_progress(run.rounds(seed), asked, flags['overwrite'])}")
+    if dataset:
+        print(f"{'data':20} {data_line(spec, dataset)}")
+    else:
+        print(f"{'data':20} {spec.dataset} is not here, and would be downloaded; if that fails, digits is used unless")
+        print(f"{'':20} --dataset or --preset names it. Not checked: what depends on samples, layers, finished rounds")
+    print(f"{'-':20} no value, or none that means anything beside the others; --help says what then holds")
+
+
+def _progress(done: list[int], asked: Sequence[int] | None, overwrite: bool) -> str:
+    """Say how far a seed is.
+
+    >>> _progress([0, 1, 2, 5], range(5), False), _progress([0, 1], None, True)
+    ('4 rounds done: 0-2, 5; 2 to do', '2 rounds done: 0-1; to be deleted first')
+    """
+    if not done:
+        return "nothing done"
+    begins = [number for number in done if number - 1 not in done]
+    ends = [number for number in done if number + 1 not in done]
+    spans = ", ".join(str(begin) if begin == end else f"{begin}-{end}" for begin, end in zip(begins, ends, strict=True))
+    text = f"{len(done)} round{'s' * (len(done) > 1)} done: {spans}"
+    if overwrite:
+        return f"{text}; to be deleted first"
+    left = len(set(asked) - set(done)) if asked is not None else None
+    return text if left is None else f"{text}; {left or 'nothing'} {'to do' if left else 'left to do'}"
 
 
 def _shown(folder: Path) -> str:

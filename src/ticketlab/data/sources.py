@@ -8,6 +8,9 @@ scikit-learn's ``digits`` is always there. To add a data set, put its file into 
 import os
 import subprocess
 import sys
+import textwrap
+import urllib.error
+import urllib.request
 import zipfile
 import zlib
 from pathlib import Path
@@ -20,8 +23,12 @@ from ticketlab.errors import BadInput
 from ticketlab.random_streams import stream
 
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
-# {name: (module of keras.datasets, images for training, images for testing)}
-DOWNLOADS = {"mnist": (60_000, 10_000), "fashion_mnist": (60_000, 10_000), "cifar10": (50_000, 10_000)}
+# {name of the module in keras.datasets: (host that it asks, images for training, images for testing)}
+DOWNLOADS = {
+    "mnist": ("storage.googleapis.com", 60_000, 10_000),
+    "fashion_mnist": ("storage.googleapis.com", 60_000, 10_000),
+    "cifar10": ("www.cs.toronto.edu", 50_000, 10_000),
+}
 DOWNLOAD_SECONDS = 600
 _UNREADABLE = (OSError, ValueError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
@@ -60,10 +67,8 @@ def resolve(name: str | None, data_dir: Path | None = None, usual: str = "mnist"
     if failure is None:
         return wanted, None
     if name is None:
-        return (
-            "digits",
-            f"{missing}; its download failed ({failure}). USING THE SMALL EMBEDDED DATA SET `digits` INSTEAD",
-        )
+        instead = f"USING THE SMALL EMBEDDED DATA SET `digits` INSTEAD OF {wanted}"
+        return "digits", f"{instead}, whose download failed ({textwrap.shorten(failure, 120)})"
     raise BadInput(f"{missing}; its download failed ({failure})")
 
 
@@ -156,7 +161,7 @@ def _download(name: str, path: Path) -> str | None:
     Another process does it, so that this one never imports TensorFlow; a time-out serves machines whose network
     swallows what is sent.
     """
-    train, test = DOWNLOADS[name]
+    host, train, test = DOWNLOADS[name]
     code = (
         "import os, socket, sys; import numpy as np; socket.setdefaulttimeout(20); from keras import datasets\n"
         f"(a, b), (c, d) = datasets.{name}.load_data()\n"
@@ -167,6 +172,9 @@ def _download(name: str, path: Path) -> str | None:
     )
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
     print(f"looking for {name} with keras.datasets …", file=sys.stderr, flush=True)
+    cached = path.parent.is_dir() and any(path.parent.iterdir())  # Keras may have it there in its own form
+    if not cached and (failure := _unreachable(host)):
+        return failure
     try:
         done = subprocess.run(
             [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=DOWNLOAD_SECONDS
@@ -174,6 +182,17 @@ def _download(name: str, path: Path) -> str | None:
     except subprocess.TimeoutExpired:
         return f"no answer within {DOWNLOAD_SECONDS} s"
     return None if done.returncode == 0 else (done.stderr.strip().splitlines() or ["unknown reason"])[-1]
+
+
+def _unreachable(host: str) -> str | None:
+    """Say why a host cannot be reached, which takes a tenth of a second where Keras would be loaded to find it out."""
+    try:
+        urllib.request.urlopen(f"https://{host}", timeout=20).close()
+    except urllib.error.HTTPError:  # an answer, if only that there is no such page
+        return None
+    except OSError as error:
+        return f"{host}: {_one_line(error)}"
+    return None
 
 
 def _one_line(error: Exception) -> str:

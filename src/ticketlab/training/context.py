@@ -7,7 +7,7 @@ TensorFlow is imported by `prepare_context`, and numba by the sparse engine.
 import json
 import textwrap
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
@@ -46,9 +46,14 @@ class Source:
     dataset: Dataset | None = None
     build: Build | None = None
 
+    def read(self, spec: Spec) -> "Source":
+        """Return this source with the data set in memory, so that no other process reads it again. Raises BadInput."""
+        dataset = self.dataset or sources.load(spec.dataset, self.data_dir, task=spec.task, input_kind=spec.input_kind)
+        return replace(self, dataset=dataset)
+
     def data(self, spec: Spec) -> Dataset:
         """Return the data set, from memory or from its file, as networks see it. Raises BadInput."""
-        dataset = self.dataset or sources.load(spec.dataset, self.data_dir, task=spec.task, input_kind=spec.input_kind)
+        dataset = self.read(spec).dataset
         return standardised(dataset) if spec.inputs == "standardised" else dataset
 
     def mlp_shapes(self, spec: Spec, dataset: Dataset) -> Shapes | None:

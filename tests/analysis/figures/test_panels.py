@@ -1,4 +1,4 @@
-"""A figure's legends say what its colours mean, each panel's own where panels differ."""
+"""A figure has one legend for all its panels, and says what lies beyond them."""
 
 import pandas as pd
 
@@ -19,13 +19,6 @@ def test_panels_that_share_entries_share_a_legend():
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["ticket", "one-shot", "supermask"]
     assert [axes.get_legend() for axes in figure.axes] == [None, None]
-
-
-def test_panels_that_show_different_things_have_legends_of_their_own():
-    figure = drawn(panel("similarity", "chance"), panel("above layers", "above inputs"))
-    assert figure.legends == []
-    found = [[text.get_text() for text in axes.get_legend().get_texts()] for axes in figure.axes]
-    assert found == [["similarity", "chance"], ["above layers", "above inputs"]]
 
 
 def test_a_label_that_panels_share_looks_the_same_in_both():

@@ -98,7 +98,7 @@ def test_within_one_layer_chance_by_layer_is_the_plain_one():
 
 
 def test_measures_by_hand():
-    found = mask_similarity.measures(both=1, a=2, b=4, total=8)
+    found = mask_similarity.similarities(both=1, a=2, b=4, total=8)
     expected = {
         "hamming": 0.5,
         "jaccard": 0.2,
@@ -243,7 +243,7 @@ def test_measures_take_arrays_and_numbers_without_warning():
     counts = np.arange(4)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        together = mask_similarity.measures(counts, np.full(4, 3), np.full(4, 5), np.full(4, 9))
+        together = mask_similarity.similarities(counts, np.full(4, 3), np.full(4, 5), np.full(4, 9))
     for index in counts.tolist():
-        one = mask_similarity.measures(index, 3, 5, 9)
+        one = mask_similarity.similarities(index, 3, 5, 9)
         assert one == pytest.approx({name: values[index] for name, values in together.items()})

@@ -8,7 +8,7 @@ import pytest
 
 from rounds_on_disk import write_branch, write_run, write_training
 from ticketlab.analysis.confidence import quoted_seeds
-from ticketlab.analysis.report.findings import highlights
+from ticketlab.analysis.report.findings import findings
 from ticketlab.analysis.report.training_findings import per_update
 from ticketlab.analysis.results import measure
 from ticketlab.analysis.runs import read_runs
@@ -17,7 +17,7 @@ from ticketlab.data.dataset import DataFacts
 
 def sentences(*folders):
     results, _ = measure(read_runs(folders)[0])
-    return [text for _, text in highlights(results, folders[0].name)]
+    return [text for _, text in findings(results, folders[0].name)]
 
 
 def test_a_half_finished_run_is_compared_with_its_own_seeds(tmp_path):
@@ -130,5 +130,5 @@ def test_the_test_samples_own_error_is_told_where_their_number_is_known(tmp_path
     facts = DataFacts("d", None, "classification", "table", test_samples=300)
     results, _ = measure([replace(read_runs([run])[0][0], kept_data=facts)])
     # √(.9 · .1 / 300) = .0173
-    text = dict(highlights(results, "mine"))["test samples"]
+    text = dict(findings(results, "mine"))["test samples"]
     assert "the same 300 test samples, by whose choice alone 90.0 % is uncertain by ± 3.39 points" in text

@@ -12,11 +12,15 @@ import pandas as pd
 import pytest
 
 import ticketlab
-from rounds_on_disk import write_branch, write_run, write_training
+from rounds_on_disk import SHAPES, write_branch, write_run, write_training
+from ticketlab.analysis import summary
 from ticketlab.analysis.figures.exploration import exploration_charts
 from ticketlab.analysis.figures.input_pixels import pixel_charts
+from ticketlab.analysis.figures.measures import measure_charts
 from ticketlab.analysis.figures.training import training_charts
-from ticketlab.analysis.report.findings import highlights
+from ticketlab.analysis.measures import MEASURES, exploration, mask_similarity, paired, seed_similarity, unit_matching
+from ticketlab.analysis.report.findings import findings
+from ticketlab.analysis.report.similarity import seeds_masks
 from ticketlab.analysis.results import measure
 from ticketlab.analysis.runs import read_runs
 from ticketlab.cli import analyze as command
@@ -26,7 +30,8 @@ from ticketlab.runs.folder import Run
 VOID = {"meta", "img", "br", "link", "input"}
 ROOT = Path(__file__).parent.parent.parent.parent
 # which handmade rounds do not have; and those of a matrix, which takes four seeds
-OPTIONAL = {"test_loss", "early_stop_validation_loss", "dense_inference_flops", "a", "b", "similarity"}
+OPTIONAL = {"training_flops_paper", "dense_inference_flops", "test_loss", "early_stop_validation_loss"}
+OPTIONAL |= {"a", "b", "similarity"}
 VERSIONS = {"python": "3.11.7", "tensorflow": "2.21.0"}
 
 
@@ -63,8 +68,8 @@ def results(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def written(results, tmp_path_factory):
-    *_, path = command.write(results, tmp_path_factory.mktemp("outputs"), ["a damaged & skipped file"])
-    return path
+    command.write(results, folder := tmp_path_factory.mktemp("outputs"), ["a damaged & skipped file"])
+    return folder / "report.html"
 
 
 @pytest.fixture(scope="module")
@@ -83,10 +88,10 @@ def several(tmp_path_factory):
     (folder / "outputs").mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            command, "CHARTS", (training_charts, pixel_charts, exploration_charts)
+            command, "CHARTS", (training_charts, pixel_charts, measure_charts, exploration_charts)
         )  # figures take most of the time
-        *_, path = command.write(results, folder / "outputs", [])
-    return path
+        command.write(results, folder / "outputs", [])
+    return folder / "outputs" / "report.html"
 
 
 def test_the_page_needs_nothing_else(written, several):
@@ -153,7 +158,7 @@ def test_the_page_holds_spec_numbers_tables_and_problems(written, results):
     assert '<th scope="row">weights_from</th>' in page
     assert all(
         f'<th scope="row">{subject}</th><td>{text}</td>'.replace("'", "&#x27;") in page
-        for subject, text in highlights(results, "a<b")
+        for subject, text in findings(results, "a<b")
     )
     assert "$" not in re.sub(r"base64,[^\"]+", "", page)
 
@@ -169,32 +174,54 @@ def test_tables_of_differences_and_of_runs_are_shown_where_there_are_any(results
             {**keys, "round": 2, "seeds": 3, "against": "a<b-x", "mean": 0.5, "interval": 0.1, "censored": False},
         ]
     )
-    summary = {"run": "a<b", "label": "a<b", "seeds": 3, "density": 0.34, "test_accuracy": 0.93, "mask_bytes": 36}
-    tables = {**results.tables, "paired": paired, "summary": pd.DataFrame([summary])}
+    row = {
+        "run": "a<b",
+        "label": "a<b",
+        "seeds": 3,
+        "density": 0.34,
+        "test_accuracy": 0.93,
+        "mask_bytes": 36,
+        "compressed_weight_bytes": 90,
+    }
+    tables = {**results.tables, "paired": paired, "summary": pd.DataFrame([row, {**row, "label": "b"}])}
     results = type(results)(results.runs, results.labels, results.shown, tables, results.maps)
     text = re.sub(r"\s+", " ", command.report(results, [], tmp_path / "figures", []))
     dense, control = text.split("Difference from the dense network</h3>")[1].split(
-        "Test accuracy at early stop (points)</h3>"
+        "Test accuracy, early stop (points)</h3>"
     )
-    assert '<th scope="col">test accuracy at early stop (points)</th>' in dense
+    assert '<th scope="col">test accuracy, early stop (points)</th>' in dense
     assert "<td>0.500</td><td>3</td><td>1.23 ± 0.40</td><td></td>" in dense
     assert "<td>0.500</td><td>2 or 3</td><td>−2.00</td><td>−70 ± 30 *</td>" in dense
     assert "<td>0.500</td><td>3</td><td>50.00 ± 10.00</td>" in control
     assert "no more than a bound" in text
-    assert '<th scope="row">a&lt;b</th><td>3</td><td>0.340</td><td>93.00</td><td>36</td>' in text
+    assert '<th scope="row">a&lt;b</th><td>3</td><td>0.340</td><td>93.00</td><td>36</td><td>90</td>' in text
 
 
-def explained() -> dict[str, set[str]]:
-    """Read outputs/README.md: {file: the columns that its table explains}; those under "All files" for every file."""
+def explained() -> dict[str, dict[str, str]]:
+    """Read outputs/README.md: {file: {column: what is said of it}}; what is said under "All files" is of every file."""
     sections = re.split(r"^### ", (ROOT / "outputs" / "README.md").read_text(), flags=re.MULTILINE)[1:]
     found = {}
     for section in sections:
         heading, *lines = section.splitlines()
-        columns = {
-            name for line in lines if line.startswith("| ") for name in re.findall("`(.+?)`", line.split("|")[1])
-        }
+        rows = [line.strip("| ").split(" | ", 1) for line in lines if line.startswith("| `")]
+        columns = {name: meaning for names, meaning in rows for name in re.findall("`(.+?)`", names)}
         found |= dict.fromkeys(re.findall(r"`(\S+\.csv)`", heading) or [heading], columns)
     return found
+
+
+def test_the_readme_of_outputs_says_of_columns_what_their_entries_say():
+    pages = explained()
+    everywhere, said = pages.pop("All files"), {}
+    for entry in MEASURES.values():
+        said.setdefault(entry.table, {}).update({name: each.meaning for name, each in entry.columns.items()})
+    said |= {"similarity": mask_similarity.COLUMNS, "matching": unit_matching.COLUMNS, "paired": paired.COLUMNS}
+    said |= dict.fromkeys(("seeds_similarity", "varying_similarity"), seed_similarity.COLUMNS)
+    said |= {"overlap": exploration.OVERLAP_COLUMNS, "paired_seeds": paired.SEEDS_COLUMNS}
+    said["summary"] = {name: each.meaning for name, each in summary.COLUMNS.items()}
+    for table, columns in said.items():
+        wanted = {name: meaning for name, meaning in columns.items() if name not in everywhere}
+        assert pages.pop(f"{table}.csv") == wanted, table
+    assert set(pages) == {"rounds_mean.csv", "structure_mean.csv", "figures/<figure>.csv"}
 
 
 def test_the_readme_of_outputs_explains_every_column_of_every_file(written, several):
@@ -205,7 +232,7 @@ def test_the_readme_of_outputs_explains_every_column_of_every_file(written, seve
         seen.setdefault(name, set()).update(pd.read_csv(file, nrows=0).columns)
     assert set(seen) == set(pages)
     for name, columns in seen.items():
-        known = pages[name] | everywhere
+        known = {*pages[name], *everywhere}
         patterns = [re.escape(each).replace("<layer>", ".+").replace("<column>", ".+") for each in known]
         unexplained = {column for column in columns if not any(re.fullmatch(each, column) for each in patterns)}
         assert not unexplained, f"{name} has columns that outputs/README.md does not explain"
@@ -227,8 +254,8 @@ def test_the_page_says_what_the_samples_are_where_the_run_keeps_it(tmp_path):
 def test_a_regression_has_no_percentages(tmp_path):
     runs, _ = read_runs([write_run(tmp_path / "mine", change=lambda attributes: {"task": "regression"})])
     text = command.report(measure(runs)[0], [], tmp_path / "figures", [])
-    assert '<th scope="col">test R² at end</th>' in text
-    assert "accuracy at" not in text[text.index(">Rounds</h") :]
+    assert '<th scope="col">test R², end</th>' in text
+    assert "accuracy" not in text[text.index(">Rounds</h") :]
 
 
 def test_the_template_is_installed_with_the_package():
@@ -242,7 +269,7 @@ def test_the_template_is_installed_with_the_package():
 
 
 def test_the_quoted_numbers_are_those_of_the_files(results):
-    accuracy, learning, similarity, _, pixels, dead = (text for _, text in highlights(results, "a<b"))
+    accuracy, learning, pixels, dead, _ = (text for _, text in findings(results, "a<b"))
     # .91 + .01·round + .001·seed: t(.975, 2)·(.1 / √3) = .25 points
     assert "reaches 91.10 ± 0.25 % test accuracy at early stop (seeds: 3)" in accuracy
     assert "of 3 pruned rounds, validation finds round 3 best" in accuracy
@@ -255,9 +282,12 @@ def test_the_quoted_numbers_are_those_of_the_files(results):
     # 70/100, 170/200, 270/300, of which the deviation is .104: t(.975, 2)·(.104 / √3) = .26
     assert learning.endswith("in the dense network (seeds: 3): 0.82 ± 0.26 times the dense network's iterations, "
                              "seed by seed.")  # fmt: skip
-    assert similarity.count("after matching hidden units") == 3 * 2, (
-        "three chances, two rounds nearest to three densities"
-    )
+    similarity = seeds_masks(results, "a<b")
+    assert len(similarity.columns) == 1 + 2, "two rounds are nearest to three densities"
+    assert similarity.iloc[:, 0].str.startswith("matched: ").sum() == 3 + len(SHAPES)
+    means = results.of("seeds_similarity", "a<b").query("layer == 'all' and round == 3").set_index("measure")["mean"]
+    told = similarity.iloc[3, 2].replace("−", "-")
+    assert told.startswith(f"{means['matched_jaccard_excess_counts']:.4f} ± ")
     assert "(per pixel inside the centred 2×2 of 4×4 pixels" in pixels
     assert "): 0.00 ± 0.00 at density 1.000, " in pixels
     assert dead.startswith("Dead units, of 21: 0.0 ± 0.0 at density 1.000, ")

@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
+from ticketlab.analysis.confidence import UNBOUNDED
 from ticketlab.analysis.round_axis import position
 
 ROUND_STEPS = (1, 2, 5, 10)
-UNBOUNDED = (-np.inf, np.inf)
 ITERATIONS = "iteration (optimizer steps)"
 FEWEST_TICKS, MOST_TICKS = 3, 9
 AROUND = 1.15  # from the outermost density to the axis's end, as a ratio

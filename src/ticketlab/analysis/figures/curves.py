@@ -14,7 +14,6 @@ from ticketlab.analysis.round_axis import PLACES, position
 from ticketlab.means import FEWEST
 
 ENDS = "Of sparse training, the end alone is shown."  # beside other runs
-COUNT, PERCENT, SHARE = (0, np.inf), (0, 100), (0, 1)  # bounds; of means of what is no less than 0, as well
 NEAR = 0.005  # of a panel's range: curves that are no farther apart cannot be told apart
 KEPT = ("side", "early_stop", "bound", "passed", "cost")  # columns that plots want beside those of all curves
 

@@ -1,4 +1,4 @@
-"""Figures of masks that change: what every two rounds have in common, and the share of weights that were ever kept."""
+"""The figure of masks that change: what every two rounds of a seed have in common."""
 
 from collections.abc import Iterator
 
@@ -7,15 +7,11 @@ import pandas as pd
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 
-from ticketlab.analysis.figures import plots
 from ticketlab.analysis.figures.axes import ITERATIONS, described
-from ticketlab.analysis.figures.curves import PERCENT, curves, over_seeds, with_singles
 from ticketlab.analysis.figures.matrices import round_matrix
-from ticketlab.analysis.figures.panels import SETTINGS, Chart, Panel, chart, with_numbers
-from ticketlab.analysis.figures.report_styles import report_styles
+from ticketlab.analysis.figures.panels import SETTINGS, Chart, Panel, chart
 from ticketlab.analysis.results import Results
 from ticketlab.analysis.round_axis import position
-from ticketlab.analysis.tables import mean_table
 
 OVERLAP = "overlap of two masks of a seed"
 
@@ -29,16 +25,6 @@ def exploration_charts(results: Results) -> Iterator[Chart]:
     panels = [_overlaps(results, run) for run in changing]
     if panels := [panel for panel in panels if panel is not None]:
         yield _overlap_chart(panels)
-    rows = results.placed(explored)
-    keys = ["run", "round"]
-    rows = with_singles(mean_table(rows, keys), rows, keys)
-    numbers = curves(rows, "share_ever_kept", rows["run"].map(results.labels), 100)
-    if panels := with_numbers([Panel("weights ever kept (%)", numbers, bounds=PERCENT)]):
-        caption = (
-            "Share of all weights that some saved mask up to then has kept: the exploration rate R_s of Liu et al. "
-            f"(2021). What came and went between two saves is not seen. {over_seeds([numbers])}"
-        )
-        yield chart("weights_ever_kept", caption, plots.over_rounds, panels, styles=report_styles(results))
 
 
 def _overlaps(results: Results, run: str) -> Panel | None:

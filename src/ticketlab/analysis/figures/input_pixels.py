@@ -1,4 +1,4 @@
-"""Figures of the input layer's topology: connections per pixel as maps, trend curves, centre against margin."""
+"""Figures of the input layer's topology: connections per pixel as maps, trend curves."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from ticketlab.analysis.figures import alt_text, plots
 from ticketlab.analysis.figures.animation import animation
-from ticketlab.analysis.figures.curves import COUNT, ENDS, curves, over_seeds, with_singles
+from ticketlab.analysis.figures.curves import curves, over_seeds, with_singles
 from ticketlab.analysis.figures.matrices import pixel_map
 from ticketlab.analysis.figures.panels import SETTINGS, Chart, Panel, chart, with_numbers
 from ticketlab.analysis.figures.report_styles import report_styles, round_labels
@@ -20,38 +20,14 @@ from ticketlab.analysis.tables import mean_table
 
 FEWEST_FRAMES = 3
 RELATIVE = "kept weights per pixel / mean"
-CENTRE = "centred square of half the side (14×14 of 28×28)"
-ALL_USED = "Every pixel has a connection, in all rounds."
 
 
 def pixel_charts(results: Results) -> Iterator[Chart]:
     """Draw where in the image the first layer's connections lie; nothing where the input is no square image."""
-    seeing = [run for run in results.runs if results.maps[run.name] and run.data.input_kind == "image"]
-    for run in seeing:
-        yield _map_chart(results, run)
-        yield from _trend_chart(results, run)
-    if seeing:
-        yield from _centre_chart(results, seeing)
-
-
-def _centre_chart(results: Results, runs: Sequence[FinishedRun]) -> Iterator[Chart]:
-    pixels = results.placed(results.tables["pixels"])
-    pixels = pixels[pixels["run"].isin([run.name for run in runs])]
-    keys = ["run", "round"]
-    rows = results.together(with_singles(mean_table(pixels, keys), pixels, keys))
-    labels = rows["run"].map(results.labels)
-    panels = [Panel("centre–margin scalar", curves(rows, "centre_margin", labels), level=0)]
-    unused = Panel("pixels without connection", curves(rows, "unused_pixels", labels), bounds=COUNT)
-    panels += [unused] if unused.numbers["mean"].any() else []
-    if panels := with_numbers(panels):
-        caption = (
-            f"Centre–margin scalar: connections per pixel inside the {CENTRE} minus those outside, divided by those in "
-            "the whole image; 0, the thin line, if they are spread evenly."
-        )
-        caption += " Right: pixels that have none." if len(panels) > 1 else f" {ALL_USED}"
-        caption = f"{caption} {ENDS}" if results.mixed else caption
-        text = f"{caption} {over_seeds(panel.numbers for panel in panels)}"
-        yield chart("centre_margin", text, plots.over_rounds, panels, styles=report_styles(results))
+    for run in results.runs:
+        if results.maps[run.name]:
+            yield _map_chart(results, run)
+            yield from _trend_chart(results, run)
 
 
 def _map_chart(results: Results, run: FinishedRun) -> Chart:

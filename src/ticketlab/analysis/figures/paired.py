@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from ticketlab.analysis.accuracy import score
+from ticketlab.analysis.confidence import UNBOUNDED
 from ticketlab.analysis.control_names import DENSE, TICKET, UNTRAINED, minus, words
 from ticketlab.analysis.figures import plots
-from ticketlab.analysis.figures.axes import UNBOUNDED
 from ticketlab.analysis.figures.curves import ENDS, curves, over_seeds, with_singles
 from ticketlab.analysis.figures.panels import Chart, Panel, chart, with_numbers
 from ticketlab.analysis.figures.report_styles import report_styles

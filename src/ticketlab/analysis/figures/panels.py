@@ -3,7 +3,7 @@
 import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import combinations, zip_longest
+from itertools import zip_longest
 from pathlib import Path
 from textwrap import fill
 from typing import Any, NamedTuple
@@ -13,9 +13,13 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ticketlab.analysis.accuracy import Score
+from ticketlab.analysis.confidence import UNBOUNDED
 from ticketlab.analysis.figures import alt_text
-from ticketlab.analysis.figures.axes import UNBOUNDED, beyond, share_scales
+from ticketlab.analysis.figures.axes import beyond, share_scales
+from ticketlab.analysis.figures.curves import curves
 from ticketlab.analysis.figures.styles import Styles, chosen
+from ticketlab.analysis.measures import Column
 from ticketlab.runs.folder import write_bytes
 
 PANEL = (3.4, 2.6)  # inches, width and height
@@ -24,8 +28,6 @@ TRIANGLES = {
     "below": "Triangles at the lower edge: the curve of that colour lies below the axis.",
     "above": "Triangles at the upper edge: the curve of that colour lies above the axis.",
 }
-LEGEND_INCHES = 0.17  # height of a row
-ENTRY_INCHES = 0.5, 0.062  # width of an entry: without its text, and of a character
 SETTINGS = {"font.size": 8, "axes.titlesize": 8, "svg.hashsalt": "ticketlab", "savefig.dpi": 200}
 
 
@@ -108,7 +110,7 @@ def chart(
     see: Callable[[Panel], str] = alt_text.curves,
     share_rows: bool = False,
 ) -> Chart:
-    """Draw panels in a grid, with one legend for all of them, or one each where they show different things.
+    """Draw panels in a grid, with one legend for all of them.
 
     Args:
         name: of the files.
@@ -127,7 +129,7 @@ def chart(
     labels = [label for panel in filled if "label" in panel.numbers for label in panel.numbers["label"]]
     styles = chosen([labels], styles)
     with rc_context(SETTINGS):
-        figure = Figure(layout="constrained")
+        figure, width = Figure(layout="constrained"), PANEL[0] * columns
         grid = figure.subplots(rows, columns, squeeze=False)
         for axes, panel in zip_longest(grid.ravel(), panels):
             if panel is None:
@@ -138,8 +140,8 @@ def chart(
             axes.set_title(fill(panel.title, TITLE), loc="left")
         if share_rows:
             share_scales(grid)
-        legend_rows = _place_legends(figure, PANEL[0] * columns)
-        figure.set_size_inches(PANEL[0] * columns, PANEL[1] * rows + LEGEND_INCHES * legend_rows)
+        figure.set_size_inches(width, height := PANEL[1] * rows)
+        figure.set_size_inches(width, height + _share_legend(figure))
     titles = [panel.title or panel.quantity for panel in filled]
     numbers = pd.concat([panel.numbers for panel in filled], keys=titles, names=["panel"]).reset_index(level="panel")
     if "seed" in numbers and numbers["seed"].isna().all():
@@ -148,36 +150,42 @@ def chart(
     return Chart(name, caption, numbers, figure, moving, alt_text.sentence(map(see, filled)))
 
 
+def column_panel(name: str, column: Column, rows: pd.DataFrame, labels: pd.Series, told: Score) -> Panel:
+    """Lay out one column of means, and perhaps single seeds, as its entry says it.
+
+    Args:
+        name: of the column.
+        column: its entry.
+        rows: as `curves.curves` takes them.
+        labels: of the curves, one per row.
+        told: how accuracies are called and counted.
+    """
+    factor, bounds = (told.factor, told.bounds) if column.scored else (column.factor, column.bounds)
+    return Panel(told.say(column.quantity), curves(rows, name, labels, factor), bounds=bounds, level=column.level)
+
+
 def with_numbers(panels: Iterable[Panel]) -> list[Panel]:
     """Leave out rows without a mean, and panels that have no other."""
     filled = [panel._replace(numbers=panel.numbers.dropna(subset="mean")) for panel in panels]
     return [panel for panel in filled if len(panel.numbers)]
 
 
-def _place_legends(figure: Figure, width: float) -> int:
-    """Replace the axes' legends by one below them; return its number of rows.
-
-    Where no two axes have an entry in common, colours mean something else in each, and each keeps its legend, below it.
-
-    Args:
-        figure: with its axes drawn.
-        width: of the figure, in inches.
-    """
+def _share_legend(figure: Figure) -> float:
+    """Replace the axes' legends by one below them, no wider than the figure; return its height in inches."""
     legends = {axes: legend for axes in figure.axes if (legend := axes.get_legend())}
-    found = [dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True)) for axes in legends]
-    if len(found) > 1 and not any(set(one) & set(other) for one, other in combinations(found, 2)):
-        for axes in legends:
-            axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), frameon=False)
-        return max(map(len, found))
     entries: dict[str, Any] = {}
-    for axes, each in zip(legends, found, strict=True):
-        entries |= {name: handle for name, handle in each.items() if name not in entries}
-        axes.get_legend().remove()
+    for axes, legend in legends.items():
+        handles, names = axes.get_legend_handles_labels()
+        entries |= {name: handle for name, handle in zip(names, handles, strict=True) if name not in entries}
+        legend.remove()
     if len(entries) < 2:
         return 0
     title = next((text for each in legends.values() if (text := each.get_title().get_text())), None)
-    around, character = ENTRY_INCHES
-    columns = min(max(int(width / (around + character * max(map(len, entries)))), 1), len(entries))
-    place = {"loc": "outside lower center", "ncols": columns, "frameon": False, "title": title}
-    figure.legend(entries.values(), entries.keys(), **place)
-    return -(-len(entries) // columns) + bool(title)
+    look = {"loc": "outside lower center", "frameon": False, "title": title}
+    for columns in range(len(entries), 0, -1):
+        legend = figure.legend(entries.values(), entries.keys(), ncols=columns, **look)
+        extent = legend.get_window_extent()
+        if columns == 1 or extent.width <= figure.bbox.width:
+            break
+        legend.remove()
+    return extent.height / figure.dpi

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from ticketlab.analysis.control_names import CHANCE, DENSE, LAST_ITERATION, TICKET, minus, words
 from ticketlab.analysis.figures.axes import described
 from ticketlab.analysis.figures.styles import Style, chosen, dashed, marked, ordered, reference
-from ticketlab.analysis.layer_names import ALL, layer_words
+from ticketlab.analysis.layer_names import ALL, layer_names
 from ticketlab.analysis.names import family
 from ticketlab.analysis.results import Results
 from ticketlab.analysis.round_axis import PLACES
@@ -25,7 +25,7 @@ def report_styles(results: Results) -> dict[str, Style]:
     own = trunks(results.runs)
     names = [[results.labels[run.name] for run in results.runs], *(family(run).values() for run in own)]
     styles = chosen(names, CONTROL_STYLES | REFERENCES)
-    styles = chosen((layers.values() for layers in map(layer_words, results.runs)), styles)
+    styles = chosen((layers.values() for layers in map(layer_names, results.runs)), styles)
     styles |= {minus(name): style for name, style in styles.items() if style.marker}
     styles[minus(DENSE)] = styles[TICKET]
     rounds = [results.place(run.name, round) for run in results.runs for round in results.shown[run.name]]

@@ -11,26 +11,17 @@ from ticketlab.analysis.figures.matrices import similarity_matrix
 from ticketlab.analysis.figures.panels import Chart, Panel, chart, with_numbers
 from ticketlab.analysis.figures.report_styles import numbered, report_styles
 from ticketlab.analysis.figures.styles import in_order
+from ticketlab.analysis.measures.seed_similarity import EXCESSES
 from ticketlab.analysis.results import Results
 from ticketlab.analysis.round_axis import PLACES, position, said
-from ticketlab.analysis.tables import chosen_rounds
+from ticketlab.analysis.shown_rounds import ONE, chosen_rounds
 
-LAYERS, INPUTS, UNITS = "layer densities", "and weights from each input", "and weights to each unit"
 LEGEND = "above random masks with the same"
-EXCESS = {
-    "masks as they stand": {
-        "jaccard_excess_by_layer": LAYERS,
-        "jaccard_excess_by_input": INPUTS,
-        "jaccard_excess_by_degrees": UNITS,
-    },
-    "hidden units matched": {
-        "matched_jaccard_excess_counts": LAYERS,
-        "matched_jaccard_excess_inputs": INPUTS,
-        "matched_jaccard_excess_degrees": UNITS,
-    },
+PANELS = {
+    "masks as they stand": {each.before: each.kept for each in EXCESSES},
+    "hidden units matched": {each.after: each.kept for each in EXCESSES},
 }
-STYLES = in_order([LAYERS, INPUTS, UNITS])
-MATRIX_DENSITY = 0.21
+STYLES = in_order(each.kept for each in EXCESSES)
 FEWEST_SEEDS = 4  # of a matrix; fewer are said in a sentence
 SEEDS = "equal seeds", "different seeds"
 ABOVE_CHANCE = "Jaccard similarity above chance"
@@ -47,7 +38,7 @@ def similarity_charts(results: Results) -> Iterator[Chart]:
     densities = pairs[["density_a", "density_b"]]
     pairs = pairs[(pairs["layer"] == "all") & alike & (densities.max(axis=1) < 1)]
     pairs = results.placed(pairs.rename(columns={"run_a": "run", "round_a": "round"}))
-    pairs = pairs.assign(similarity=pairs["jaccard_excess_by_layer"], density=pairs[densities.columns].mean(axis=1))
+    pairs = pairs.assign(similarity=pairs[EXCESSES[0].before], density=pairs[densities.columns].mean(axis=1))
     during_training = pairs["iteration"].notna() if "iteration" in pairs else pairs["round"] < 0
     for one_training, each in pairs.groupby(during_training):
         ending = "-sparse_training" if one_training and results.mixed else ""
@@ -60,7 +51,7 @@ def similarity_charts(results: Results) -> Iterator[Chart]:
 
 def _seeds_chart(name: str, seeds: pd.DataFrame) -> Iterator[Chart]:
     panels, rounds = [], seeds["round"].nunique()
-    for title, measures in EXCESS.items():
+    for title, measures in PANELS.items():
         rows = seeds[seeds["measure"].isin(list(measures))].rename(columns={"interval": "half_width"})
         rows = rows.sort_values("measure", key=lambda names: names.map(list(measures).index), kind="stable")
         some = rows.groupby("measure")["round"].transform("nunique") < rounds
@@ -99,7 +90,7 @@ def _seeds_chart(name: str, seeds: pd.DataFrame) -> Iterator[Chart]:
 
 
 def _matrix_chart(name: str, results: Results, pairs: pd.DataFrame) -> Chart:
-    (round,) = chosen_rounds(pairs, [MATRIX_DENSITY])
+    (round,) = chosen_rounds(pairs, [ONE])
     shared = _shared(pairs)
     pairs = pairs[pairs[shared] == pairs.loc[pairs["round"] == round, shared].iloc[0]]
     short, legend = _short_names(results)

@@ -1,4 +1,4 @@
-"""Figures of structure: density and dead units of layers, degrees against chance."""
+"""Figures of structure: density and dead units of layers, distributions of degrees."""
 
 from collections.abc import Iterator
 
@@ -6,24 +6,28 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from ticketlab.analysis.accuracy import score
+from ticketlab.analysis.confidence import PERCENT
 from ticketlab.analysis.figures import alt_text
-from ticketlab.analysis.figures.curves import COUNT, ENDS, PERCENT, SHARE, coinciding, curves, over_seeds, with_singles
+from ticketlab.analysis.figures.curves import ENDS, coinciding, curves, over_seeds, with_singles
 from ticketlab.analysis.figures.distributions import degree_distribution
-from ticketlab.analysis.figures.panels import Chart, Panel, chart, with_numbers
+from ticketlab.analysis.figures.panels import Chart, Panel, chart, column_panel, with_numbers
 from ticketlab.analysis.figures.plots import over_rounds
 from ticketlab.analysis.figures.report_styles import report_styles
 from ticketlab.analysis.figures.styles import COLOURS, Style, Styles
-from ticketlab.analysis.layer_names import ALL, MOST_CURVES, MOST_PANELS, ends_and_middle, layer_words, left_out
+from ticketlab.analysis.layer_names import ALL, MOST_CURVES, MOST_PANELS, ends_and_middle, layer_names, left_out
+from ticketlab.analysis.measures import MEASURES
 from ticketlab.analysis.results import Results
 from ticketlab.analysis.runs import FinishedRun
-from ticketlab.analysis.tables import chosen_rounds, mean_table
+from ticketlab.analysis.shown_rounds import ONE, chosen_rounds
+from ticketlab.analysis.tables import mean_table
 
-DEGREE_DENSITY = 0.21
 DEGREE_BINS = 40
 MASKS, CHANCE = "masks", "random masks, expected"
 DEGREE_STYLES = {MASKS: Style(COLOURS[5]), CHANCE: Style(COLOURS[1])}
 DIRECTIONS = {"in": "weights kept into a unit", "out": "weights kept from a unit", "pair": "weights kept of a window"}
 WINDOW = "Window: the weights between one channel in and one channel or unit out, at all positions."
+STRUCTURE = MEASURES["structure"].columns
 NOTHING_DEAD = "No unit is dead, and no kept weight lies on no path."
 
 
@@ -44,7 +48,6 @@ def structure_charts(results: Results) -> Iterator[Chart]:
     for run in results.runs:
         own = rows[(rows["run"] == run.name)]
         yield from _density_chart(results, run, own, styles, nothing_dead)
-        yield from _variance_chart(results, run, own[own["layer"] != "all"], styles)
         yield from _degree_chart(results, run)
 
 
@@ -52,13 +55,14 @@ def _dead_units(results: Results, rows: pd.DataFrame, styles: Styles) -> Iterato
     """Draw units and weights without a path; say so in a sentence where there are none at all."""
     several = len(results.runs) > 1
     shown = results.together(rows[(rows["layer"] == "all") == several])
-    names = layer_words(results.runs[0])
+    names = layer_names(results.runs[0])
     if not several:
         shown = shown[shown["layer"].isin(_shown(names, MOST_CURVES))]
     labels = shown["run"].map(results.labels) if several else shown["layer"].map(names)
+    told = score(results.runs)
     panels = with_numbers(
         [
-            Panel("dead units", curves(shown, "dead", labels), bounds=COUNT),
+            column_panel("dead", STRUCTURE["dead"], shown, labels, told),
             Panel("weights on no path (% of kept)", curves(shown, "off_path", labels, 100), bounds=PERCENT),
         ]
     )
@@ -66,9 +70,9 @@ def _dead_units(results: Results, rows: pd.DataFrame, styles: Styles) -> Iterato
     if panels and not found:
         yield NOTHING_DEAD
     elif panels:
-        told = "all layers together" if several else "layer by layer"
+        which = "all layers together" if several else "layer by layer"
         caption = (
-            f"What masks cut off, {told}: units that lie on no path from input to output, and kept weights on none."
+            f"What masks cut off, {which}: units that lie on no path from input to output, and kept weights on none."
         )
         caption += "" if several else _left_out(names, MOST_CURVES)
         caption = f"{caption} {ENDS}" if results.mixed else caption
@@ -81,42 +85,21 @@ def _density_chart(
     results: Results, run: FinishedRun, rows: pd.DataFrame, styles: Styles, more: str
 ) -> Iterator[Chart]:
     """Draw each layer's density beside that of all together; nothing where all layers always have the same."""
-    names = layer_words(run)
+    names = layer_names(run)
     rows = rows[rows["layer"].isin([*_shown(names, MOST_CURVES), "all"])]
-    numbers = curves(rows, "density_of_layer", rows["layer"].map(names))
-    numbers = numbers[numbers["seed"].isna() | (numbers["label"] != ALL)]
+    panel = column_panel("density_of_layer", STRUCTURE["density"], rows, rows["layer"].map(names), score([run]))
+    numbers = panel.numbers[panel.numbers["seed"].isna() | (panel.numbers["label"] != ALL)]
     numbers = numbers.assign(reference=numbers["label"] == ALL)
-    if panels := with_numbers([Panel("density of the layer", numbers, bounds=SHARE)]):
+    if panels := with_numbers([panel._replace(numbers=numbers)]):
         caption = f"Density of each layer; broken line: of all layers together.{_left_out(names, MOST_CURVES)}{more}"
         text = " ".join(filter(None, [caption, coinciding([numbers]), over_seeds([numbers])]))
         yield chart(results.file_name("layer_density", run.name), text, over_rounds, panels, styles=styles)
 
 
-def _variance_chart(results: Results, run: FinishedRun, rows: pd.DataFrame, styles: Styles) -> Iterator[Chart]:
-    names = layer_words(run)
-    rows = rows[rows["layer"].isin(_shown(names, MOST_CURVES))]
-    panels = [
-        Panel(
-            f"variance of {way}-degrees / chance",
-            curves(rows, f"{way}_degree_variance_ratio", rows["layer"].map(names)),
-            bounds=COUNT,
-            level=1,
-        )
-        for way in ("in", "out")
-    ]
-    if panels := with_numbers(panels):
-        caption = (
-            "How unevenly layers use their units: variance over units of the kept weights into and from a unit, "
-            "divided by that of random masks with the same density of the layer; thin line: 1, chance."
-            f"{_left_out(names, MOST_CURVES)} {over_seeds(panel.numbers for panel in panels)}"
-        )
-        yield chart(results.file_name("degree_variance", run.name), caption, over_rounds, panels, styles=styles)
-
-
 def _degree_chart(results: Results, run: FinishedRun) -> Iterator[Chart]:
     """Draw the distributions of one round; nothing of inputs or outputs that are one alone."""
-    (round,) = chosen_rounds(results.of("rounds", run.name), [DEGREE_DENSITY])
-    degrees, names = results.of("degrees", run.name), layer_words(run)
+    (round,) = chosen_rounds(results.of("rounds", run.name), [ONE])
+    degrees, names = results.of("degrees", run.name), layer_names(run)
     degrees = degrees[(degrees["round"] == round) & degrees["layer"].isin(_shown(names, MOST_PANELS))]
     counted = degrees.groupby(["layer", "direction"])["units"].transform("sum")
     single = counted <= degrees["seed"].nunique()

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from ticketlab.analysis.accuracy import Score, score
+from ticketlab.analysis.confidence import UNBOUNDED
 from ticketlab.analysis.control_names import CHANCE, DENSE, LAST_ITERATION, UNTRAINED
 from ticketlab.analysis.figures import alt_text, plots
-from ticketlab.analysis.figures.axes import UNBOUNDED
 from ticketlab.analysis.figures.curves import ENDS, coinciding, curves, level, over_seeds, with_singles
 from ticketlab.analysis.figures.panels import Chart, Panel, chart, with_numbers
 from ticketlab.analysis.figures.report_styles import report_styles, round_labels

@@ -6,16 +6,16 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from ticketlab.analysis.confidence import COUNT, PERCENT
 from ticketlab.analysis.figures import alt_text, distributions, plots
-from ticketlab.analysis.figures.curves import COUNT, PERCENT, curves, over_seeds, with_singles
+from ticketlab.analysis.figures.curves import curves, over_seeds, with_singles
 from ticketlab.analysis.figures.panels import Chart, Panel, chart, with_numbers
 from ticketlab.analysis.figures.report_styles import numbered, report_styles
-from ticketlab.analysis.layer_names import MOST_CURVES, MOST_PANELS, ends_and_middle, layer_words, left_out
+from ticketlab.analysis.layer_names import MOST_CURVES, MOST_PANELS, ends_and_middle, layer_names, left_out
 from ticketlab.analysis.results import Results
 from ticketlab.analysis.runs import FinishedRun
-from ticketlab.analysis.tables import chosen_rounds, mean_table
-
-HISTOGRAM_DENSITIES = (1, 0.51, 0.21)
+from ticketlab.analysis.shown_rounds import SHOWN, chosen_rounds
+from ticketlab.analysis.tables import mean_table
 
 
 class Wording(NamedTuple):
@@ -87,7 +87,7 @@ def weight_charts(results: Results) -> Iterator[Chart]:
 
 
 def _magnitude_chart(results: Results, run: FinishedRun, rows: pd.DataFrame, wording: Wording) -> Iterator[Chart]:
-    names, panels = layer_words(run), []
+    names, panels = layer_names(run), []
     layers = [path for path in names if path != "all"]
     for layer in [*ends_and_middle(layers, MOST_PANELS), "all"]:
         own = rows[rows["layer"] == layer]
@@ -103,7 +103,7 @@ def _magnitude_chart(results: Results, run: FinishedRun, rows: pd.DataFrame, wor
 
 def _sign_chart(results: Results, run: FinishedRun, rows: pd.DataFrame, wording: Wording) -> Iterator[Chart]:
     """Draw what initial weights foretell; nothing of rounds without them, as of a branch's alone."""
-    names = layer_words(run)
+    names = layer_names(run)
     layers = [path for path in names if path != "all"]
     rows = rows[rows["layer"].isin(ends_and_middle(layers, MOST_CURVES))]
     labels = rows["layer"].map(names)
@@ -125,7 +125,7 @@ def _histogram_chart(results: Results, run: FinishedRun, wording: Wording) -> Ch
     histograms = results.of("histograms", run.name)
     order = list(wording.parts.values())
     panels = []
-    for round in chosen_rounds(results.of("rounds", run.name), HISTOGRAM_DENSITIES):
+    for round in chosen_rounds(results.of("rounds", run.name), SHOWN[:3]):
         rows = histograms[(histograms["round"] == round) & (histograms["layer"] == "all")]
         keys = pd.Series(zip(rows["moment"], rows["part"], strict=True), rows.index)
         share = (

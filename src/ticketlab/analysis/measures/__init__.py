@@ -4,10 +4,12 @@ To add a measure of rounds: a function of a `LoadedRound`, and an entry here. Ta
 a test asks for its columns in outputs/README.md.
 """
 
+from ticketlab.analysis.confidence import COUNT, PERCENT, SHARE
 from ticketlab.analysis.measures import (
     bitmasks,
     degrees,
     efficiency,
+    exploration,
     input_pixels,
     mask_similarity,
     nulls,
@@ -17,7 +19,7 @@ from ticketlab.analysis.measures import (
     unit_matching,
     weights,
 )
-from ticketlab.analysis.measures.measure import COUNT, PERCENT, SHARE, Column, Curves, Measure
+from ticketlab.analysis.measures.measure import Column, Curves, Measure
 
 __all__ = [
     "MEASURES",
@@ -37,6 +39,19 @@ __all__ = [
 
 LAYER = Column("path of the kernel, or `all` for all prunable layers together")
 DENSITY = Column("kept weights / all weights of all prunable layers together")
+
+
+def _degrees(way: str, where: str) -> dict[str, Column]:
+    """Name the columns of degrees that lead into units, or from them."""
+    return {
+        f"{way}_degree_mean": Column(f"kept weights {where}, mean over the units"),
+        f"{way}_degree_variance": Column(f"kept weights {where}, variance over the units"),
+        f"{way}_degree_variance_chance": Column("that variance in random masks with the layer's density, expected"),
+        f"{way}_degree_variance_ratio": Column(
+            "variance / that of chance", f"variance of {way}-degrees / chance", bounds=COUNT, level=1
+        ),
+    }
+
 
 MEASURES: dict[str, Measure] = {
     "metrics": Measure(
@@ -119,16 +134,8 @@ MEASURES: dict[str, Measure] = {
             "dead": Column("units out on no path, for either reason", "dead units", bounds=COUNT, listed="Masks"),
             "pairs": Column("pairs of a unit in and a unit out"),
             "kept_pairs": Column("pairs with a kept weight"),
-            **{
-                f"{way}_degree_{name}": Column(meaning.format(into), *shown)
-                for way, into in (("in", "into a unit out"), ("out", "from a unit in"))
-                for name, meaning, *shown in (
-                    ("mean", "kept weights {}, mean over the units"),
-                    ("variance", "kept weights {}, variance over the units"),
-                    ("variance_chance", "that variance in random masks with the layer's density, expected"),
-                    ("variance_ratio", "variance / that of chance", f"variance of {way}-degrees / chance"),
-                )
-            },
+            **_degrees("in", "into a unit out"),
+            **_degrees("out", "from a unit in"),
         },
         figures=[
             Curves(
@@ -240,14 +247,14 @@ MEASURES: dict[str, Measure] = {
             "total_training_flops": Column("operations of all that it took to come to the round's end"),
             "inference_ratio": Column(
                 "inference / that of the dense network",
-                "inference FLOPs / dense",
+                "inference FLOPs / those of the dense network",
                 digits=3,
                 bounds=COUNT,
                 listed="Training",
             ),
             "total_training_ratio": Column(
                 "total / that of training the dense network once",
-                "training FLOPs so far / one dense training",
+                "training FLOPs / those of one dense training",
                 digits=3,
                 bounds=COUNT,
                 listed="Training",
@@ -257,5 +264,26 @@ MEASURES: dict[str, Measure] = {
             ),
         },
         finish=efficiency.totals,
+    ),
+    "exploration": Measure(
+        exploration.explored,
+        "exploration",
+        {
+            "share_ever_kept": Column(
+                "share of all weights that some saved mask up to the round keeps (R_s of Liu et al. 2021)",
+                "weights ever kept (%)",
+                100,
+                bounds=PERCENT,
+            )
+        },
+        finish=exploration.of_moving_masks,
+        figures=[
+            Curves(
+                "weights_ever_kept",
+                ["share_ever_kept"],
+                "Share of all weights that some saved mask up to then has kept: the exploration rate R_s of Liu et al. "
+                "(2021). What came and went between two saves is not seen.",
+            )
+        ],
     ),
 }

@@ -6,17 +6,26 @@ Knows masks as they were saved; what came and went between two saves is not seen
 import numpy as np
 import pandas as pd
 
-from ticketlab.analysis.measures.bitmasks import PackedMasks
+from ticketlab.analysis.measures.loaded import LoadedRound
+from ticketlab.sparsity.masks import Arrays
 
-OVERLAP_COLUMNS = ["run", "seed", "round_a", "round_b", "density_a", "density_b", "overlap", "jaccard"]
-EXPLORATION_COLUMNS = ["run", "seed", "round", "share_ever_kept"]
+OVERLAP_COLUMNS = {
+    "run": "name of the run's folder",
+    "seed": "of the replicate",
+    "round_a": "the earlier round",
+    "round_b": "the later one",
+    "density_a": "of the earlier mask",
+    "density_b": "of the later one",
+    "overlap": "as in `similarity.csv`",
+    "jaccard": "as in `similarity.csv`",
+}
 
 
 def overlap_table(similarity: pd.DataFrame) -> pd.DataFrame:
     """Choose, of the measures of all pairs, those of two rounds of one seed, all layers together.
 
     Args:
-        similarity: as `similarity.compare` makes it.
+        similarity: as `mask_similarity.compare` makes it.
 
     Returns:
         One row per run × seed × earlier round × later round, with both densities, overlap (|a∧b| / min(|a|, |b|)) and
@@ -27,38 +36,32 @@ def overlap_table(similarity: pd.DataFrame) -> pd.DataFrame:
     swapped = rows["round_a"] > rows["round_b"]
     sides = {"round_a": "round_b", "density_a": "density_b"} | {"round_b": "round_a", "density_b": "density_a"}
     rows = pd.concat([rows[~swapped], rows[swapped].rename(columns=sides)]).sort_index()
-    return rows[OVERLAP_COLUMNS].reset_index(drop=True)
+    return rows[list(OVERLAP_COLUMNS)].reset_index(drop=True)
 
 
-def exploration_table(packed: PackedMasks) -> pd.DataFrame:
-    """Tabulate the share of all weights that some mask up to a round has kept: R_s of Liu et al. (2021, 2102.02887).
+def explored(loaded: LoadedRound) -> list[dict[str, float]]:
+    """Tell the share of all weights that some mask up to a round has kept: R_s of Liu et al. (2021, 2102.02887).
 
-    Of each seed, up to the first round that is missing. A lower bound of the share that training has kept, since masks
+    Up to the first round of a seed that is missing. A lower bound of the share that training has kept, since masks
     change between saves as well.
-
-    Returns:
-        One row per run × seed × round; nothing of seeds whose masks never gain a weight.
-
-    >>> from ticketlab.analysis.measures.bitmasks import MaskKey, pack
-    >>> masks = [np.array([[True, False, False, False]]), np.array([[False, True, False, False]])]
-    >>> packed = pack((MaskKey("a", 0, number), {"k": mask}) for number, mask in enumerate(masks))
-    >>> exploration_table(packed).values.tolist()
-    [['a', 0, 0, 0.25], ['a', 0, 1, 0.5]]
     """
-    rows: list[tuple[str, int, int, float]] = []
-    total = packed.sizes.sum()
-    for run, seed in dict.fromkeys((key.run, key.seed) for key in packed.keys):
-        own = [number for number, key in enumerate(packed.keys) if (key.run, key.seed) == (run, seed)]
-        own.sort(key=lambda number: packed.keys[number].round)
-        whole = [number for place, number in enumerate(own) if packed.keys[number].round == place]
-        ever = sum(
-            (_counts(np.bitwise_or.accumulate(words[whole], axis=0)) for words in packed.words.values() if whole),
-            start=np.zeros(len(whole)),
-        )
-        if len(ever) and ever[-1] > ever[0]:
-            rows += [(run, seed, round, share) for round, share in enumerate((ever / total).tolist())]
-    return pd.DataFrame(rows, columns=EXPLORATION_COLUMNS)
+    if (ever := loaded.once(_ever_kept)) is None:
+        return []
+    kept, weights = (sum(map(of, ever.values())) for of in (np.count_nonzero, np.size))
+    return [{"share_ever_kept": kept / weights}]
 
 
-def _counts(words: np.ndarray) -> np.ndarray:
-    return np.bitwise_count(words).sum(axis=1, dtype=float)
+def of_moving_masks(rows: pd.DataFrame) -> pd.DataFrame:
+    """Leave out seeds whose masks never gain a weight."""
+    shares = rows.groupby("seed")["share_ever_kept"]
+    return rows[shares.transform("last") > shares.transform("first")]
+
+
+def _ever_kept(loaded: LoadedRound) -> Arrays | None:
+    """Return what some mask up to a round has kept; None where a round is missing before it."""
+    if loaded.number == 0:
+        return loaded.masks
+    before = loaded.before
+    if before is None or before.number != loaded.number - 1 or (ever := before.once(_ever_kept)) is None:
+        return None
+    return {path: mask | ever[path] for path, mask in loaded.masks.items()}

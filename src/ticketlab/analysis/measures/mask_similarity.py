@@ -6,6 +6,9 @@ ratio to an empty mask, κ of two masks that are both empty or both full, and z 
 that is empty or full). Does not know files, nor that hidden units are exchangeable (unit_matching.py).
 """
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 
@@ -93,26 +96,83 @@ def z_score(both: Counts, mean: Numbers, variance: Numbers) -> Numbers:
     return _ratio(both - mean, np.sqrt(np.where(variance > 0, variance, np.nan)))
 
 
-def measures(both: Counts, a: Counts, b: Counts, total: Counts) -> dict[str, Numbers]:
-    """Return every measure by its name."""
-    return {
-        "hamming": hamming(both, a, b, total),
-        "jaccard": jaccard(both, a, b),
-        "jaccard_chance": jaccard_chance(a, b, total),
-        "jaccard_excess": jaccard_excess(both, a, b, total),
-        "overlap": overlap(both, a, b),
-        "dice": dice(both, a, b),
-        "cosine": cosine(both, a, b),
-        "kappa": kappa(both, a, b, total),
-        "z": z_score(both, *independent(a, b, total)),
-        "persistence": persistence(both, a),
-    }
+class Similarity(NamedTuple):
+    """A measure of two masks.
+
+    Attributes:
+        function: of |a∧b|, |a|, |b| and the number of positions, numbers or arrays of one shape.
+        meaning: what outputs/README.md says of its column.
+    """
+
+    function: Callable[[Counts, Counts, Counts, Counts], Numbers]
+    meaning: str
+
+
+# To add a similarity: a function, and an entry here.
+SIMILARITIES: dict[str, Similarity] = {
+    "hamming": Similarity(hamming, "share of weights of which one mask keeps and the other does not"),
+    "jaccard": Similarity(lambda both, a, b, total: jaccard(both, a, b), "a ∧ b / a ∨ b"),
+    "jaccard_chance": Similarity(lambda both, a, b, total: jaccard_chance(a, b, total), "that of random masks"),
+    "jaccard_excess": Similarity(jaccard_excess, "what is above that of random masks"),
+    "overlap": Similarity(lambda both, a, b, total: overlap(both, a, b), "a ∧ b / the smaller mask"),
+    "dice": Similarity(lambda both, a, b, total: dice(both, a, b), "a ∧ b / the arithmetic mean of both masks"),
+    "cosine": Similarity(lambda both, a, b, total: cosine(both, a, b), "a ∧ b / the geometric mean of both masks"),
+    "kappa": Similarity(kappa, "Cohen's: agreement above chance / the greatest possible"),
+    "z": Similarity(
+        lambda both, a, b, total: z_score(both, *independent(a, b, total)),
+        "a ∧ b above chance, in standard deviations of chance",
+    ),
+    "persistence": Similarity(lambda both, a, b, total: persistence(both, a), "a ∧ b / the first mask"),
+}
+NULLS = {
+    "layer": "against random masks with each layer's density",
+    "input": "against random masks with as many weights leaving each input unit, besides",
+}
+PAIR_COLUMNS = {
+    "run_a": "run of the first mask",
+    "seed_a": "its seed",
+    "round_a": "its round",
+    "run_b": "run of the second mask",
+    "seed_b": "its seed",
+    "round_b": "its round",
+    "layer": "path of the kernel, or `all` for all prunable layers together",
+    "density_a": "kept weights / all weights of the layer, first mask",
+    "density_b": "kept weights / all weights of the layer, second mask",
+}
+COLUMNS = {
+    **PAIR_COLUMNS,
+    **{name: each.meaning for name, each in SIMILARITIES.items()},
+    **{
+        f"{name}_by_{null}": f"{meaning}, {against}"
+        for null, against in NULLS.items()
+        for name, meaning in (
+            ("jaccard_chance", "`jaccard_chance`"),
+            ("jaccard_excess", "`jaccard_excess`"),
+            ("z", "`z`"),
+        )
+    },
+}
+
+
+def similarities(both: Counts, a: Counts, b: Counts, total: Counts) -> dict[str, Numbers]:
+    """Return every measure of `SIMILARITIES` by its name.
+
+    Args:
+        both: positions that both masks keep.
+        a: positions that the first mask keeps.
+        b: positions that the second mask keeps.
+        total: positions, kept or not.
+
+    >>> {name: float(value) for name, value in similarities(2, 3, 4, 8).items() if name in ("jaccard", "overlap")}
+    {'jaccard': 0.4, 'overlap': 0.6666666666666666}
+    """
+    return {name: each.function(both, a, b, total) for name, each in SIMILARITIES.items()}
 
 
 def compare(packed: PackedMasks, first: np.ndarray, second: np.ndarray) -> pd.DataFrame:
     """Tabulate every measure for the given pairs, overall (layer "all") and for each layer.
 
-    Chance has three meanings. The columns of `measures` throw a mask's kept weights over all positions of the row's
+    Chance has three meanings. The columns of `SIMILARITIES` throw a mask's kept weights over all positions of the row's
     layer, or for "all" of the whole network. Layers differ in density by design, which alone makes whole networks more
     alike than that: the columns ``…_by_layer`` throw each layer's kept weights over that layer. Units differ as well,
     as border pixels that no mask uses: the columns ``…_by_input`` throw the kept weights that leave each input unit
@@ -124,13 +184,12 @@ def compare(packed: PackedMasks, first: np.ndarray, second: np.ndarray) -> pd.Da
         second: indices of their second masks, "b".
 
     Returns:
-        One row per pair and layer, pair by pair, "all" first: run_a, seed_a, round_a, run_b, seed_b, round_b, layer,
-        density_a, density_b, the measures, then jaccard_chance, jaccard_excess and z ``_by_layer`` and ``_by_input``.
+        One row per pair and layer, pair by pair, "all" first; `COLUMNS` says which columns.
     """
     both, a, b = packed.both(first, second), packed.kept[first], packed.kept[second]
     nulls = {"layer": independent(a, b, packed.sizes), "input": _independent_inputs(packed, first, second)}
     both, a, b, total = map(_with_sum, (both, a, b, packed.sizes))
-    values = measures(both, a, b, total)
+    values = similarities(both, a, b, total)
     for null, moments in nulls.items():
         mean, variance = map(_with_sum, moments)
         values[f"jaccard_chance_by_{null}"] = jaccard(mean, a, b)

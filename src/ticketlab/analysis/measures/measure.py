@@ -3,14 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 
+from ticketlab.analysis.confidence import UNBOUNDED
 from ticketlab.analysis.measures.loaded import LoadedRound
 
 Rows = Mapping[str, Any] | Sequence[Mapping[str, Any]]
-UNBOUNDED = (-np.inf, np.inf)
-COUNT, SHARE, PERCENT = (0, np.inf), (0, 1), (0, 100)  # bounds; of means of what is no less than 0, as well
 
 
 class Column(NamedTuple):

@@ -17,14 +17,24 @@ from ticketlab.means import mean_interval
 DENSE = "dense"  # what a difference is taken from, if it is no branch
 ITERATION = "early_stop_iteration"
 METRICS = ("early_stop_test_accuracy", "test_accuracy", ITERATION)
-PAIRED_KEYS = ["run", "against", "metric", "round", "density", "iteration"]
-OTHERWISE = {
-    *method_options(),
-    "method",
-    "save_every",
-    "engine",
-    "break_even_density",
-}  # what one dense training stands for
+KEYS = {
+    "run": "name of the run's folder",
+    "against": "`dense`, or the folder of a control",
+    "metric": "a column of `rounds.csv`",
+    "round": "the run's",
+    "density": "the run's, mean over the seeds",
+    "iteration": "the run's, in sparse training",
+}
+COLUMNS = {
+    **KEYS,
+    "seeds": "how many seeds both have",
+    "mean": "of run − against",
+    "interval": "its interval",
+    "censored": "whether an early stop that is a lower bound is among them",
+}
+SEEDS_COLUMNS = {**KEYS, "seed": "of the replicate", "value": "run − against"}
+# fields in which trainings may differ that one dense training stands for
+OTHERWISE = {*method_options(), "method", "save_every", "engine", "break_even_density"}
 
 
 def paired_tables(runs: Sequence[FinishedRun], rounds: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -38,20 +48,18 @@ def paired_tables(runs: Sequence[FinishedRun], rounds: pd.DataFrame) -> tuple[pd
         rounds: of all of them, as `tables.rounds_table` makes it, with a column run.
 
     Returns:
-        The means, one row per run × against × metric × round: density and iteration (NaN but in sparse training) of the
-            run's round, seeds compared, mean and interval (half-width, Student's t) of the differences, and whether an
-            early stop at or near the last iteration is among them, so that a difference of iterations is no more than
-            a bound.
+        The means, one row per run × against × metric × round, with intervals by Student's t. An early stop at or near
+            the last iteration makes a difference of iterations no more than a bound.
         The differences themselves, one row per seed besides.
     """
     parts = [part for pair in _pairs(runs, rounds) for part in _differences(*pair)]
-    columns = [*PAIRED_KEYS, "seed", "value", "censored"]
+    columns = [*SEEDS_COLUMNS, "censored"]
     seeds = pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
     rows = []
-    for key, group in seeds.groupby(PAIRED_KEYS, sort=False, dropna=False):
+    for key, group in seeds.groupby(list(KEYS), sort=False, dropna=False):
         mean, interval = mean_interval(group["value"])
         rows.append((*key, len(group), mean, interval, bool(group["censored"].any())))
-    means = pd.DataFrame(rows, columns=[*PAIRED_KEYS, "seeds", "mean", "interval", "censored"])
+    means = pd.DataFrame(rows, columns=list(COLUMNS))
     return means, seeds.drop(columns="censored")
 
 

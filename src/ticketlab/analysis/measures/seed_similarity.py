@@ -5,6 +5,7 @@ unit_matching.py know the measures.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,16 +15,46 @@ from ticketlab.analysis.confidence import pairs_interval
 from ticketlab.analysis.measures.bitmasks import PackedMasks, pairs
 from ticketlab.analysis.measures.unit_matching import compare_matched
 
-MATCHED_DENSITIES = (0.51, 0.21, 0.1, 0.036)
 DRAWS = {"counts": 10, "inputs": 3, "degrees": 3}  # at least; of the first, all pairs of a round share the draws
 PAIRS_DRAWN = 30  # at least, for each expectation
 NEAR = 1.1  # ratio of the densities at which different runs are still compared
-CHANCES = ("", "_by_layer", "_by_input")
-MEASURES = [f"jaccard{part}{chance}" for chance in CHANCES for part in ("_chance", "_excess")]
+MEASURES = [f"jaccard{part}{chance}" for chance in ("", "_by_layer", "_by_input") for part in ("_chance", "_excess")]
 MATCHED = ("matched_jaccard_chance", "matched_jaccard_excess")
 KEYS = [*(f"{name}_{side}" for side in "ab" for name in ("run", "seed", "round")), "layer", "density_a", "density_b"]
-SEEDS_COLUMNS = ["run", "round", "density", "layer", "seeds", "pairs", "measure", "mean", "interval"]
 UNMATCHED = ("jaccard_chance", "jaccard_excess")
+COLUMNS = {
+    "run": "name of the run's folder",
+    "round": "its number",
+    "density": "kept weights / all weights of the layer",
+    "layer": "path of the kernel, or `all` for all prunable layers together",
+    "seeds": "how many seeds have the round",
+    "pairs": "how many pairs they make",
+    "measure": "a column of `similarity.csv`, or one of `matching.csv` with its null; "
+    "`…_by_degrees`: before matching, against the null `degrees`",
+    "mean": "over the pairs",
+    "interval": "its interval",
+}
+
+
+class Excess(NamedTuple):
+    """How much more alike masks of different seeds are than random ones.
+
+    Attributes:
+        kept: what the random masks have in common with them, besides what those of the entry before have.
+        before: the measure of masks as they stand.
+        after: the measure of masks whose hidden units have been matched.
+    """
+
+    kept: str
+    before: str
+    after: str
+
+
+EXCESSES = (
+    Excess("layer densities", "jaccard_excess_by_layer", "matched_jaccard_excess_counts"),
+    Excess("and weights from each input", "jaccard_excess_by_input", "matched_jaccard_excess_inputs"),
+    Excess("and weights to each unit", "jaccard_excess_by_degrees", "matched_jaccard_excess_degrees"),
+)
 
 
 def all_pairs(packed: PackedMasks, iterations: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
@@ -71,7 +102,7 @@ def match_seeds(packed: PackedMasks, rounds: Sequence[int]) -> pd.DataFrame:
     Where there are few pairs, there are more draws.
 
     Returns:
-        As `matching.compare_matched`, one row per pair, layer and null.
+        As `unit_matching.compare_matched`, one row per pair, layer and null.
 
     Raises:
         BadInput: if the layers do not chain.
@@ -91,7 +122,7 @@ def seeds_table(similarity: pd.DataFrame, matched: pd.DataFrame) -> pd.DataFrame
     """Average over the pairs of different seeds of one run at equal round, with 95 % intervals (`pairs_interval`).
 
     Args:
-        similarity: as `similarity.compare` makes it.
+        similarity: as `mask_similarity.compare` makes it.
         matched: as `match_seeds` makes it; may be empty.
 
     Returns:
@@ -123,7 +154,7 @@ def _means(table: pd.DataFrame, measures: list[str], shared: Sequence[str] = ())
         density = group[["density_a", "density_b"]].to_numpy().mean()
         origin = (run, round, density, layer, np.union1d(*seeds).size, len(group))
         rows += [(*origin, *row) for row in zip(measures, means, intervals, strict=True)]
-    return pd.DataFrame(rows, columns=SEEDS_COLUMNS)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def _error(group: pd.DataFrame) -> float:

@@ -13,12 +13,26 @@ import numpy as np
 import pandas as pd
 
 from ticketlab.analysis.measures.bitmasks import PackedMasks, require_same_network
-from ticketlab.analysis.measures.mask_similarity import jaccard, table
+from ticketlab.analysis.measures.mask_similarity import PAIR_COLUMNS, jaccard, table
 from ticketlab.analysis.measures.nulls import NULLS
 from ticketlab.errors import BadInput
 from ticketlab.random_streams import stream
 from ticketlab.sparsity.masks import Arrays
 
+COLUMNS = {
+    **PAIR_COLUMNS,
+    "null": "what random masks keep: `counts` of each layer; `inputs`: how many weights leave each input unit; "
+    "`degrees`: also how many reach each unit",
+    "draws": "pairs of random masks",
+    "jaccard": "before matching, of the masks",
+    "jaccard_chance": "before matching, of the random masks",
+    "jaccard_excess": "the difference",
+    "matched_jaccard": "after matching, of the masks",
+    "matched_jaccard_chance": "after matching, mean over the random masks",
+    "matched_jaccard_chance_sd": "its standard deviation",
+    "matched_jaccard_excess": "after matching, above that mean",
+    "matched_z": "the same in standard deviations",
+}
 Orders = dict[str, np.ndarray]
 Pairs = Sequence[tuple[int, int]]
 
@@ -86,7 +100,7 @@ def compare_matched(
     The random masks of a draw replace both masks of a pair. What they keep of the layers says the null:
 
         counts: the numbers of kept weights. Pairs of equal counts share their draws, and so their expectation's error.
-        inputs: how many weights leave each input unit (as the columns ``…_by_input`` of `similarity.compare` do), so
+        inputs: how many weights leave each input unit (as the columns ``…_by_input`` of `similarity.csv` do), so
             that what exceeds them is not owed to border pixels that no mask uses.
         degrees: besides, how many reach each unit, so that it is not owed either to heavy units that matching pairs
             with heavy ones. What exceeds these is which unit is connected with which.
@@ -102,10 +116,8 @@ def compare_matched(
         draws: random pairs for each expectation, at least 2.
 
     Returns:
-        One row per pair and layer, laid out as by `similarity.compare`: labels, layer, densities, null, draws, jaccard,
-        jaccard_chance and jaccard_excess (before matching), matched_jaccard, matched_jaccard_chance and
-        matched_jaccard_chance_sd (mean and standard deviation over the draws), matched_jaccard_excess, and matched_z
-        (excess / sd; NaN where the draws are all alike).
+        One row per pair and layer, laid out as by `mask_similarity.compare`; `COLUMNS` says which columns. `matched_z`
+        is NaN where the draws are all alike.
 
     Raises:
         BadInput: if the layers do not chain.

@@ -7,30 +7,25 @@ bound, marked as such; no ratio is built on one.
 import pandas as pd
 
 from ticketlab.analysis.accuracy import Score, score
-from ticketlab.analysis.confidence import ANY, quoted_seeds
+from ticketlab.analysis.confidence import COUNT, UNBOUNDED, quoted_seeds
 from ticketlab.analysis.control_names import UNTRAINED, words
-from ticketlab.analysis.report.similarity_findings import QUOTED_DENSITIES, beyond_degrees, similarity, varying
 from ticketlab.analysis.report.training_findings import centre_margin, cost, outcome, persistence
 from ticketlab.analysis.results import Results
 from ticketlab.analysis.round_axis import said
 from ticketlab.analysis.runs import FinishedRun
-from ticketlab.analysis.tables import chosen_rounds
+from ticketlab.analysis.shown_rounds import ONE, QUOTED, chosen_rounds
 
-QUOTED_CENTRE = (1, *QUOTED_DENSITIES)
-LEARNING_DENSITY = 0.21
-COUNT = (0.0, float("inf"))
 BOTH = ["early_stop_test_accuracy", "early_stop_iteration", "early_stop_censored"]
 
 
-def highlights(results: Results, run: str) -> list[tuple[str, str]]:
+def findings(results: Results, run: str) -> list[tuple[str, str]]:
     """Write one sentence or two on each thing worth quoting of a run: pairs of subject and text."""
     (found,) = (each for each in results.runs if each.name == run)
     sentences = {"outcome": outcome, "cost": cost, "masks over time": persistence}
     if not found.one_training:
         sentences = {"accuracy": _accuracy, "speed": _learning, "controls": _controls}
-    sentences |= {"seeds' masks": similarity, "beyond degrees": beyond_degrees, "inputs that vary": varying}
     sentences["input pixels"] = centre_margin if found.one_training else _centre
-    sentences |= {"dead units": _dead, "test samples": _sampling}
+    sentences |= {"dead units": _dead, "size": _size, "test samples": _sampling}
     texts = {subject: sentence(results, run) for subject, sentence in sentences.items()}
     return [(subject, text) for subject, text in texts.items() if text]
 
@@ -89,7 +84,7 @@ def _learning(results: Results, run: str) -> str:
     pruned = rounds[rounds["round"] > 0].join(dense, on="seed", how="inner")
     if pruned.empty:
         return ""
-    (round,) = chosen_rounds(pruned, [LEARNING_DENSITY])
+    (round,) = chosen_rounds(pruned, [ONE])
     both = pruned[pruned["round"] == round]
     text = (
         f"Early stop comes at iteration {_stops(both)} at density {both['density'].mean():.3f}, at "
@@ -134,7 +129,7 @@ def _control(results: Results, run: str, branch: FinishedRun) -> str:
     if both.empty:
         return ""
     told = _score(results, run)
-    (round,) = chosen_rounds(both, [LEARNING_DENSITY])
+    (round,) = chosen_rounds(both, [ONE])
     both = both[both["round"] == round]
     text = f"{words(branch.branch)} at density {both['density'].mean():.3f} (seeds: {len(both)}):"
     if branch.branch not in UNTRAINED:
@@ -174,7 +169,7 @@ def _centre(results: Results, run: str) -> str:
     pixels = pixels[pixels["run"] == run]
     if pixels.empty:
         return ""
-    scalars = _by_round(pixels, "centre_margin", chosen_rounds(pixels, QUOTED_CENTRE), 2, ANY)
+    scalars = _by_round(pixels, "centre_margin", chosen_rounds(pixels, (1, *QUOTED)), 2, UNBOUNDED)
     side = round(pixels["pixels"].iloc[0] ** 0.5)
     inner = side - 2 * (side // 4)
     return (
@@ -190,8 +185,21 @@ def _dead(results: Results, run: str) -> str:
     if structure.empty:
         return ""
     units = structure["units"].iloc[0]
-    dead = _by_round(structure, "dead", chosen_rounds(structure, QUOTED_CENTRE), 1, (0.0, units))
+    dead = _by_round(structure, "dead", chosen_rounds(structure, (1, *QUOTED)), 1, (0.0, units))
     return f"Dead units, of {units:,}: {dead}."
+
+
+def _size(results: Results, run: str) -> str:
+    """Tell what masks and kept weights take at the end."""
+    ends = results.tables["summary"]
+    ends = ends[ends["run"] == run]
+    if ends.empty:
+        return ""
+    end = ends.iloc[0]
+    return (
+        f"In the end, at density {end.density:.3f}, the mask of a seed takes {end.mask_bytes:,} bytes with a bit for "
+        f"each weight, its kept weights {end.compressed_weight_bytes:,.0f} bytes as compressed sparse rows."
+    )
 
 
 def _by_round(table: pd.DataFrame, metric: str, rounds: list[int], digits: int, bounds: tuple[float, float]) -> str:

@@ -14,11 +14,13 @@ import pandas as pd
 
 from ticketlab.analysis.figures.panels import Chart
 from ticketlab.analysis.report import tables
-from ticketlab.analysis.report.findings import highlights
+from ticketlab.analysis.report.findings import findings
 from ticketlab.analysis.report.markup import Part, folded, joined, links, moving, picture, table
 from ticketlab.analysis.report.provenance import experiment, finished, provenance, ranges
+from ticketlab.analysis.report.similarity import WEAK, WHAT, seeds_masks
 from ticketlab.analysis.results import Results
 from ticketlab.analysis.runs import FinishedRun, trunks
+from ticketlab.means import FEWEST
 
 TITLED = 3  # runs that a title names
 LAST_ROUNDS = (
@@ -27,13 +29,13 @@ LAST_ROUNDS = (
 )
 MEANING = (
     "± is half of a 95 % interval over seeds everywhere on this page, by Student's t; for similarities between seeds, "
-    "whose pairs are not independent, from the variances over seeds and pairs. Below three seeds there is none."
+    "whose pairs are not independent, from the variances over seeds and pairs. Below three seeds there is none. "
 )
 SAMPLING = (
-    " All seeds have the same test samples, so that no ± holds the error of their choice: for an accuracy a on n "
+    "All seeds have the same test samples, so that no ± holds the error of their choice: for an accuracy a on n "
     "samples, about √(a(1 − a) / n)."
 )
-PAIRED = "Differences seed by seed, their mean ± half of its 95 % interval."
+PAIRED = "Differences seed by seed, and their mean."
 NOTE = " *: an early stop at or near the last iteration is among them, so that the difference is no more than a bound."
 COLUMNS = "Their columns are explained in outputs/README.md of ticketlab."
 
@@ -80,21 +82,29 @@ def _lead(results: Results, run: FinishedRun) -> str:
 def _numbers(results: Results) -> Iterator[Part]:
     """Quote the numbers of each run, and set all runs beside each other."""
     unknown = any(not run.data.test_samples and not run.regression for run in results.runs)  # else it is a finding
-    meaning = MEANING + SAMPLING * unknown
-    note = f'<p class="aside">{escape(meaning)}</p>'
+    meaning = MEANING * _with_intervals(results) + SAMPLING * unknown
+    note = f'<p class="aside">{escape(meaning)}</p>' if meaning else ""
     several = len(results.runs) > 1
     quoted = {run.name: _quoted(results, run.name) for run in results.runs}
     yield Part(2, "In numbers", note if several else "".join(quoted.values()) + note)
-    for run, content in quoted.items() if several else ():
-        yield Part(3, results.labels[run], content)
-    if len(rows := tables.summary(results)):
-        several = len(rows) > 1
-        content = f"<p>{LAST_ROUNDS}</p>" * several + table(rows, "runs")
-        yield Part(2, "Runs beside each other" if several else "The run's end", content)
+    for run, content in quoted.items():
+        if several:
+            yield Part(3, results.labels[run], content)
+        if len(rows := seeds_masks(results, run)):
+            title = f"Seeds' masks of {results.labels[run]}" if several else "Seeds' masks"
+            weak = f'<p class="aside">{escape(WEAK)}</p>'
+            yield Part(3, title, f"<p>{escape(WHAT)}</p>{table(rows, title)}{weak}")
+    if len(rows := tables.summary(results)) > 1:  # of one run, the last row of its rounds says it
+        yield Part(2, "Runs beside each other", f"<p>{LAST_ROUNDS}</p>" + table(rows, "runs"))
+
+
+def _with_intervals(results: Results) -> bool:
+    """Tell whether some number has an interval, which takes three seeds."""
+    return bool(results.tables["rounds_mean"]["seeds"].max() >= FEWEST)
 
 
 def _quoted(results: Results, run: str) -> str:
-    rows = pd.DataFrame(highlights(results, run), columns=["subject", "finding"])
+    rows = pd.DataFrame(findings(results, run), columns=["subject", "finding"])
     return table(rows, f"findings of {run}", text=True)
 
 

@@ -6,14 +6,11 @@ import numpy as np
 import pandas as pd
 
 from ticketlab.analysis.accuracy import score
-from ticketlab.analysis.confidence import quoted_seeds
+from ticketlab.analysis.confidence import COUNT, PERCENT, quoted_seeds
 from ticketlab.analysis.results import Results
 from ticketlab.analysis.round_axis import said
 from ticketlab.analysis.runs import FinishedRun
 from ticketlab.sparsity.density_schedules import update_iterations
-
-COUNT = (0.0, float("inf"))
-PERCENT = (0.0, 100.0)
 
 
 def outcome(results: Results, run: str) -> str:

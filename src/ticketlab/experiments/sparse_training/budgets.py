@@ -76,9 +76,8 @@ def training_flops(
     for begin, end in pairwise([*begins, stop]):
         update = max(each for each in changes if each <= begin)
         sparse = flops.inference(costs, counts_at(spec, shapes, update))
-        needing = {"none": 0, "batch": sum(begin <= each < end for each in updates), "averages": end - begin}[
-            spec.needs
-        ]
+        at_updates = sum(begin <= each < end for each in updates)
+        needing = {"none": 0, "batch": at_updates, "averages": end - begin}[spec.needs]
         per_sample = needing * flops.all_gradients(sparse, dense) + (end - begin - needing) * flops.plain(sparse)
         total += per_sample * spec.batch_size
     return total
