@@ -116,7 +116,7 @@ def blas():
             gradient = activations.pop()
             for kernel in reversed(kernels):
                 below = activations.pop()
-                below.T @ gradient
+                _ = below.T @ gradient
                 if activations:
                     gradient = gradient @ kernel.T
 

@@ -25,8 +25,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import multiprocess
 import psutil
+from multiprocess.context import SpawnContext
 
 from ticketlab import tensorflow_setup
 from ticketlab.data import dataset, sources
@@ -103,7 +103,7 @@ def prepare_training(data_dir: Path | None, processes: int, meeting: str):
 
 def time_spawn(processes: int) -> float:
     """Return the seconds until all spawned workers are ready."""
-    context = multiprocess.get_context("spawn")
+    context = SpawnContext()
     began, pipes = time.perf_counter(), []
     for _ in range(processes):
         here, there = context.Pipe()

@@ -30,6 +30,12 @@ hypothesis.settings.load_profile("laws")  # the same examples everywhere
 PASSING = ("seconds", "finished")  # attributes that differ from one computation to the next
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let files with slow tests come first."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session")
 def tensorflow():
     """TensorFlow as a worker sets it up."""

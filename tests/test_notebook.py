@@ -25,6 +25,7 @@ def printed(notebook, stream):
     return "".join(output.text for cell in code(notebook) for output in cell.outputs if output.get("name") == stream)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")  # Jupyter's own
 def test_the_notebook_runs(tmp_path):
     (tmp_path / "models").mkdir()

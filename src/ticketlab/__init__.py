@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ticketlab import analysis
     from ticketlab.data.sources import load_dataset
+    from ticketlab.evaluation.csr import load_csr, save_csr
     from ticketlab.execution.launch import run
     from ticketlab.experiments.lottery.spec import ImpSpec
     from ticketlab.experiments.pruning_at_init.spec import PruningAtInitSpec
@@ -29,10 +30,12 @@ __all__ = [
     "analysis",
     "apply_masks",
     "keep_masks",
+    "load_csr",
     "load_dataset",
     "open_run",
     "prune",
     "run",
+    "save_csr",
 ]
 
 _HOMES = {
@@ -44,6 +47,8 @@ _HOMES = {
     "apply_masks": "networks.keras_masks",
     "keep_masks": "networks.keras_masks",
     "prune": "networks.keras_masks",
+    "load_csr": "evaluation.csr",
+    "save_csr": "evaluation.csr",
 }
 
 

@@ -148,9 +148,23 @@ def test_without_mnist_the_embedded_data_is_used_loudly(inline, offline, tmp_pat
 
 def test_mnist_asked_for_and_not_found_is_an_error(inline, offline, tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "_download", lambda name, path: "no answer")
-    done = inline(tmp_path, "--dataset", "mnist", "--dry-run", script=MAIN)
+    done = inline(tmp_path, "--dataset", "mnist", script=MAIN)
     assert (done.returncode, done.stdout) == (2, "")
     assert "data set `mnist` needs mnist.npz, which is in none of: " in done.stderr
+
+
+@pytest.mark.parametrize("flags", [(), ("--preset", "frankle-carbin-2019"), ("--dataset", "mnist")])
+def test_a_dry_run_downloads_nothing_and_says_what_it_did_not_check(inline, offline, tmp_path, monkeypatch, flags):
+    monkeypatch.setattr(sources, "_download", lambda name, path: pytest.fail("a download"))
+    done = inline(tmp_path, *flags, "--seeds", 0, "--dry-run", script=MAIN)
+    assert (done.returncode, done.stderr) == (0, "")
+    shown = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
+    assert shown["dataset"] == "mnist"
+    assert shown["data"].startswith("mnist is not here, and would be downloaded")
+    assert "Not checked: what depends on samples, layers, finished rounds" in done.stdout
+    refused = inline(tmp_path, *flags, "--dry-run", "--data-dir", "nowhere", script=MAIN)
+    assert refused.returncode == 2
+    assert "`data_dir` must be a folder. Received: data_dir=nowhere" in refused.stderr
 
 
 def test_own_data_set(inline, table_file, tmp_path):

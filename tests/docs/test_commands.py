@@ -20,7 +20,7 @@ from documents import PAGES, ROOT, blocks, inline, name
 from ticketlab.data import sources
 from ticketlab.execution import launch
 
-TOOLS = ("python", "python3", "pip", "ticketlab", "ruff", "pyright", "lint-imports", "mkdocs", "jupyter")
+TOOLS = ("python", "python3", "pip", "ticketlab", "ruff", "basedpyright", "lint-imports", "mkdocs", "jupyter")
 NOTE = """#!/bin/sh
 { printf '%s\\037' "${0##*/}" "$@"; printf '\\036'; } >> "$NOTES"
 """

@@ -11,6 +11,7 @@ from documents import PAGES, ROOT, blocks, name
 from ticketlab.runs.folder import Run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=name)
 def test_examples_run(page, tmp_path, monkeypatch, tensorflow, capsys):
     (tmp_path / "models").mkdir()

@@ -18,6 +18,9 @@ cli(["build", "--strict", "--quiet", "--site-dir", sys.argv[1]])
 """
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")

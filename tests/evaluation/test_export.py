@@ -62,7 +62,7 @@ def test_bad_input_gets_one_line_and_exit_status_2(handmade, tmp_path, capsys):
         ([handmade.folder, "masks", "--round", 9, "--to", "x.npz"], "holds no round 9 of seed 0"),
         ([handmade.folder, "masks", "--to", "x.txt"], "`to` must end in .npz"),
         ([handmade.folder, "everything", "--to", "x"], "invalid choice: 'everything'"),
-        ([handmade.folder, "slim", "--to", handmade.folder], "must be empty or not there yet"),
+        ([handmade.folder, "slim", "--to", handmade.folder], "must be empty or must not exist yet"),
         ([fresh, "ticket", "--to", "x.keras"], "Received: weights_from=fresh"),
     ]:
         status, problems = export_run(capsys, *arguments)

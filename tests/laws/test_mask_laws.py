@@ -74,7 +74,7 @@ def test_what_is_kept_of_fewer_is_kept_of_more(drawn, data):
 @given(layers())
 def test_more_than_there_is_cannot_be_kept(drawn):
     before, scores = drawn
-    with pytest.raises(ValueError, match="`counts` must be of weights that are kept"):
+    with pytest.raises(ValueError, match="`counts` must be at most the kept weights"):
         keep(before, scores, masks.kept(before) + 1)
 
 

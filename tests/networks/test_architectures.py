@@ -1,4 +1,4 @@
-"""Networks by name: the papers' sizes, any images, one's own; every mistake in one line."""
+"""Networks by name: the papers' sizes, any images, your own; every mistake in one line."""
 
 import subprocess
 import sys
@@ -255,7 +255,7 @@ def test_mistakes_of_ones_own_file_are_told_in_one_line(tensorflow, own, tmp_pat
     name = own()
     assert said(architectures.check, f"{tmp_path}/none.py:f", (8,)).endswith("none.py: No such file or directory")
     assert said(architectures.check, name("layers_of"), (8,)).endswith("nets.py defines. Received: layers_of")
-    assert "of one's own. Received: activation=tanh" in said(architectures.check, name("small"), (8,), "tanh")
+    assert "your own network. Received: activation=tanh" in said(architectures.check, name("small"), (8,), "tanh")
     assert "initialiser=he_normal" in said(architectures.build, name("small"), (8,), 2, "relu", "he_normal")
     assert said(architectures.build, name("broken"), (8,), 2).endswith("nets.py, line 13: OSError: first line second")
     assert "layer softmax ends it with softmax" in said(architectures.build, name("probabilities"), (8,), 2)

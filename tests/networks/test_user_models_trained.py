@@ -1,4 +1,4 @@
-"""Networks of one's own that are no plain stacks, trained: plain Keras with what was stored gives what was stored."""
+"""Your own networks that are no plain stacks, trained: plain Keras computes what was stored from the stored weights."""
 
 import keras
 import numpy as np

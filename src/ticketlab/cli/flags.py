@@ -81,9 +81,9 @@ def make_parser(
     )
     places.add_argument("--dry-run", action="store_true", help="print what would be computed, and stop")
     places.add_argument("--overwrite", action="store_true", help="delete these seeds' finished rounds first")
-    shown = {**NETWORK_DEFAULTS.get(usual.get("network"), {}), **usual}
+    shown = {**NETWORK_DEFAULTS.get(usual.get("network", ""), {}), **usual}
     groups: dict[str, Any] = {}
-    for each in fields(spec_class):
+    for each in sorted(fields(spec_class), key=lambda each: each.name == "branch"):  # a control of all the rest
         if each.name not in fixed:
             title = each.metadata["group"]
             groups[title] = groups.get(title) or parser.add_argument_group(title)

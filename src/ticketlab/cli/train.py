@@ -159,8 +159,8 @@ def _print_plan(spec: Spec, run: Run, seeds: list[int], flags: dict[str, Any], d
     if dataset:
         print(f"{'data':20} {data_line(spec, dataset)}")
     else:
-        unchecked = "what depends on its samples, on its layers and on finished rounds is not checked"
-        print(f"{'data':20} {spec.dataset} is not here, and would be downloaded: {unchecked}")
+        print(f"{'data':20} {spec.dataset} is not here, and would be downloaded; if that fails, digits is used unless")
+        print(f"{'':20} --dataset or --preset names it. Not checked: what depends on samples, layers, finished rounds")
     print(f"{'-':20} no value, or none that means anything beside the others; --help says what then holds")
 
 

@@ -1,6 +1,6 @@
-"""Runs in the forms that other tools read: masks as .npz, networks as .keras, runs without their weights.
+"""Runs in the formats that other tools read: masks as .npz, networks as .keras, runs without their weights.
 
-Knows what a ticket is made of. TensorFlow is imported by `save_keras` alone.
+This module knows what a ticket consists of. Only `save_keras` imports TensorFlow.
 """
 
 import json
@@ -21,7 +21,7 @@ from ticketlab.sparsity.masks import Arrays
 if TYPE_CHECKING:
     import keras
 
-SMALLEST = 9  # level of gzip
+SMALLEST = 9  # gzip's level of the smallest files
 SLIM = ("masks", "history")  # what a run keeps without its weights
 
 
@@ -47,39 +47,39 @@ def ticket(run: Run, record: Record) -> dict[str, np.ndarray]:
             raise BadInput(f"a ticket needs a run that rewinds its weights. Received: {name}={spec[name]}")
     rewind = run.round(record.attributes["seed"], 0).rewind
     if not rewind:
-        raise BadInput(f"{run.folder} holds no weights to rewind to, as of a run exported without weights")
+        raise BadInput(f"{run.folder} holds no weights to rewind to: the run was exported without weights")
     return masks.apply(rewind, record.masks)
 
 
 def trained(record: Record) -> dict[str, np.ndarray]:
     """Return a round's weights at the end of training. Raises BadInput if the file holds none."""
     if not record.weights:
-        raise BadInput(f"{record.path} holds no trained weights, as of a run exported without weights")
+        raise BadInput(f"{record.path} holds no trained weights: the run was exported without weights")
     return record.weights
 
 
 def save_keras(run: Run, record: Record, weights: Arrays, path: Path, data_dir: Path | None = None) -> Path:
     """Write a network with these weights as a .keras file, which Keras loads without ticketlab.
 
-    The network takes inputs as the data set stores them, scales them itself, and gives logits or, of a regression, the
-    numbers themselves; it is compiled with the loss of training and with accuracy or R², so that
-    ``keras.saving.load_model(path).evaluate(x, y)`` works at once. In a classification, y are the numbers of the
-    outputs, from 0 on: of stored labels, their places among the `classes` of the file beside.
+    The network takes inputs as the data set stores them, scales them itself, and gives logits or, in a regression, the
+    predicted numbers. It is compiled with the loss of training and with accuracy or R², so that
+    ``keras.saving.load_model(path).evaluate(x, y)`` works at once. In a classification, y holds indices of outputs,
+    from 0 on: the index of a stored label among the `classes` of the JSON file.
 
     Args:
-        run: whose network it is.
-        record: of any round.
-        weights: {path: array} of all that the network carries from round to round.
-        path: ends in .keras.
-        data_dir: where the data set is looked for first, which a run of an earlier version needs.
+        run: the run whose network is exported.
+        record: any round of the run.
+        weights: {path: array} of all variables that are carried from round to round.
+        path: file to write, its name ending in .keras.
+        data_dir: folder that is searched for the data set first, which runs of earlier versions need.
 
     Returns:
         The JSON file beside it, ``<path>.json``: what was exported, from which data, and the classes.
 
     Raises:
-        BadInput: if the network cannot be built again, if the weights are not of it, or if the data set that is found
-            is not the run's.
-        WriteFailed: if the disk refuses.
+        BadInput: if the network cannot be rebuilt, if the weights do not fit it, or if the data set found is not the
+            run's.
+        WriteFailed: if the file cannot be written.
     """
     import keras
 
@@ -114,7 +114,7 @@ def save_keras(run: Run, record: Record, weights: Arrays, path: Path, data_dir: 
 
 
 def _described(run: Run, record: Record, facts: DataFacts) -> dict[str, Any]:
-    """Return what a reader of an exported network needs to know, in what JSON can write."""
+    """Return the facts that a user of an exported network needs, as JSON can write them."""
     names = ("seed", "round", "iteration", "density")
     where = {name: record.attributes[name] for name in names if name in record.attributes}
     known = ("name", "sha256", "task", "input_kind", "outputs", "scale", "offset")
@@ -123,7 +123,7 @@ def _described(run: Run, record: Record, facts: DataFacts) -> dict[str, Any]:
 
 
 def _facts(run: Run, spec: Mapping[str, Any], data_dir: Path | None) -> DataFacts:
-    """Find the data set of a run that keeps no facts of it, as versions without them took it. Raises BadInput."""
+    """Find the data set of a run of an early version, which keeps no facts of its data. Raises BadInput."""
     name, _ = sources.resolve(spec["dataset"], data_dir)
     dataset = sources.load(name, data_dir, task=spec.get("task"), input_kind=spec.get("input_kind") or "image")
     if dataset.digest != run.description.get("data_sha256"):
@@ -132,14 +132,14 @@ def _facts(run: Run, spec: Mapping[str, Any], data_dir: Path | None) -> DataFact
 
 
 def _seen(facts: DataFacts) -> tuple[tuple[int, ...], int, float, float]:
-    """Return what a network is built from and sees: the shape of a sample, the outputs, and the inputs' scaling."""
+    """Return a sample's shape, the number of outputs, and scale and offset of the inputs."""
     if facts.constant is None or facts.outputs is None or facts.scale is None or facts.offset is None:
         raise BadInput(f"data.h5 must say of `{facts.name}` what networks see of it. Received: less")
     return facts.constant.shape, facts.outputs, facts.scale, facts.offset
 
 
 def _network(run: Run, spec: Mapping[str, Any], shape: tuple[int, ...], outputs: int) -> "keras.Model":
-    """Build a run's network: as the run keeps it, or by name where it was computed before runs kept them."""
+    """Build a run's network from network.json, or by name for a run of an early version without that file."""
     import keras
 
     if run.network is None:
@@ -153,16 +153,16 @@ def _network(run: Run, spec: Mapping[str, Any], shape: tuple[int, ...], outputs:
 
 
 def slim_copy(run: Run, folder: Path) -> None:
-    """Copy a run without its weights: masks, histories and attributes, which all analysis but that of weights needs.
+    """Copy a run without its weights: masks, histories and attributes suffice for all analysis but that of weights.
 
     Args:
-        run: its complete rounds are copied.
-        folder: made; its name becomes the copy's.
+        run: the run whose complete rounds are copied.
+        folder: folder to make; its name becomes the copy's.
 
     Raises:
         BadInput: if the folder is not empty or cannot be made.
         Damaged: if a file cannot be read.
-        WriteFailed: if the disk refuses.
+        WriteFailed: if a file cannot be written.
     """
     make_empty(folder)
     write_bytes(folder / "spec.json", json.dumps(run.description, indent=2).encode())
@@ -178,11 +178,11 @@ def slim_copy(run: Run, folder: Path) -> None:
 
 
 def make_empty(folder: Path) -> None:
-    """Make a folder that must not hold anything yet. Raises BadInput."""
+    """Make a folder, which must be empty if it exists. Raises BadInput."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         filled = any(folder.iterdir())
     except OSError as error:
         raise BadInput(f"cannot write into {folder}: {error.strerror}") from error
     if filled:
-        raise BadInput(f"{folder} must be empty or not there yet")
+        raise BadInput(f"{folder} must be empty or must not exist yet")

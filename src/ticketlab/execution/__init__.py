@@ -1,1 +1,1 @@
-"""Many replicates: launched, supervised in worker processes, shown at the terminal."""
+"""Many replicates: launched, supervised in worker processes, and reported at the terminal."""

@@ -1,4 +1,4 @@
-"""From a spec and seeds to a finished run: checks, folder, pool, progress. What scripts and notebooks both call."""
+"""From a spec and seeds to a finished run: checks, folder, pool, progress. Scripts and notebooks both call this."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,14 +23,15 @@ from ticketlab.training.context import Build, Source
 def check(
     spec: Spec, seeds: Sequence[int], models_dir: Path, source: Source, overwritten: Overwritten = NOTHING
 ) -> Dataset:
-    """Refuse what can be refused before any work starts; return the data set.
+    """Refuse whatever can be refused before any work starts; return the data set.
 
     Raises:
-        BadInput: with one line.
+        BadInput: if spec, seeds, data or an earlier run do not fit together.
     """
     dataset, run = source.data(spec), find_run(spec, models_dir)
     if source.build:
-        idle = spec.idle() - replace(spec, network="own").idle()  # by the network's name: would be missing in the key
+        # fields that the key would leave out because of the network's name
+        idle = spec.idle() - replace(spec, network="own").idle()
         if said := sorted(name for name in idle if spec.normal()[name] != spec.described()[name]):
             expected = f"a name of your own beside a function that builds it and `{said[0]}`"
             raise refused("network", expected, spec.network)
@@ -40,7 +41,7 @@ def check(
 
 
 def usual_seeds(spec: Spec, models_dir: Path, processes: int) -> list[int]:
-    """Choose the seeds where none are named: all that a branch's run has, else one per process."""
+    """Choose the seeds where none are given: for a branch all seeds of its run, else one per process."""
     there = find_run(spec.trunk(), models_dir).seeds() if spec.branch else []
     return there or list(range(max(1, processes)))
 
@@ -57,26 +58,27 @@ def run(
     overwrite: bool = False,
     console: Console | None = None,
 ) -> tuple[Run, dict[int, str]]:
-    """Compute all rounds of these seeds that are not on disk yet.
+    """Run an experiment: compute all rounds of these seeds that are not on disk yet.
 
     Args:
         spec: the experiment.
-        seeds: of the replicates.
-        processes: number of worker processes; 0 computes in this one.
-        models_dir: where the run's folder lies or will lie.
+        seeds: seeds of the replicates.
+        processes: number of worker processes; 0 computes in the calling process.
+        models_dir: folder that holds or will hold the run's folder.
         data_dir: folder that is searched for the data set first.
         build: a function ``(input_shape, outputs) -> keras.Model`` in place of the network that the spec names; the
-            spec's `network` is then its name alone.
-        arrays: x_train, y_train, x_test, y_test in place of the data set that the spec names, likewise.
-        overwrite: delete what these seeds have computed before, as soon as nothing can be refused any more.
-        console: where progress goes, each round in a line; if left out, stdout, in a few lines.
+            spec's `network` is then only a name.
+        arrays: x_train, y_train, x_test, y_test in place of the data set that the spec names; the spec's `dataset` is
+            then only a name.
+        overwrite: whether to delete earlier rounds of these seeds, once nothing can be refused any more.
+        console: console for progress, one line per round; if left out, stdout, in few lines.
 
     Returns:
         The run, and the replicates that failed, {seed: reason}.
 
     Raises:
-        EndsRun: BadInput before any work starts, or WriteFailed.
-        KeyboardInterrupt: after the workers are stopped; what is on disk is complete.
+        EndsRun: as BadInput before any work starts, or as WriteFailed.
+        KeyboardInterrupt: after the workers are stopped; all files on disk are complete.
     """
     spec, models_dir, seeds = spec.resolved, Path(models_dir).absolute(), list(seeds)
     said = {"task": spec.task, "input_kind": spec.input_kind}
@@ -90,15 +92,15 @@ def run(
     ).read(spec)
     overwritten = Overwritten.asked_or_empty(run, seeds, asked=overwrite)
     dataset = check(spec, seeds, models_dir, source, overwritten)
-    if not (overwritten.everything(run) and (run.folder / "spec.json").exists()):  # else a worker begins it anew
+    if not (overwritten.everything(run) and (run.folder / "spec.json").exists()):  # else a worker begins the run anew
         run.begin(spec, dataset.digest)
         run.keep_data(dataset)
     console, pause = (console, 0.0) if console else (screen(), PAUSE)
     console.print(data_line(spec, dataset), highlight=False, markup=False, soft_wrap=True)
     own, experiment = located(spec.network), EXPERIMENTS[spec.kind.name]
-    if own:  # a worker's folder need not be this one
+    if own:  # a worker's working directory may be another
         spec = replace(spec, network=f"{own[0].absolute()}:{own[1]}")
-    if not (own or build or overwrite):  # a network of one's own may have changed since, which is told by building it
+    if not (own or build or overwrite):  # your own network may have changed, which shows once it is built
         wanted = {seed: experiment.rounds(spec, dataset, run, seed) for seed in seeds}
         seeds = [seed for seed in seeds if not complete(spec, run, seed, wanted[seed])]
     if not seeds:

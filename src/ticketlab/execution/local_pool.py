@@ -1,7 +1,7 @@
-"""Many replicates at once: in this process, or in worker processes that are supervised. One signature.
+"""Many replicates: in this process one after the other, or at once in supervised worker processes.
 
-A worker that dies (killed, out of memory) or raises costs its own replicate one more try; the others go on. Knows
-processes and their ends; does not know what a replicate computes.
+A replicate whose worker dies (killed, out of memory) or raises is tried once more; the others go on. This module knows
+processes and how they end. It does not know what a replicate computes.
 """
 
 import contextlib
@@ -32,12 +32,12 @@ GONE = (BrokenPipeError, ConnectionResetError)
 
 @dataclass(frozen=True)
 class Job:
-    """What every worker does.
+    """The work of every worker.
 
     Attributes:
-        prepare: a module's function that returns the function computing one replicate.
-        arguments: of `prepare`.
-        threads: of one worker.
+        prepare: a module-level function that returns the function which computes one replicate.
+        arguments: arguments of `prepare`.
+        threads: number of threads of one worker.
     """
 
     prepare: Callable[..., Replicate]
@@ -47,7 +47,7 @@ class Job:
 
 @dataclass(frozen=True)
 class _Raised:
-    """What a worker says of an attempt that failed: the reason, and whether trying again may help."""
+    """A worker's message of a failed attempt: the reason, and whether trying again may help."""
 
     message: str
     again: bool
@@ -55,7 +55,7 @@ class _Raised:
 
 @dataclass(frozen=True)
 class _EndedRun:
-    """What a worker says of a problem that every replicate would meet."""
+    """A worker's message of a problem that every replicate would meet."""
 
     error: EndsRun
 
@@ -64,13 +64,13 @@ class _EndedRun:
 class _Worker:
     number: int
     process: Any
-    pipe: Any  # of `multiprocess`, a connection
+    pipe: Any  # a connection of `multiprocess`
     seed: int
 
 
 @dataclass
 class _Queue:
-    """Seeds that wait, how often each was tried, and what became of those that failed."""
+    """Seeds that wait, how often each was tried, and why some failed."""
 
     waiting: deque[int]
     tries: dict[int, int] = field(default_factory=dict)
@@ -94,23 +94,23 @@ def run(job: Job, seeds: Iterable[int], processes: int, on_event: OnEvent) -> di
     """Compute replicates and return those that failed, {seed: reason}.
 
     Args:
-        job: what to do with each seed.
-        seeds: of the replicates.
-        processes: number of workers; 0 computes in this process, one after the other.
-        on_event: called in this process with the seed and each event.
+        job: the work to do for each seed.
+        seeds: seeds of the replicates.
+        processes: number of workers; 0 computes in this process, one replicate after the other.
+        on_event: function called in this process with the seed and each event.
 
     Raises:
-        EndsRun: as a worker raised it; the others are stopped.
+        EndsRun: if a worker raised it; the other workers are stopped.
         KeyboardInterrupt: after the workers are stopped.
     """
     return _in_workers(job, list(seeds), processes, on_event) if processes else _in_line(job, list(seeds), on_event)
 
 
 class _Attempt:
-    """Computes one seed after the other in this process; what is prepared serves until an attempt fails.
+    """Compute one seed after the other in this process; data and engines are kept until an attempt fails.
 
-    A call returns None, or the reason of a failure and whether trying again may help. Raises EndsRun, and what the
-    pipe to a supervisor that is gone raises.
+    A call returns None, or the reason of a failure and whether trying again may help. It raises EndsRun, and the errors
+    of a pipe whose supervisor has ended.
     """
 
     def __init__(self, job: Job, number: int = 0) -> None:
@@ -163,7 +163,7 @@ def _in_workers(job: Job, seeds: list[int], processes: int, on_event: OnEvent) -
 
 
 def _listen(worker: _Worker, queue: _Queue, on_event: OnEvent) -> bool:
-    """Take one message from a worker; return whether it goes on working."""
+    """Take one message from a worker; return whether the worker goes on."""
     try:
         said = worker.pipe.recv()
     except (EOFError, OSError):
@@ -188,7 +188,7 @@ def _listen(worker: _Worker, queue: _Queue, on_event: OnEvent) -> bool:
 
 
 def _send(worker: _Worker, seed: int | None) -> None:
-    """Hand out work; if the worker has just died, its closed pipe tells so at the next turn."""
+    """Send a worker its next seed; if it has just died, its closed pipe shows that at the next turn."""
     with contextlib.suppress(*GONE):
         worker.pipe.send(seed)
 
@@ -249,13 +249,13 @@ def _work(pipe: connection.Connection, job: Shared, number: int) -> None:
 
 
 def _stopped(*_: object) -> None:
-    """End without a word: what TensorFlow says of an exception in the midst of its own work helps nobody."""
+    """End silently: TensorFlow's messages about an exception amid its own work help nobody."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
     sys.exit(128 + signal.SIGTERM)
 
 
 def _where(error: Exception) -> str:
-    """Name the line of ours that an unforeseen error came from."""
+    """Name the line of ticketlab that an unforeseen error came from."""
     frames = [
         each for each in traceback.extract_tb(error.__traceback__) if f"{os.sep}ticketlab{os.sep}" in each.filename
     ]

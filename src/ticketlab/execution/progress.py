@@ -1,7 +1,7 @@
-"""What the person at the terminal sees: one live line per replicate, or plain lines, and the closing table.
+"""What the user sees at the terminal: one live line per replicate, or plain lines, and the final table.
 
-Progress and results go to stdout, problems to stderr. Knows words and columns; computes nothing but means.
-Plain lines are for logs, of every round, and for notebooks, which keep what is printed, of fewer.
+Progress and results go to stdout, problems to stderr. Logs get a plain line for every round; notebooks, which keep
+everything printed, get fewer. This module knows words and columns, and computes nothing but means.
 """
 
 import sys
@@ -27,21 +27,21 @@ PAUSE = 10.0  # seconds between a replicate's lines in a notebook
 
 
 def screen() -> Console:
-    """Return the console of stdout, on which lines move only if it is a terminal.
+    """Return the console of stdout, which has live lines only if it is a terminal.
 
-    What rich goes by besides says nothing of that: notebooks' kernels set FORCE_COLOR, and so do some shells.
+    FORCE_COLOR, which rich would also go by, does not tell: kernels of notebooks and some shells set it.
     """
     return Console(force_jupyter=False, force_terminal=sys.stdout.isatty())
 
 
 class Display:
-    """Show the events of a run: a context manager whose `event` is what a pool calls.
+    """Show the events of a run: a context manager whose method `event` the pool calls.
 
     Args:
-        seeds: of all replicates.
-        rounds: after round 0, as far as known before a replicate begins.
-        console: where progress goes; lines move only if it is a terminal. Problems go to stderr, above them.
-        pause: seconds between two plain lines of a replicate; the line of its last round comes in any case.
+        seeds: seeds of all replicates.
+        rounds: number of rounds after round 0, as far as it is known before a replicate begins.
+        console: console for progress, with live lines only if it is a terminal. Problems go to stderr, above them.
+        pause: seconds between two plain lines of a replicate; the line of its last round is always printed.
     """
 
     def __init__(self, seeds: list[int], rounds: int, console: Console, pause: float = 0) -> None:
@@ -67,7 +67,7 @@ class Display:
         self._live.stop()
 
     def event(self, seed: int, event: Event) -> None:
-        """Take note of one event of a replicate."""
+        """Show one event of a replicate."""
         match event:
             case SetAside() | Retried():
                 print(f"seed {seed}: {event.message}", file=sys.stderr, flush=True)
@@ -78,7 +78,7 @@ class Display:
                 self._clock.begin(seed, len(rounds))
                 self._places[seed] = {number: place for place, number in enumerate(rounds)}
                 self._printed[seed] = time.monotonic()
-                self._remove(seed)  # of a first try
+                self._remove(seed)  # the line of a first try
                 self._rows[seed] = self._live.add_task("", name=f"seed {seed}", total=len(rounds))
             case Evaluated():
                 self._clock.reached(seed, self._places[seed][event.number] + event.share)
@@ -121,12 +121,12 @@ class _Clock:
         self._resumed: set[int] = set()
 
     def begin(self, seed: int, rounds: int) -> None:
-        self._started = self._started or time.monotonic()  # starting up is no measure of rounds
+        self._started = self._started or time.monotonic()  # starting up would distort the time per round
         self.positions[seed], self._ends[seed] = 0.0, rounds
         self._resumed.add(seed)
 
     def reached(self, seed: int, position: float, computed: bool = True) -> None:
-        if computed and seed not in self._resumed:  # the first evaluation may stand late in a resumed round
+        if computed and seed not in self._resumed:  # the first evaluation may come late in a resumed round
             self._computed += position - self.positions[seed]
         elif computed:
             self._resumed.discard(seed)
@@ -148,7 +148,7 @@ class _Clock:
 
 
 def data_line(spec: Spec, dataset: Dataset) -> str:
-    """Say in one line what a data set is taken for, and which flag says otherwise where that was guessed."""
+    """Describe a data set in one line; where its kind was guessed, name the flag that says otherwise."""
     own = dataset.name not in ("digits", *DOWNLOADS)
     image, shape = dataset.input_kind == "image", "×".join(map(str, dataset.input_shape))
     flat = len(dataset.input_shape) == 1
@@ -170,13 +170,13 @@ def data_line(spec: Spec, dataset: Dataset) -> str:
 
 
 def evaluation_line(event: Evaluated) -> str:
-    """Say in one line how far a round's training is."""
+    """Describe in one line how far a round's training is."""
     place = f"round {event.number:>2}  density {event.density:.4f}"
     return f"{place}  iteration {event.iteration:>5}  validation {event.score:.4f}"
 
 
 def round_line(facts: Mapping[str, Any]) -> str:
-    """Say in one line what a finished round gave."""
+    """Describe a finished round in one line."""
     return (
         f"round {facts['round']:>2}  density {facts['density']:.4f}  early stop {facts['early_stop_iteration']:>6}  "
         f"test accuracy there "

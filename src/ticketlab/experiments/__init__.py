@@ -1,1 +1,1 @@
-"""Kinds of experiments, a folder each, and what they share: rounds, checkpoints, presets, the table of kinds."""
+"""Kinds of experiment, a folder each, and what they share: replicates, checkpoints, presets, the registry."""

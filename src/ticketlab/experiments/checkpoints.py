@@ -1,4 +1,4 @@
-"""Files of rounds and of unfinished rounds: whether they may be used, and a training's state in and out of them."""
+"""Files of finished and unfinished rounds: whether they may be used; reading and writing a training's state."""
 
 import json
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ def find(path: Path, spec: Spec, seed: int, number: int, report: Report) -> Reco
     """Return a file of this round if it is there; set a damaged one aside and report it.
 
     Raises:
-        TicketlabError: if it is of another spec, seed or round.
+        TicketlabError: if the file belongs to another spec, seed or round.
     """
     if not path.exists():
         return None
@@ -37,7 +37,7 @@ def find(path: Path, spec: Spec, seed: int, number: int, report: Report) -> Reco
 
 
 def complete(spec: Spec, run: Run, seed: int, numbers: Sequence[int]) -> bool:
-    """Tell whether these rounds are on disk, sound, and of this spec."""
+    """Tell whether these rounds are on disk, undamaged, and of this spec."""
     if not set(numbers) <= set(run.rounds(seed)):
         return False
     try:
@@ -51,7 +51,7 @@ def complete(spec: Spec, run: Run, seed: int, numbers: Sequence[int]) -> bool:
 
 
 def read_state(record: Record) -> "Checkpoint | None":
-    """Return the state in an unfinished round's file; None for a file of an early version, which begins again."""
+    """Return the state in an unfinished round's file; None for a file of an early version, whose round begins again."""
     from ticketlab.training.loop import Checkpoint, as_rows
 
     found: dict[str, Any] = {name: record.arrays(name) for name in STATE}
@@ -63,7 +63,7 @@ def read_state(record: Record) -> "Checkpoint | None":
 
 
 def write_state(path: Path, spec: Spec, seed: int, number: int, state: "Checkpoint") -> None:
-    """Write a training's state so that it can go on from there to the same bits."""
+    """Write a training's state, from which it can go on to the same bits."""
     from ticketlab.training.loop import as_columns
 
     attributes = {name: getattr(state, name) for name in PROGRESS}
@@ -74,7 +74,7 @@ def write_state(path: Path, spec: Spec, seed: int, number: int, state: "Checkpoi
 
 
 def _check_belongs(record: Record, spec: Spec, seed: int, number: int) -> None:
-    """Make sure that a file is what its name says. Raises TicketlabError."""
+    """Make sure that a file holds what its name says. Raises TicketlabError."""
     found = record.attributes
     differing = differences(json.loads(found["spec"]), spec)
     if differing or (found["seed"], found["round"]) != (seed, number):

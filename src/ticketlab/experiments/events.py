@@ -1,6 +1,6 @@
-"""What replicates tell while they compute: one class per event. Knows nothing of who listens.
+"""Events that replicates report while they compute, one class per event, whoever listens.
 
-Progress at the terminal, logs and executors read the same ones; each can be pickled.
+Progress at the terminal, logs and executors read the same events; each can be pickled.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ class Begun:
     """A replicate begins, or begins again after a failure.
 
     Attributes:
-        rounds: the numbers of the rounds that it goes through, those on disk among them.
+        rounds: numbers of all rounds of the replicate, including those on disk.
     """
 
     rounds: tuple[int, ...]
@@ -24,12 +24,12 @@ class Evaluated:
     """A training was evaluated on the validation set.
 
     Attributes:
-        number: of the round.
-        iteration: counted from the beginning of round 0.
-        share: of the round's iterations that are done.
-        density: of the masks.
-        loss: on the validation set.
-        score: accuracy or, of a regression, R².
+        number: number of the round.
+        iteration: iterations done, counted from the beginning of round 0.
+        share: share of the round's iterations that are done.
+        density: density of the masks.
+        loss: loss on the validation set.
+        score: accuracy on the validation set or, in a regression, R².
         task: "classification" or "regression".
     """
 
@@ -47,9 +47,9 @@ class RoundDone:
     """A round is complete on disk.
 
     Attributes:
-        number: of the round.
-        new: whether it was computed now.
-        attributes: of its file.
+        number: number of the round.
+        new: whether the round was computed just now.
+        attributes: attributes of the round's file.
     """
 
     number: int
@@ -59,14 +59,14 @@ class RoundDone:
 
 @dataclass(frozen=True)
 class Noted:
-    """Something the person should know, the same for all replicates."""
+    """A note to the user, the same for all replicates."""
 
     message: str
 
 
 @dataclass(frozen=True)
 class SetAside:
-    """A damaged file was renamed; what it held is computed again."""
+    """A damaged file was renamed; its round is computed again."""
 
     message: str
 

@@ -1,4 +1,4 @@
-"""The kinds of experiments, one entry each, and how a process computes replicates of any of them."""
+"""The kinds of experiment, one entry each, and how a process computes replicates of any of them."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -24,15 +24,16 @@ from ticketlab.training.context import Source, prepare_context
 
 @dataclass(frozen=True)
 class Experiment:
-    """A kind of experiment; what its rounds are to each other, its spec's class says.
+    """A kind of experiment; the class of its spec says how its rounds are related.
 
     Attributes:
-        spec: its class of specs.
-        check: refuses what spec, data and finished rounds forbid together, without TensorFlow; called with spec, data
-            set, source, models_dir and seeds.
-        agree: refuses what spec and network forbid together, by the kernels' shapes and which of them are outputs'.
-        rounds: lists the rounds that a seed has once nothing is left to compute, by spec, data set, run and seed.
-        compute: computes what a replicate lacks.
+        spec: class of its specs.
+        check: function ``(spec, dataset, source, models_dir, seeds)`` that refuses a spec which data or finished rounds
+            do not allow, without TensorFlow.
+        agree: function ``(spec, shapes, outputs)`` that refuses a spec which the network does not allow, given the
+            kernels' shapes and the paths of the output layers' kernels.
+        rounds: function ``(spec, dataset, run, seed)`` that lists the rounds of a finished seed.
+        compute: function of a replicate that computes its missing rounds.
     """
 
     spec: type[Spec]
@@ -70,7 +71,7 @@ def prepare(
     """Load data and network once for all the replicates that this process will compute.
 
     Returns:
-        A function of seed and report that computes one replicate.
+        A function ``(seed, report)`` that computes one replicate.
     """
     spec, run = experiment.spec.from_json(spec_json), Run(run_folder)
     trunk = find_run(spec.trunk(), run.folder.parent) if spec.branch else None

@@ -1,7 +1,7 @@
-"""One replicate: a seed of a run, computed round by round, each taken from disk if it is there.
+"""One replicate: a seed of a run, computed round by round; rounds on disk are not computed again.
 
-Knows how a round is found, trained, resumed, tested and written. Does not know where tickets come from: that is what
-the kinds of experiments differ in.
+This module knows how a round is found, trained, resumed, tested and written. It does not know where tickets come from,
+in which the kinds of experiment differ.
 """
 
 import importlib.metadata
@@ -28,7 +28,7 @@ from ticketlab.training.context import Context
 if TYPE_CHECKING:
     from ticketlab.training.loop import Checkpoint
 
-PARTIAL_SECONDS = 60.0  # a killed process loses at most about so much work
+PARTIAL_SECONDS = 60.0  # a killed process loses at most about this much work
 PACKAGES = ("ticketlab", "tensorflow", "keras", "numpy", "h5py")
 
 
@@ -37,11 +37,11 @@ class Ticket:
     """What a round starts from, and how it trains.
 
     Attributes:
-        weights: {path: array}, zero where masked.
-        masks: {path: bool array}.
-        iteration: at which it begins, counted from the beginning of round 0.
-        learning_rates: of the iterations from its first argument to its second.
-        trained: whether it is trained at all; if not, the round tells what the weights are worth as they are.
+        weights: initial weights of the round, {path: array}, zero where masked.
+        masks: masks of the round, {path: bool array}.
+        iteration: iteration at which the round begins, counted from the beginning of round 0.
+        learning_rates: a function ``(start, stop)`` that gives the learning rates of these iterations.
+        trained: whether the ticket is trained at all; if not, the round records its untrained accuracy.
     """
 
     weights: Arrays
@@ -56,10 +56,10 @@ class Replicate:
     """One seed of a run in one process.
 
     Attributes:
-        context: spec, network, data and engines, which serve all replicates of the process.
-        run: where rounds are found and written.
-        seed: from which every draw comes.
-        report: called with each event.
+        context: spec, network, data and engines, shared by all replicates of the process.
+        run: the run in which rounds are found and written.
+        seed: the seed from which every draw comes.
+        report: function called with each event.
     """
 
     context: Context
@@ -73,7 +73,7 @@ class Replicate:
         return self.context.spec
 
     def initial_weights(self) -> dict[str, np.ndarray]:
-        """Draw all variables as they are before the first step, {path: array}."""
+        """Draw all variables in their state before the first step, {path: array}."""
         from ticketlab.networks import variables
 
         return variables.draw(self.context.model, self.seed, "initialisation")
@@ -84,9 +84,9 @@ class Replicate:
         """Go through rounds in this order, and compute those that are not on disk.
 
         Args:
-            numbers: of the rounds.
-            start: makes a round's ticket, from its number and from the round that came before it, None for the first.
-            keep_at: the iteration of round 0 whose weights are kept as those that later rounds rewind to.
+            numbers: numbers of the rounds.
+            start: function that makes a round's ticket from its number and the previous round, None for the first.
+            keep_at: iteration of round 0 whose weights are kept, for later rounds to rewind to.
         """
         self.report(Begun(tuple(numbers)))
         record = None
@@ -102,7 +102,7 @@ class Replicate:
         return checkpoints.find(self.run.path(self.seed, number), self.spec, self.seed, number, self.report)
 
     def train(self, number: int, ticket: Ticket, *, keep_at: int | None = None) -> Record:
-        """Train a ticket from its start, or from where a killed process had come to, and write the round's file."""
+        """Train a ticket from its start or from an unfinished round's state, and write the round's file."""
         from ticketlab.training.loop import Checkpoint
 
         engine = self.context.engine(ticket.masks)
@@ -123,17 +123,17 @@ class Replicate:
         return record
 
     def unfinished(self, number: int) -> "Checkpoint | None":
-        """Return where a killed process had come to in a round, if it left anything."""
+        """Return the state that a killed process left of a round, if any."""
         path = self.run.partial_path(self.seed, number)
         record = checkpoints.find(path, self.spec, self.seed, number, self.report)
         return record and checkpoints.read_state(record)
 
     def keep_unfinished(self, number: int, state: "Checkpoint") -> None:
-        """Write the state of a round that is not done, in place of what was kept of it before."""
+        """Write the state of an unfinished round, in place of any earlier state."""
         checkpoints.write_state(self.run.partial_path(self.seed, number), self.spec, self.seed, number, state)
 
     def forget_unfinished(self, number: int) -> None:
-        """Delete the state of a round that is done."""
+        """Delete the state of a finished round."""
         self.run.partial_path(self.seed, number).unlink(missing_ok=True)
 
     def carry_on(
@@ -144,14 +144,14 @@ class Replicate:
         rates: Callable[[int, int], np.ndarray],
         **further: Any,
     ) -> "Checkpoint":
-        """Train from a state, which lies in a round's stretch of iterations, to the stretch's end, telling and saving.
+        """Train from a state within a round's stretch of iterations to the stretch's end, reporting and saving.
 
         Args:
-            number: of the round.
-            stretch: the iterations at which the round begins and ends.
-            begin: the state.
-            rates: learning rates of the iterations from its first argument to its second.
-            **further: further fields of `loop.Plan`.
+            number: number of the round.
+            stretch: iterations at which the round begins and ends.
+            begin: state from which training goes on.
+            rates: a function ``(start, stop)`` that gives the learning rates of these iterations.
+            **further: other fields of `loop.Plan`.
         """
         from ticketlab.training.loop import Observer, Plan, train
 
@@ -172,13 +172,14 @@ class Replicate:
         return train(self.context.engine, begin, plan, observer)
 
     def write(self, number: int, done: "Checkpoint", found: Mapping[str, Any], groups: Mapping[str, Arrays]) -> Record:
-        """Test what a round came to and write its file, with further attributes and groups."""
+        """Test a round's final and best weights and write its file, with further attributes and groups."""
         from ticketlab.training.loop import as_columns
 
         context, engine = self.context, self.context.engine(done.masks)
         engine.load(done.weights, done.masks)
         test_loss, test_accuracy = engine.evaluate("test")
-        best = {path: mask | (done.best[path] != 0) for path, mask in done.masks.items()}  # may be of earlier masks
+        # the best weights may belong to earlier masks
+        best = {path: mask | (done.best[path] != 0) for path, mask in done.masks.items()}
         engine.load(done.best, best)
         _, early_stop_test_accuracy = engine.evaluate("test")
         early_stop_iteration, early_stop_validation_loss = done.early_stop[:2]
@@ -216,5 +217,5 @@ class Replicate:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that the numbers depend on."""
+    """Return the versions of Python and of the packages on which the numbers depend."""
     return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in PACKAGES}}

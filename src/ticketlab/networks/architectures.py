@@ -1,8 +1,8 @@
 """Networks by name: which there are, what data they take, how they are built.
 
-A name is an entry of `NETWORKS`, ``fcn_<a>_<b>…`` for hidden layers of so many units, or ``path/to/file.py:function``
-(own_network.py). All end in logits; kernels are drawn from one initialiser, biases are 0. To add a network, write its
-function and add its entry. Keras is imported inside the functions, so names are checked without TensorFlow.
+A name is an entry of `NETWORKS`, ``fcn_<a>_<b>…`` for hidden layers of a, b, … units, or ``path/to/file.py:function``
+(user_model.py). All networks end in logits; kernels are drawn from one initialiser, biases are 0. To add a network,
+write its function and add its entry. Keras is imported inside the functions, so names are checked without TensorFlow.
 """
 
 import math
@@ -30,8 +30,8 @@ class Network:
 
     Attributes:
         build: a function of input shape, number of outputs, hidden activation, and initialiser of the kernels.
-        least_side: images need at least so many pixels a side; 0 for a network that takes any input.
-        widths: of the hidden layers, where it is one dense layer after the other; else None.
+        least_side: minimum side of the images in pixels; 0 for a network that takes any input.
+        widths: units of the hidden layers, where the network is one dense layer after the other; else None.
     """
 
     build: Build
@@ -42,10 +42,10 @@ class Network:
 def check(
     name: str, input_shape: tuple[int, ...], activation: str = ACTIVATION, initialiser: str = INITIALISER
 ) -> None:
-    """Refuse a network that is not known or not for the data, without loading TensorFlow.
+    """Refuse a network that is unknown or does not fit the data, without loading TensorFlow.
 
     Raises:
-        BadInput: with one line that says what would do.
+        BadInput: if there is no such network, or it does not fit the data; the message says what would.
 
     >>> check("conv2", (6,))
     Traceback (most recent call last):
@@ -62,7 +62,7 @@ def check(
 
 
 def check_name(name: str, activation: str = ACTIVATION, initialiser: str = INITIALISER) -> None:
-    """Refuse a network that there is not, whatever the data. Raises BadInput."""
+    """Refuse a name that no network has, whatever the data. Raises BadInput."""
     own = user_model.located(name)
     if own is None:
         known(name)
@@ -72,10 +72,10 @@ def check_name(name: str, activation: str = ACTIVATION, initialiser: str = INITI
 
 
 def check_own(activation: str = ACTIVATION, initialiser: str = INITIALISER) -> None:
-    """Refuse settings that a network of one's own decides itself. Raises BadInput."""
+    """Refuse settings that your own network decides itself. Raises BadInput."""
     for option, value, default in (("activation", activation, ACTIVATION), ("initialiser", initialiser, INITIALISER)):
         if value != default:
-            raise BadInput(f"`{option}` must be left out with a network of one's own. Received: {option}={value}")
+            raise BadInput(f"`{option}` must be left out with your own network. Received: {option}={value}")
 
 
 def build(
@@ -90,15 +90,15 @@ def build(
     """Build a network by name.
 
     Args:
-        name: see the module.
-        input_shape: of one sample; images as (height, width) or (height, width, channels).
-        outputs: classes, or numbers to predict.
-        activation: of the hidden layers, by Keras's name.
-        initialiser: of the kernels, by Keras's name.
-        regression: whether the outputs are the targets themselves rather than logits of classes.
+        name: the network's name, in one of the module's three forms.
+        input_shape: shape of one sample; images as (height, width) or (height, width, channels).
+        outputs: number of classes, or of numbers to predict.
+        activation: Keras's name for the activation of the hidden layers.
+        initialiser: Keras's name for the initialiser of the kernels.
+        regression: whether the outputs predict the targets themselves rather than logits of classes.
 
     Raises:
-        BadInput: if there is no such network, it is not for the data, or one's own does not do.
+        BadInput: if there is no such network, it does not fit the data, or your own network is refused.
     """
     check(name, input_shape, activation, initialiser)
     if own := user_model.located(name):
@@ -109,7 +109,7 @@ def build(
 
 
 def known(name: str) -> Network:
-    """Look a network of the house up. Raises BadInput.
+    """Look up one of the library's own networks. Raises BadInput.
 
     >>> known("fcn_256_32").build.args
     ('fcn_256_32', (256, 32))
@@ -117,13 +117,13 @@ def known(name: str) -> Network:
     if form := re.fullmatch(FULLY_CONNECTED, name):
         return fully_connected(name, *map(int, form[1].split("_")[1:]))
     if name not in NETWORKS:
-        others = "fcn_<a>_<b>… (hidden layers of so many units) or path/to/file.py:function"
+        others = "fcn_<a>_<b>… (hidden layers of a, b, … units) or path/to/file.py:function"
         raise BadInput(f"`network` must be one of {', '.join(NETWORKS)}, {others}. Received: network={name}")
     return NETWORKS[name]
 
 
 def mlp_shapes(name: str, input_shape: tuple[int, ...], outputs: int) -> dict[str, tuple[int, int]] | None:
-    """Return the kernels' shapes of one dense layer after the other, by path; None for any other network.
+    """Return the kernels' shapes by path for a network of dense layers alone; None for any other network.
 
     >>> mlp_shapes("lenet_300_100", (28, 28), 10)
     {'dense_1/kernel': (784, 300), 'dense_2/kernel': (300, 100), 'dense_3/kernel': (100, 10)}
@@ -136,10 +136,10 @@ def mlp_shapes(name: str, input_shape: tuple[int, ...], outputs: int) -> dict[st
 
 
 def fully_connected(name: str, *widths: int) -> Network:
-    """Return a network of hidden dense layers of these widths; any input is flattened.
+    """Return a network of hidden dense layers with these numbers of units; any input is flattened.
 
-    With the default initialiser, the Gaussian one of Glorot truncated at two deviations, and ReLU, widths 300 and 100
-    are LeNet-300-100 as in Frankle & Carbin 2019 (figure 2) and their code, after LeCun et al. 1998.
+    Widths 300 and 100 give LeNet-300-100 as in Frankle & Carbin 2019 (figure 2) and their code, after LeCun et al.
+    1998, with ReLU and the default initialiser: Glorot's Gaussian truncated at two standard deviations.
     """
     return Network(partial(_fully_connected, name, widths), widths=widths)
 
@@ -147,13 +147,14 @@ def fully_connected(name: str, *widths: int) -> Network:
 def convolutional(name: str, *channels: int) -> Network:
     """Return Conv-2, -4 or -6 of Frankle & Carbin 2019 (arXiv 1803.03635, figure 2), after VGG.
 
-    For each number of channels a pair of 3×3 convolutions and a 2×2 max-pooling, then dense layers of 256 and 256. On
-    CIFAR-10 these are the figure's weights but for Conv-6 as a whole: its layers add up to 2.3 M, where it says 1.7 M.
+    Each number of channels gives a pair of 3×3 convolutions and a 2×2 max-pooling; dense layers of 256 and 256 units
+    follow. On CIFAR-10 the layers have the figure's numbers of weights. For Conv-6, however, they add up to 2.3 M,
+    where the figure says 1.7 M.
     """
     return Network(partial(_convolutional, name, channels), least_side=2 ** len(channels))
 
 
-# What follows are functions of the form `Build`, some of them after the arguments that make one kind of several.
+# The functions below have the form `Build`; some take further arguments first, which `partial` fills in.
 
 
 def _fully_connected(name, widths, input_shape, outputs, activation, initialiser):
@@ -179,10 +180,10 @@ def _convolutional(name, channels, input_shape, outputs, activation, initialiser
 def _lenet5(input_shape, outputs, activation, initialiser):
     """Build LeNet-5 (LeCun et al. 1998, section II.B) in its usual modern form.
 
-    It departs from the original in this: pooling takes the maximum and has no weights or activation of its own; each
-    of the 16 maps of the second convolution sees all 6 of the first; the output layer is dense, not of radial basis
-    functions; the activation is not a scaled tanh. Images of 28×28 pixels are padded by the first convolution instead
-    of beforehand to 32×32, which is the same.
+    It departs from the original in four ways. Pooling takes the maximum, without weights or activation. Each of the 16
+    maps of the second convolution sees all 6 of the first. The output layer is dense, not of radial basis functions.
+    The activation is not a scaled tanh. The first convolution pads images of 28×28 pixels, which equals padding them to
+    32×32 beforehand.
     """
     from keras import Sequential, layers
 
@@ -200,11 +201,11 @@ def _lenet5(input_shape, outputs, activation, initialiser):
 
 
 def _resnet20(input_shape, outputs, activation, initialiser):
-    """Build ResNet-20 for CIFAR-10 (He et al. 2016, arXiv 1512.03385, section 4.2), shortcuts without weights (A).
+    """Build ResNet-20 for CIFAR-10 (He et al. 2016, arXiv 1512.03385, section 4.2), with parameter-free shortcuts (A).
 
-    Three stages of three blocks of two 3×3 convolutions without biases, each followed by batch normalisation. Its
-    momentum is .9 and its epsilon 1e-5 as in the authors' code: with Keras's .99 the moving statistics would lag
-    hundreds of iterations behind the weights, and so would every evaluation in the early part of a training.
+    There are three stages of three blocks of two 3×3 convolutions without biases, each followed by batch normalisation.
+    Its momentum is 0.9 and its epsilon 1e-5, as in the authors' code. With Keras's 0.99 the moving statistics would lag
+    hundreds of iterations behind the weights, and so would every evaluation early in training.
     """
     from keras import Model, layers
 
@@ -227,7 +228,7 @@ def _resnet20(input_shape, outputs, activation, initialiser):
         shortcut = x
         if stride == 2:
             shortcut = layers.AveragePooling2D(1, stride, name=f"subsample_{number}")(shortcut)
-            # called width and channels here, the last two axes: padding channels needs no layer of our own
+            # with the last two axes called width and channels, Keras's own layer pads the channels
             more = ((0, 0), (0, width - x.shape[-1]))
             shortcut = layers.ZeroPadding2D(more, "channels_first", name=f"widen_{number}")(shortcut)
         inner = normalised(active(normalised(x, width, stride)), width)
@@ -247,7 +248,7 @@ def _resnet20(input_shape, outputs, activation, initialiser):
 
 
 def _images(input_shape: tuple[int, ...]) -> list[Any]:
-    """Return the first layers of a convolutional network; images without an axis of channels get one."""
+    """Return the first layers of a convolutional network; images without a channel axis get one."""
     from keras import Input, layers
 
     first = [Input(input_shape, name="input")]
@@ -255,7 +256,7 @@ def _images(input_shape: tuple[int, ...]) -> list[Any]:
 
 
 def _dense(widths, outputs, activation, initialiser):
-    """Return hidden dense layers and one of logits, ``dense_1`` and so on."""
+    """Return the hidden dense layers and the layer of logits, named ``dense_1`` and so on."""
     from keras import layers
 
     sizes, activations = (*widths, outputs), [activation] * len(widths) + [None]

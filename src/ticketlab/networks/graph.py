@@ -1,7 +1,7 @@
-"""How a network's operations are wired: each call with those whose results it takes, in the order of computation.
+"""How a network's operations are connected: each call and the calls whose results it takes, in order of computation.
 
-Models that are used as layers are unfolded, so that what is computed inside them stands beside all the rest. Knows
-nothing of what an operation computes (operations.py). Keras is imported inside the functions.
+Models that are used as layers are unfolded, so their inner calls stand among the others. This module does not know what
+an operation computes (operations.py). Keras is imported inside the functions.
 """
 
 from collections.abc import Iterable
@@ -17,11 +17,11 @@ class Call:
     """One call of an operation.
 
     Attributes:
-        path: of the operation, ``<layer>``, or ``<model>/<layer>`` inside a model that is used as a layer.
-        operation: a layer, an operation of keras.ops, or a model that does not say how it is wired inside.
-        sources: the calls whose results it takes, by their places in the list of all.
-        taken: shapes of what it takes, (None, …), as they are known inside its own model.
-        given: shape of what it gives, or of the first of several.
+        path: path of the operation, ``<layer>``, or ``<model>/<layer>`` inside a model that is used as a layer.
+        operation: a layer, an operation of keras.ops, or a model whose inner graph is unknown.
+        sources: indices of the calls whose results it takes, in the list of all calls.
+        taken: shapes of its inputs, (None, …), as they are known inside its own model.
+        given: shape of its output, or of the first of several outputs.
     """
 
     path: str
@@ -32,9 +32,9 @@ class Call:
 
 
 def calls(model: "keras.Model") -> list[Call]:
-    """List all calls that a network's output rests on; the last gives it. Inputs of models are calls as well.
+    """List all calls that a network's output depends on; the last gives the output. Inputs of models are calls as well.
 
-    A model of a class of its own may compute something else than its wiring says: such a one is a single call.
+    A model of a user-defined class may compute something other than its graph says, hence it is a single call.
     """
     found: list[Call] = []
     if _says_its_wiring(model):
@@ -45,7 +45,7 @@ def calls(model: "keras.Model") -> list[Call]:
 
 
 def sequence(model: "keras.Model") -> list[Call] | None:
-    """Return the calls if each takes the result of the one before and nothing else, and none is done twice; or None."""
+    """Return the calls if each takes the result of the one before alone, and none is made twice; else None."""
     found = calls(model)
     in_line = all(call.sources == tuple(range(place)[-1:]) for place, call in enumerate(found))
     return found if in_line and len({id(call.operation) for call in found}) == len(found) else None
@@ -72,7 +72,7 @@ def _unfold(model: "keras.Model", prefix: str, given: tuple[int, ...], found: li
             ends = _unfold(operation, f"{path}/", sources, found)
         else:
             taken = tuple(tuple(tensor.shape) for tensor in node.input_tensors)
-            taken = taken or tuple(found[source].given for source in sources)  # of what a model takes
+            taken = taken or tuple(found[source].given for source in sources)  # shapes of the model's inputs
             found.append(Call(path, operation, sources, taken, tuple(results[0].shape)))
             ends = [len(found) - 1] * len(results)
         places |= zip(map(id, results), ends, strict=True)
@@ -80,7 +80,7 @@ def _unfold(model: "keras.Model", prefix: str, given: tuple[int, ...], found: li
 
 
 def _in_order(tensors: Iterable[Any]) -> list[Any]:
-    """Return the nodes of Keras's graph that some tensors rest on, each after those that it rests on itself."""
+    """Return the nodes of Keras's graph that some tensors depend on, each after the nodes that it depends on."""
     order: list[Any] = []
     done: set[int] = set()
     waiting = [_origin(tensor) for tensor in tensors]

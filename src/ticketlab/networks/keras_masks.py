@@ -1,12 +1,12 @@
-"""Masks for any Keras model: found by a criterion, applied to its weights, and kept while it is trained.
+"""Masks for any Keras model: found by a criterion, applied to its weights, and kept while the model is trained.
 
 A mask belongs to a kernel by its path: ``<layer>/kernel``, or ``<model or layer>/<layer>/kernel`` where layers lie in
-one another. Prunable are the kernels of Dense and Conv1D/2D/3D layers and of their subclasses, wherever they lie.
-Those of transposed, depthwise and separable convolutions, of Embedding, of recurrent and attention layers are not:
-their axes are not (…, inputs, outputs), which the layers' densities and the counts of papers go by. Biases and
-normalisation are never pruned and never counted.
+one another. Prunable are the kernels of Dense and Conv1D/2D/3D layers and of their subclasses, wherever they lie. The
+kernels of transposed, depthwise and separable convolutions and of Embedding, recurrent and attention layers are not
+prunable: their axes are not (…, inputs, outputs), by which densities of layers and the papers' counts are defined.
+Biases and normalisation are never pruned and never counted.
 
-Keras is imported inside the functions; what they compute is keras.ops, so that any of its backends will do.
+Keras is imported inside the functions, which compute with keras.ops and therefore on any of its backends.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ from ticketlab.errors import BadInput
 from ticketlab.networks.variables import is_prunable
 from ticketlab.random_streams import stream
 from ticketlab.sparsity import distributions, pruning
-from ticketlab.sparsity.criteria import CRITERIA, OF_INITIAL, score
+from ticketlab.sparsity.criteria import CRITERIA, score
 from ticketlab.sparsity.masks import Arrays, counts
 
 if TYPE_CHECKING:
@@ -52,11 +52,11 @@ def prune(
         scope: "layer" compares the scores within each layer, "global" those of all layers together.
         distribution: in the scope "layer", how the density is spread over the layers: "uniform", "er" or "erk" (Mocanu
             et al. 2018, arXiv 1707.04780; Evci et al. 2020, arXiv 1911.11134).
-        initial: the weights that training began from, for criteria that compare with them: {path of a kernel: array},
-            or what ``model.get_weights()`` gave then.
+        initial: the weights from which training began, for criteria that compare with them: {path of a kernel: array},
+            or what ``model.get_weights()`` returned then.
         masks: earlier masks, in which the new ones are nested; their density still counts all weights.
-        exclude: layers that stay as they are and are not counted: their names or paths, or those of models they lie in.
-        seed: of the criterion "random".
+        exclude: names or paths of layers, or of models that hold them, that stay as they are and are not counted.
+        seed: seed of the criterion "random".
 
     Returns:
         {path of a kernel: bool array of its shape}, True where a weight is kept, in the model's order; excluded layers
@@ -77,15 +77,14 @@ def prune(
     pruned = _without(found, [exclude] if isinstance(exclude, str) else exclude)
     present = {path: earlier.get(path, np.ones(kernel.shape, bool)) for path, kernel in pruned.items()}
     final = {path: _values(kernel) for path, kernel in pruned.items()}
-    if initial is not None:
-        initial = _initial(model, pruned, initial)
-    elif criterion in OF_INITIAL:
-        raise BadInput(
-            f"`initial` must be the weights that training began from for {criterion}. Received: initial=None"
-        )
-    scores = score(criterion, pruned, initial or final, final, stream(seed, "pruning of a Keras model"))
+    unknown = {path: np.full(kernel.shape, np.nan) for path, kernel in pruned.items()}
+    began = unknown if initial is None else _initial(model, pruned, initial)
+    scores = score(criterion, pruned, began, final, stream(seed, "pruning of a Keras model"))
     for path, values in scores.items():
         if np.isnan(values).any():
+            if initial is None and not np.isnan(final[path]).any():
+                said = f"`initial` must be the weights that training began from for {criterion}"
+                raise BadInput(f"{said}. Received: initial=None")
             raise BadInput(f"weights must be numbers. Received: NaN in {path}")
     return {**earlier, **pruning.keep(present, scores, _kept(present, density, scope, distribution))}
 
@@ -106,25 +105,25 @@ def apply_masks(model: "keras.Model", masks: Arrays) -> None:
 
 
 def keep_masks(model: "keras.Model", masks: Arrays) -> None:
-    """Set a model's masked weights to exactly +0 and keep them there in all training to come, whoever does it.
+    """Set a model's masked weights to exactly +0 and keep them there in all training to come.
 
     Each mask becomes the constraint of its kernel's variable, which every optimizer of Keras applies inside its step:
     in `fit` and `train_on_batch`, with any `steps_per_execution`, compiled or not, and in your own loops by
-    ``optimizer.apply``. A constraint that the kernel has is applied first. The optimizer's moving averages (`use_ema`)
-    are masked too, where it is the one that the model is compiled with. Saved models know nothing of masks: their
-    masked weights are zeros, and Keras loads them without ticketlab. After loading or cloning, keep the masks anew.
+    ``optimizer.apply``. A constraint that the kernel already has is applied first. The moving averages (`use_ema`) of
+    the optimizer that the model is compiled with are masked too. A saved model holds no masks: its masked weights are
+    zeros, and Keras loads it without ticketlab. After loading or cloning, call `keep_masks` again.
 
-    The masks take the place of all that were kept before, and kernels without one are free again:
-    ``keep_masks(model, {})`` ends it. A step that you compiled yourself before the first call must be compiled anew,
-    and so must that of another model which holds this one or its layers. Gradients of masked weights still count where
-    an optimizer looks at more than one weight, as `clipnorm` does.
+    The masks replace all that were kept before, and kernels without a mask are free again: ``keep_masks(model, {})``
+    frees all. A step that you compiled yourself before the first call must be compiled again. So must the step of
+    another model that holds this one or its layers. Gradients of masked weights still count where an optimizer combines
+    the gradients of several weights, as `clipnorm` does.
 
     Args:
-        model: as of `apply_masks`.
-        masks: as of `apply_masks`.
+        model: any built Keras model.
+        masks: {path of a kernel: bool array of its shape}, as `prune` or a round's ``record.masks`` give them.
 
     Raises:
-        BadInput: as of `apply_masks`.
+        BadInput: if a path is not that of a prunable kernel, or a mask has another shape or no booleans.
     """
     apply_masks(model, masks)
     for path, kernel in kernels(model).items():
@@ -136,11 +135,11 @@ def keep_masks(model: "keras.Model", masks: Arrays) -> None:
         else:
             before = now.before if isinstance(now, _Masked) else now
             kernel.constraint = _Masked(model, kernel, masks[path], before)
-    model.train_function = None  # what was compiled before obeys the constraints of that time
+    model.train_function = None  # a step compiled before would still use the constraints of that time
 
 
 def kernels(model: "keras.Model") -> dict[str, "keras.Variable"]:
-    """Return the prunable kernels by path, in the model's order; one that several layers or models share comes once.
+    """Return the prunable kernels by path, in the model's order; a kernel that several layers share comes once.
 
     Raises:
         BadInput: if there are none, if the model is not built, or if two layers have the same path.
@@ -200,7 +199,7 @@ class _Masked:
     def __call__(self, weights: Any) -> Any:
         from keras import ops
 
-        # the optimizer averages before it constrains, and at its end `fit` makes the averages the weights
+        # the optimizer averages before it constrains, and `fit` finally replaces the weights by the averages
         for average in _averages(getattr(self.model, "optimizer", None), self._kernel):
             average.assign(ops.where(self.mask, average, 0))
         weights = weights if self.before is None else self.before(weights)
@@ -229,7 +228,7 @@ def _layers(parent: "keras.Layer", prefix: str, seen: set[int]) -> Iterator[tupl
 
 
 def _kept(present: Arrays, density: float | Mapping[str, float], scope: str, distribution: str) -> dict[str, int] | int:
-    """Return how many weights are kept, in each layer or in all together."""
+    """Return how many weights are kept, in each layer or in all layers together."""
     shapes, have = {path: mask.shape for path, mask in present.items()}, counts(present)
     sizes = distributions.layer_sizes(shapes)
     if isinstance(density, Mapping):
@@ -249,7 +248,7 @@ def _kept(present: Arrays, density: float | Mapping[str, float], scope: str, dis
 
 
 def _count(path: str, density: float, sizes: Mapping[str, int], have: Mapping[str, int]) -> int:
-    """Return how many weights a layer keeps at a density of its own."""
+    """Return how many weights a layer keeps at its own density."""
     if path not in sizes:
         raise BadInput(f"`density` must name kernels that are pruned, {_listed(sizes)}. Received: {path}")
     kept = round(density * sizes[path])
@@ -261,7 +260,7 @@ def _count(path: str, density: float, sizes: Mapping[str, int], have: Mapping[st
 
 
 def _without(found: "Mapping[str, keras.Variable]", excluded: Collection[str]) -> "dict[str, keras.Variable]":
-    """Leave out what is named: a layer or a model by its name or path, or a kernel by its path."""
+    """Leave out the excluded kernels: a layer or model is named by its name or path, a kernel by its path."""
     rest = dict(found)
     for entry in excluded:
         named = [path for path in found if f"/{entry}/" in f"/{path}/"]

@@ -1,4 +1,4 @@
-"""Which networks are multilayer perceptrons: dense layers one after the other, which kept weights alone can train."""
+"""Which networks are multilayer perceptrons: dense layers one after the other, which the sparse engine can train."""
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -16,10 +16,10 @@ class DenseLayer:
     """One layer of a multilayer perceptron.
 
     Attributes:
-        kernel: path of its kernel.
-        bias: path of its bias, if it has one.
-        shape: (inputs, units).
-        activation: what it ends in, one of `ACTIVATIONS`.
+        kernel: path of the layer's kernel.
+        bias: path of the layer's bias, if it has one.
+        shape: the kernel's shape, (inputs, units).
+        activation: the activation that follows, one of `ACTIVATIONS`.
     """
 
     kernel: str
@@ -29,9 +29,9 @@ class DenseLayer:
 
 
 def dense_layers(model: "keras.Model") -> list[DenseLayer] | None:
-    """Return a network's dense layers if they are all it computes, one after the other; else None.
+    """Return a network's dense layers if the network computes nothing else, one after the other; else None.
 
-    Before the first of them inputs may be flattened or otherwise reshaped; after each, one activation may follow.
+    Inputs may be reshaped before the first dense layer, and one activation may follow each.
     """
     found: list[DenseLayer] = []
     for call in graph.sequence(model) or ():

@@ -1,7 +1,7 @@
 """Which operations are known for certain, and what each does to a network's units.
 
-An operation is known by its exact type, since a class of one's own may compute anything, and with settings that are
-known as well. Of all others nothing is said. Keras is imported inside the functions.
+An operation is known only if its exact type and its settings are, since a user-defined class may compute anything.
+Nothing is said of all others. Keras is imported inside the functions.
 """
 
 from typing import Any
@@ -24,12 +24,12 @@ PADDING = tuple(f"ZeroPadding{axes}D" for axes in (1, 2, 3))
 
 
 def role(call: Call) -> str | None:
-    """Tell what a call does to units, a unit being a place on the last axis.
+    """Tell what a call does to units, a unit being an index on the last axis.
 
     Returns:
-        INPUT, which passes on what it takes; KERNEL, a prunable kernel and perhaps an elementwise activation; RESHAPE,
-        which keeps all numbers in their order; ELEMENTWISE, a function of each number by itself; UNITWISE, which keeps
-        units apart; or None for what is not known to be one of these.
+        INPUT, which passes on its input; KERNEL, a prunable kernel, perhaps with an elementwise activation; RESHAPE,
+        which keeps all numbers in their order; ELEMENTWISE, a function of each number by itself; UNITWISE, which does
+        not mix units; or None if the call is not known to be one of these.
     """
     operation, kind = call.operation, _layer_type(call.operation)
     if getattr(operation, "compute_dtype", "float32") != "float32":
@@ -51,9 +51,9 @@ def role(call: Call) -> str | None:
 
 
 def function(operation: Any) -> str | None:
-    """Name the function of each number by itself that an operation applies, or ends in; None if there is none known.
+    """Name the elementwise function that an operation applies, or ends in; None if no known one.
 
-    The names are those of keras.activations, and for layers with settings that these do not have, the layers'.
+    The names are those of keras.activations; a layer whose settings have no counterpart there goes by its own name.
     """
     from keras import activations
 
@@ -73,7 +73,7 @@ def function(operation: Any) -> str | None:
 
 
 def _layer_type(operation: Any) -> str | None:
-    """Name the layer of Keras that an operation is, if it is one to the letter."""
+    """Name the Keras layer that an operation is, if its class is exactly that layer's."""
     from keras import layers
 
     kind = type(operation).__name__
@@ -86,7 +86,7 @@ def _channels_last(operation: Any) -> bool:
 
 
 def _is_plain_kernel(operation: Any, kind: str) -> bool:
-    """Tell whether kernel and bias are all that a layer has, and each unit sees all those before."""
+    """Tell whether a layer has kernel and bias alone, and each of its units sees all units before."""
     names = ["kernel", *(["bias"] if operation.use_bias else [])]
     plain = [variable.name for variable in operation.variables] == names
     return plain and (kind == "Dense" or (operation.groups == 1 and _channels_last(operation)))

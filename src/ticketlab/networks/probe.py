@@ -1,6 +1,7 @@
-"""What a network computes, tried out on a few training samples: whether it is still the same, whether engines agree.
+"""What a network computes on a few training samples: whether it is still the same, and whether engines agree.
 
-Knows networks and data; not where a fingerprint is kept, nor when it is the same as another (fingerprint.py).
+This module knows networks and data. It does not know where a fingerprint is kept, nor when two are equal
+(fingerprint.py).
 """
 
 from typing import TYPE_CHECKING, Protocol
@@ -17,20 +18,20 @@ if TYPE_CHECKING:
     import keras
 
 SAMPLES = 8
-LARGER = 10  # times the first kernel, for bounds that initial weights do not reach
-ROUNDING = 1e-3  # of the outputs' scale: what sums in another order may depart by, and no other function does
+LARGER = 10  # factor on the first kernel, to reach bounds (ReLU6, say) that initial weights do not reach
+ROUNDING = 1e-3  # share of the outputs' scale: sums in another order differ by less, other functions by more
 
 
 def fingerprint(model: "keras.Model", dataset: Dataset) -> dict[str, dict]:
     """Describe a network by what it computes, whatever its code looks like.
 
     Args:
-        model: its own values are neither used nor changed.
-        dataset: whose first training samples it sees, as in training.
+        model: the network; its own values are neither used nor changed.
+        dataset: the data set whose first training samples the network sees, as in training.
 
     Returns:
-        "variables", {path: shape} of all that is carried; and "computed", {name: numbers}, with the weights that the
-        seed 0 begins with: outputs in inference and, of larger weights, once more; outputs and moved statistics in
+        "variables", {path: shape} of all carried variables, and "computed", {name: numbers}. The numbers belong to the
+        initial weights of seed 0: outputs in inference, also with larger weights; outputs and updated statistics in
         training; and the norm of each trained variable's gradient.
     """
     import tensorflow as tf
@@ -61,7 +62,7 @@ def fingerprint(model: "keras.Model", dataset: Dataset) -> dict[str, dict]:
 
 
 class Computes(Protocol):
-    """What is compared: an engine that gives the network's outputs."""
+    """An engine that gives the network's outputs, which are then compared."""
 
     train_indices: np.ndarray
 
@@ -78,9 +79,9 @@ def agrees(engine: Computes, model: "keras.Model", dataset: Dataset) -> bool:
     """Tell whether the sparse engine gives a network's outputs, on random weights under random masks.
 
     Args:
-        engine: whatever is loaded is lost.
-        model: its own values are neither used nor changed.
-        dataset: that the engine was made with.
+        engine: the engine; the weights loaded in it are lost.
+        model: the network; its own values are neither used nor changed.
+        dataset: the data set with which the engine was made.
     """
     rng = stream(0, "engines compared")
     weights = {

@@ -1,7 +1,7 @@
 """Which networks are refused, and the sentence for each reason.
 
-The engine trains the kernels, biases and normalisation of a Keras network, and carries them from round to round. What
-a network has beyond that (seeds, frozen layers, penalties) would be lost without a word, hence it is refused.
+The engine trains the kernels, biases and normalisation of a Keras network, and carries them from round to round.
+Anything else in a network (seeds, frozen layers, penalties) would be lost silently, hence it is refused.
 """
 
 import re
@@ -14,7 +14,7 @@ from ticketlab.networks import graph, variables
 if TYPE_CHECKING:
     import keras
 
-# layers and operations of Keras that give the numbers that they take
+# layers and operations of Keras that pass on their input numbers
 HAND_ON = (
     *("InputLayer", "Identity", "Reshape", "Flatten", "Permute", "Concatenate", "Stack"),
     *("Squeeze", "ExpandDims", "Transpose", "Swapaxes", "Moveaxis", "Ravel", "GetItem", "Cast"),
@@ -29,13 +29,13 @@ MIXED = ("Add", "Average")  # those that do where all that they take are probabi
 
 
 def refuse(model: Any, input_shape: tuple[int, ...], outputs: int, *, regression: bool = False) -> None:
-    """Raise BadInput with a sentence unless this is a network that can be trained, pruned and drawn anew.
+    """Raise BadInput with a reason unless this is a network that can be trained, pruned and reinitialised.
 
     Args:
-        model: what a function returned.
-        input_shape: of one sample.
+        model: the object that the user's function returned.
+        input_shape: shape of one sample.
         outputs: how many numbers the network must give for one sample.
-        regression: whether the outputs are the targets themselves rather than logits of classes.
+        regression: whether the outputs predict the targets themselves rather than logits of classes.
     """
     _refuse_form(model)
     _refuse_shapes(model, input_shape, outputs)
@@ -55,7 +55,7 @@ def _refuse_form(model: Any) -> None:
 
     if not isinstance(model, Model):
         _unfit("be a Sequential or functional model of Keras", f"an object of type {type(model).__name__}")
-    if not getattr(model, "inputs", None):  # neither a model of a class of its own nor one without Input has any
+    if not getattr(model, "inputs", None):  # neither a user-defined subclass nor a model without Input has any
         _unfit(
             "be a Sequential or functional model of Keras that begins with keras.Input(input_shape)",
             f"the {type(model).__name__} {model.name} without an input shape",
@@ -111,7 +111,7 @@ def _refuse_variable(place: str, layer: "keras.Layer", variable: "keras.Variable
 
 
 def _not_drawn(layer: "keras.Layer", name: str) -> str | None:
-    """Say why a variable cannot be drawn anew, or return None."""
+    """Say why a variable cannot be reinitialised, or return None."""
     from keras import Initializer
 
     initialiser = getattr(layer, f"{name}_initializer", None)
@@ -123,7 +123,7 @@ def _not_drawn(layer: "keras.Layer", name: str) -> str | None:
     try:
         settings = initialiser.get_config()
         variables.seeded(initialiser, 0)
-    except Exception as error:  # whatever a class of one's own does
+    except Exception as error:  # a user-defined class may raise anything
         return f"whose {name}_initializer cannot be copied: {' '.join(str(error).split())}"
     if "seed" not in settings and not kind.__module__.startswith("keras."):
         # it may draw from anywhere, or the same for all replicates
@@ -147,7 +147,7 @@ def _refuse_probabilities(model: "keras.Model") -> None:
     ends: list[tuple[str, str] | None] = []  # of each call: which layer made probabilities of what it gives, and how
     for call in graph.calls(model):
         end = call.operation
-        if isinstance(end, Model):  # of a class of its own; its last layer it is, as far as can be told
+        if isinstance(end, Model):  # a user-defined subclass, whose last layer is taken for its output
             end = list(variables.leaves(end))[-1][1]
         taken = [ends[source] for source in call.sources]
         kind = _squashes(end)
@@ -158,7 +158,7 @@ def _refuse_probabilities(model: "keras.Model") -> None:
 
 
 def _squashes(end: Any) -> str | None:
-    """Name the function by which an operation makes probabilities of logits, as layer, activation or keras.ops."""
+    """Name the function by which an operation turns logits into probabilities, as layer, activation or keras.ops."""
     words = type(end).__name__, getattr(getattr(end, "activation", None), "__name__", "")
     return next((word.lower() for word in words if word.lower() in ("softmax", "sigmoid")), None)
 
@@ -183,7 +183,7 @@ def _still_probabilities(call: graph.Call, taken: list[tuple[str, str] | None]) 
 
 
 def _refuse_names(model: "keras.Model") -> None:
-    """Refuse names of which TensorFlow cannot make a scope when it compiles a call."""
+    """Refuse names that TensorFlow cannot use as a scope when it compiles a call."""
     from keras import layers
 
     called = [layer for layer in model._flatten_layers() if not isinstance(layer, layers.InputLayer)]
@@ -196,7 +196,7 @@ def _refuse_names(model: "keras.Model") -> None:
 
 
 def _refuse_losses(model: "keras.Model", input_shape: tuple[int, ...]) -> None:
-    """Refuse what adds to the loss; among Keras's own layers, only those do that were refused before."""
+    """Refuse layers that add to the loss; among Keras's own, only those refused before do."""
     import keras
     import numpy as np
 
@@ -207,7 +207,7 @@ def _refuse_losses(model: "keras.Model", input_shape: tuple[int, ...]) -> None:
             model(np.zeros((1, *input_shape), np.float32), training=True)
             added = bool(model.losses)
             places = [place for place, layer in variables.leaves(model) if layer.losses]
-    except Exception as error:  # whatever a class of one's own does
+    except Exception as error:  # a user-defined class may raise anything
         plain = re.sub(r"\x1b\[\d*m", "", str(error))  # Keras prints some of it bold
         reason = textwrap.shorten(f"{type(error).__name__}: {plain}", 300)
         _unfit("compute a sample of zeros without an error", reason)

@@ -1,7 +1,7 @@
-"""A network of one's own, ``path/to/file.py:function``: found without running it, built, its mistakes told in one line.
+"""Your own network, ``path/to/file.py:function``: found without running the file, built, its errors told in one line.
 
-The function is called with the shape of one sample and the number of outputs and returns a Keras model that ends in
-logits. Knows how it is called; what it may return is told by refusals.py.
+The function is called with the shape of one sample and the number of outputs, and returns a Keras model that ends in
+logits. This module knows how the function is called; requirements.py knows what it may return.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ MODULE = "ticketlab_network"
 
 
 def located(name: str) -> tuple[Path, str] | None:
-    """Return file and function that a network's name stands for, or None if it is a name of another form.
+    """Return the file and function that a network's name stands for, or None for a name of another form.
 
     >>> located("nets/mine.py:small"), located("lenet_300_100")
     ((PosixPath('nets/mine.py'), 'small'), None)
@@ -58,7 +58,7 @@ def build_file(
 ) -> "keras.Model":
     """Run the file and build the network of its function; see `finished`.
 
-    The file is run anew each time, and so are the neighbours that it imports.
+    The file is run anew each time, and so are the modules that it imports from its folder.
     """
     check_file(path, function)
     tensorflow_setup.load_tensorflow()
@@ -75,19 +75,19 @@ def finished(
     *,
     regression: bool = False,
 ) -> "keras.Model":
-    """Build the network of a Python function, and refuse it if it does not do.
+    """Build the network of a Python function, and refuse it if it does not meet the requirements.
 
-    Keras counts the layers of a process to name those without a name; the count begins anew here, so that a function
-    gives the same names whatever was built before. Settings of Keras that the function changes are set back.
+    Keras counts the layers of a process to name those without a name. The count begins anew here, so that a function
+    gives the same names whatever was built before. Keras settings that the function changes are restored.
 
     Args:
-        function: of input_shape and outputs.
-        input_shape: of one sample.
-        outputs: numbers that the network must give for one sample.
-        regression: whether the outputs are the targets themselves rather than logits of classes.
+        function: a function ``(input_shape, outputs) -> keras.Model``.
+        input_shape: shape of one sample.
+        outputs: how many numbers the network must give for one sample.
+        regression: whether the outputs predict the targets themselves rather than logits of classes.
 
     Raises:
-        BadInput: if the function raises anything, or returns what `refusals.refuse` refuses.
+        BadInput: if the function raises anything, or returns a model that `requirements.refuse` refuses.
     """
     tensorflow_setup.load_tensorflow()
     import keras
@@ -99,27 +99,27 @@ def finished(
         with _told_in_one_line(_file(function)):
             model = function(input_shape, outputs)
     finally:
-        tensorflow_setup.load_tensorflow()  # imports nothing again, but sets Keras as the numbers of a run want it
+        tensorflow_setup.load_tensorflow()  # already imported, but this restores Keras's settings
         keras.config.set_dtype_policy("float32")
     requirements.refuse(model, input_shape, outputs, regression=regression)
     return model
 
 
 def _run(path: Path) -> ModuleType:
-    """Import a file as a module that no other can be taken for."""
+    """Import a file as a module under a unique name."""
     name = f"{MODULE}_{hashlib.sha256(str(path).encode()).hexdigest()[:16]}"
     loader = importlib.machinery.SourceFileLoader(name, str(path))
     spec = importlib.machinery.ModuleSpec(name, loader, origin=str(path))
     spec.has_location = True
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses, say, look their module up
+    sys.modules[name] = module  # dataclasses, for instance, look up their module
     loader.exec_module(module)
     return module
 
 
 @contextlib.contextmanager
 def _neighbours(folder: Path) -> Iterator[None]:
-    """Let a file import from its folder; afterwards forget what came from there, lest another folder's file get it."""
+    """Let a file import from its folder; forget those modules afterwards, lest a file of another folder get them."""
     before = set(sys.modules)
     sys.path.insert(0, str(folder))
     try:
@@ -141,7 +141,7 @@ def _lies_in(folder: Path, module: ModuleType | None) -> bool:
 
 @contextlib.contextmanager
 def _told_in_one_line(file: Path | None) -> Iterator[None]:
-    """Turn whatever a person's code raises into one line that names the place in their file."""
+    """Turn whatever the user's code raises into one line that names the place in the file."""
     try:
         yield
     except (Exception, SystemExit) as error:
@@ -152,7 +152,7 @@ def _told_in_one_line(file: Path | None) -> Iterator[None]:
 
 
 def _file(function: Callable) -> Path | None:
-    with contextlib.suppress(TypeError, OSError):  # of objects that are called, partial functions and the like
+    with contextlib.suppress(TypeError, OSError):  # callable objects, partial functions and the like have no file
         return Path(inspect.getfile(inspect.unwrap(function)))
     return None
 

@@ -1,13 +1,13 @@
-"""A network's variables as dicts by path: what travels from round to round, what is trained, pruned, drawn anew.
+"""A network's variables as dicts by path: which are carried from round to round, trained, pruned, reinitialised.
 
-A path is ``<layer>/<variable>``, and ``<model>/<layer>/<variable>`` inside a model that is used as a layer. Knows
-nothing of networks by name; which networks are refused because these functions cannot do them justice is told by
-refusals.py. Keras is imported inside the functions.
+A path is ``<layer>/<variable>``, and ``<model>/<layer>/<variable>`` inside a model that is used as a layer. This module
+does not know networks by name. requirements.py refuses the networks that these functions cannot handle. Keras is
+imported inside the functions.
 
 Prunable are the kernels of Dense and Conv1D/2D/3D layers and of their subclasses. Transposed convolutions, EinsumDense
-and Embedding are no subclasses of these in Keras, and their kernels have other axes than (…, inputs, outputs), by which
-the analysis reads masks: they are trained and travel, but stay dense and uncounted. Depthwise and separable
-convolutions are refused, because Keras names their initialisers in another way than their kernels.
+and Embedding are no subclasses of these in Keras. Their kernels have other axes than (…, inputs, outputs), by which the
+analysis reads masks; hence they are trained and carried, but stay dense and uncounted. Depthwise and separable
+convolutions are refused, because Keras names their initialisers differently from their kernels.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def carried(model: "keras.Model") -> dict[str, "keras.Variable"]:
-    """Return all that travels with the weights from round to round, by path and in the network's order.
+    """Return all variables that are carried from round to round, by path and in the network's order.
 
     These are the trainable variables and the moving statistics of batch normalisation.
     """
@@ -36,28 +36,28 @@ def carried(model: "keras.Model") -> dict[str, "keras.Variable"]:
 
 
 def trained(model: "keras.Model") -> list[str]:
-    """Return the paths of those variables that gradients move."""
+    """Return the paths of the variables that training changes by gradients."""
     return [path for path, variable in carried(model).items() if variable.trainable]
 
 
 def prunable(model: "keras.Model") -> list[str]:
-    """Return the paths of all kernels of Dense and Conv layers, found by the layers' type and not by their names."""
+    """Return the paths of all kernels of Dense and Conv layers, found by the layers' types, not by their names."""
     return [path for path, layer, variable in _carried(model) if is_prunable(layer, variable)]
 
 
 def dense_only(model: "keras.Model") -> bool:
-    """Tell whether matrix products are all the network computes with its weights."""
+    """Tell whether the network uses its weights in matrix products alone."""
     from keras import layers
 
     return all(isinstance(layer, layers.Dense) for _, layer, _ in _carried(model))
 
 
 def chained(model: "keras.Model") -> bool:
-    """Tell whether each prunable layer is fed by exactly the one before, so that masks alone show the paths through.
+    """Tell whether each prunable layer is fed by exactly the one before, so that masks alone show all paths.
 
-    True only where it is certain: every operation is a known one, takes the result of the one before and nothing else,
-    and nothing but kernels mixes units. Unit i of a kernel's inputs is unit i of what the kernel before gives, or, of
-    a convolution's flattened images, the channel ``i % channels``.
+    The answer is True only if it is certain: every operation is known and takes the result of the one before alone, and
+    only kernels mix units. Unit i of a kernel's inputs is then unit i of the kernel before or, after a convolution's
+    images were flattened, its channel ``i % channels``.
     """
     calls = graph.sequence(model)
     if calls is None:
@@ -73,10 +73,10 @@ def chained(model: "keras.Model") -> bool:
 
 
 def output_kernels(model: "keras.Model") -> list[str]:
-    """Return the paths of the kernels from which no other prunable kernel is reached: those of the output layers.
+    """Return the paths of the output layers' kernels, from which no other prunable kernel is reached.
 
-    There is one but in networks whose output is put together from several heads. Where a model does not say how it is
-    wired inside, its last kernel counts as the one that gives what it gives.
+    There is one, except in networks whose output is composed of several heads. Where a model's inner graph is unknown,
+    its last kernel counts as the one that gives its output.
     """
     kernels, calls = prunable(model), graph.calls(model)
     if len(calls) == 1:
@@ -93,16 +93,16 @@ def output_kernels(model: "keras.Model") -> list[str]:
 
 
 def costs(model: "keras.Model", input_shape: tuple[int, ...]) -> dict[str, Cost]:
-    """Return what each prunable layer costs on a sample beside its kept weights, by its kernel's path.
+    """Return each prunable layer's cost on a sample, but for its kept weights, by its kernel's path.
 
-    The model is called on a sample, and what its layers give is counted: one that is called several times costs as
-    often, and sizes that the model leaves open are those of the sample.
+    The model is called on a sample, and the numbers that its layers give are counted. A layer that is called several
+    times costs as often, and sizes that the model leaves open are those of the sample.
     """
     layers = {path: layer for path, layer, variable in _carried(model) if is_prunable(layer, variable)}
     outputs = dict.fromkeys(layers, 0)
     with contextlib.ExitStack() as watched:
         for path, layer in layers.items():
-            own = vars(layer).get("call")  # which someone may have put in place of its class's
+            own = vars(layer).get("call")  # an instance may override its class's `call`
             layer.call = _counting(layer.call, outputs, path)
             watched.callback(*((setattr, layer, "call", own) if own else (delattr, layer, "call")))
         model(np.zeros((1, *input_shape), np.float32), training=False)
@@ -110,11 +110,11 @@ def costs(model: "keras.Model", input_shape: tuple[int, ...]) -> dict[str, Cost]
 
 
 def draw(model: "keras.Model", seed: int, purpose: str) -> dict[str, np.ndarray]:
-    """Draw all that is carried from the layers' own initialisers, each variable from a stream of its purpose and path.
+    """Draw all carried variables from the layers' own initialisers, each from a stream named by purpose and path.
 
     Args:
-        model: its own values are neither used nor changed.
-        seed: of the replicate.
+        model: the network; its own values are neither used nor changed.
+        seed: the replicate's seed.
         purpose: "initialisation" for the first draw, another word for another draw.
 
     Returns:
@@ -134,12 +134,12 @@ def called(
 
     Args:
         model: the network.
-        values: of all that is carried, {path: array or tensor}.
-        inputs: (samples, ...) as a network sees them.
-        training: whether in training mode.
+        values: values of all carried variables, {path: array or tensor}.
+        inputs: samples as the network sees them, (samples, ...).
+        training: whether the network is called in training mode.
 
     Returns:
-        The outputs, and {path: tensor} of what a call moves: the statistics of batch normalisation.
+        The outputs, and {path: tensor} of the variables that a call updates: the statistics of batch normalisation.
     """
     places = {id(variable): path for path, variable in carried(model).items()}
     still = [places[id(variable)] for variable in model.non_trainable_variables]
@@ -150,13 +150,13 @@ def called(
 
 
 def seeded(initialiser: Any, seed: int) -> Any:
-    """Return a copy of an initialiser that draws from this seed; one that draws nothing has no seed and gets none."""
+    """Return a copy of an initialiser that draws from this seed; an initialiser without a seed stays as it is."""
     settings = initialiser.get_config()
     return type(initialiser).from_config({**settings, "seed": seed} if "seed" in settings else settings)
 
 
 def leaves(model: "keras.Model", prefix: str = "") -> Iterator[tuple[str, "keras.Layer"]]:
-    """Go through the layers with their paths, in the network's order, into the models that are used as layers."""
+    """Iterate over the layers with their paths, in the network's order, also inside models that are used as layers."""
     from keras import Model
 
     for layer in model.layers:
@@ -174,7 +174,7 @@ def travels(layer: "keras.Layer", variable: "keras.Variable") -> bool:
 
 
 def is_prunable(layer: "keras.Layer", variable: "keras.Variable") -> bool:
-    """Tell whether a layer's variable is its kernel, and the layer one of those that are pruned."""
+    """Tell whether a variable is the kernel of a layer that is pruned."""
     from keras import layers
 
     kinds = (layers.Dense, layers.Conv1D, layers.Conv2D, layers.Conv3D)
@@ -189,7 +189,7 @@ def _carried(model: "keras.Model") -> Iterator[tuple[str, "keras.Layer", "keras.
 
 
 def _counting(call: Callable[..., Any], outputs: dict[str, int], path: str) -> Callable[..., Any]:
-    """Return a layer's `call` that adds up the numbers which it gives for a sample."""
+    """Return a layer's `call` that also counts the numbers that it gives for a sample."""
 
     @functools.wraps(call)
     def counting(*args: Any, **kwargs: Any) -> Any:
@@ -201,7 +201,7 @@ def _counting(call: Callable[..., Any], outputs: dict[str, int], path: str) -> C
 
 
 def _fit(before: tuple[int, ...], after: tuple[int, ...]) -> bool:
-    """Tell whether a kernel takes the units that the one before gives, as they are or as flattened images."""
+    """Tell whether a kernel takes the units of the kernel before, as they are or as flattened images."""
     given, taken = before[-1], after[-2]
     flattened = len(before) > 2 and len(after) == 2 and taken % given == 0
     return taken == given or flattened

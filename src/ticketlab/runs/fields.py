@@ -81,12 +81,12 @@ def value_type(annotation: Any) -> type:
 
 def checked(each: Any, value: Any) -> Any:
     """Return the value in its field's type. Raises BadInput if it does not fit."""
-    if value is None and NoneType in get_args(each.type):
+    if _open(each, value):
         return None
     kind = value_type(each.type)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+    if kind is float and type(value) is int:
         value = float(value)
-    if kind is tuple and isinstance(value, list):  # as JSON stores it
+    if kind is tuple and type(value) is list:  # as JSON stores it
         value = tuple(value)
     if type(value) is not kind:
         raise refused(each.name, f"of type {kind.__name__}", value)
@@ -100,6 +100,10 @@ def checked(each: Any, value: Any) -> Any:
     if valid and not valid[0](value):
         raise refused(each.name, valid[1], value)
     return value
+
+
+def _open(each: Any, value: Any) -> bool:
+    return value is None and NoneType in get_args(each.type)
 
 
 def refused(name: str, expected: str, received: Any) -> BadInput:

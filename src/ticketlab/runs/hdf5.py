@@ -95,7 +95,7 @@ class Record:
     def contents(self) -> dict[str, dict[str, np.ndarray]]:
         """Read all arrays of all groups at once, {group: {dataset path: array}}."""
         with self._open() as file:
-            return {name: _arrays(file[name]) for name in file}  # `items` would say None of a broken one
+            return {str(name): _arrays(file[name]) for name in file}  # `items` would say None of a broken one
 
     def verify(self) -> None:
         """Read everything once, so that every checksum is compared."""

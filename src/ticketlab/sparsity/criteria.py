@@ -1,10 +1,10 @@
 """Scores by which weights are kept, of weights before and after a training.
 
 A criterion is a function ``(initial, final, rng) -> scores`` of one layer's arrays; the lowest scores are pruned.
-`initial` are the weights that the training began from: those at iteration 0, whatever state the rounds rewind to. Where
-each round starts from weights of its own, they are these. The criteria are those of Zhou et al. 2019 (arXiv 1905.01067,
-table 1). To add one: write the function, add its entry to `CRITERIA`. Scores that need a gradient stand in
-experiments/pruning_at_init/saliency.py.
+`initial` holds the weights from which the training began: those of iteration 0, even where rounds rewind to a later
+one. Where each round starts from its own weights (reinitialised, shuffled), `initial` holds those. The criteria are
+those of Zhou et al. 2019 (arXiv 1905.01067, table 1). To add one, write the function and add its entry to `CRITERIA`.
+Scores that need a gradient stand in experiments/pruning_at_init/saliency.py.
 """
 
 from collections.abc import Callable, Iterable
@@ -27,17 +27,17 @@ def small_final(initial: np.ndarray, final: np.ndarray, rng: np.random.Generator
 
 
 def large_initial(initial: np.ndarray, final: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Score by |initial|: what training did is ignored."""
+    """Score by |initial|: training has no influence."""
     return np.abs(initial)
 
 
 def small_initial(initial: np.ndarray, final: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Score by −|initial|: the weights that began largest go."""
+    """Score by −|initial|: the weights of largest initial magnitude go."""
     return -np.abs(initial)
 
 
 def large_initial_and_final(initial: np.ndarray, final: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Score by min(α|final|, |initial|) with α = 1: only what began and ended large stays."""
+    """Score by min(α|final|, |initial|) with α = 1: only weights large before and after training stay."""
     return np.minimum(np.abs(final), np.abs(initial))
 
 

@@ -1,8 +1,9 @@
-"""Which share of the weights is kept or exchanged at an iteration or after a round: numbers alone, no masks."""
+"""Which share of the weights is kept or replaced at an iteration or after a round: numbers alone, no masks."""
 
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ticketlab.sparsity.pruning import prune_count
 
@@ -11,10 +12,11 @@ def update_iterations(every: int, until: int, samples: int, batch_size: int) -> 
     """List the iterations before which connectivity changes: multiples of `every`, above 0 and below `until`.
 
     Args:
-        every: iterations; 0 for the end of every epoch, at the first iteration that has none of its samples.
-        until: T_end of Evci et al. 2020 (arXiv 1911.11134, section 3).
-        samples: of an epoch, which need not be a whole number of iterations.
-        batch_size: samples of an iteration.
+        every: number of iterations between updates; 0 updates after each epoch, at the first iteration without its
+            samples.
+        until: iteration from which connectivity stays, T_end of Evci et al. 2020 (arXiv 1911.11134, section 3).
+        samples: number of samples in an epoch, which need not be a whole number of iterations.
+        batch_size: number of samples in an iteration.
 
     >>> update_iterations(100, 400, 5, 2), update_iterations(0, 10, 5, 2), update_iterations(0, 8, 5, 2)
     ([100, 200, 300], [3, 5, 8], [3, 5])
@@ -26,7 +28,7 @@ def update_iterations(every: int, until: int, samples: int, batch_size: int) -> 
 
 
 def constant_fraction(fraction: float, iteration: int, until: int) -> float:
-    """Exchange the same fraction of the kept weights in every update."""
+    """Drop and regrow the same fraction of the kept weights in every update."""
     return fraction
 
 
@@ -50,14 +52,14 @@ class DensitySchedule:
     """How a training comes to its final density.
 
     Attributes:
-        density: a function ``(final, iteration, until, end) -> density``, of the iteration from which masks stay and of
-            that at which the training ends.
-        reached: a function ``(until, end) -> iteration`` of the update that leaves the final density; None where it
-            holds from the beginning.
+        density: a function ``(final, iteration, until, end) -> density``. Masks stay from the iteration `until`, and
+            the training ends at the iteration `end`.
+        reached: a function ``(until, end) -> iteration`` that tells which update reaches the final density; None where
+            masks have that density from the beginning.
     """
 
-    density: Callable[[float, int, int | None, int], float]
-    reached: Callable[[int | None, int], int] | None = None
+    density: Callable[[float, int, Any, int], float]
+    reached: Callable[[Any, int], int] | None = None
 
 
 def constant(final: float, iteration: int, until: int | None, end: int) -> float:
@@ -89,7 +91,9 @@ DENSITY_SCHEDULES: dict[str, DensitySchedule] = {
 
 
 def next_counts(counts: Mapping[str, int], rates: Mapping[str, float], scope: str) -> dict[str, int]:
-    """Count the weights kept after one more round; in the global scope under the name "all", but for layers held out.
+    """Count the weights kept after one more round.
+
+    In the global scope one count stands under the name "all"; layers that are held out keep their own.
 
     >>> next_counts({"a": 10, "b": 10}, {"a": 0.2, "b": 0.1}, "layer")
     {'a': 8, 'b': 9}

@@ -14,7 +14,7 @@ Distribution = Callable[..., dict[str, float]]
 
 
 def uniform(shapes: Shapes, density: float, dense: Collection[str] = ()) -> dict[str, float]:
-    """Give every layer the same density, so that all together have the overall one; arguments as of `er`.
+    """Give every layer the same density, so that together they have the overall one; arguments are those of `er`.
 
     >>> uniform({"first": (4, 3), "last": (3, 2)}, 0.5), uniform({"first": (4, 3), "last": (3, 2)}, 0.5, ["last"])
     ({'first': 0.5, 'last': 0.5}, {'first': 0.25, 'last': 1.0})
@@ -28,9 +28,9 @@ def uniform(shapes: Shapes, density: float, dense: Collection[str] = ()) -> dict
 def er(shapes: Shapes, density: float, dense: Collection[str] = ()) -> dict[str, float]:
     """Spread as an Erdős–Rényi graph: a layer's density ∝ (n_in + n_out) / (n_in · n_out), its channels alone.
 
-    The distribution of sparse evolutionary training (Mocanu et al. 2018, arXiv 1707.04780, equation 3), solved for an
-    overall density as in Evci et al. 2020 (arXiv 1911.11134, section 3): layers that would exceed 1 become dense and
-    leave the equation. Small layers come out denser than large ones.
+    This is the distribution of SET (Mocanu et al. 2018, arXiv 1707.04780, equation 3), solved for an overall density as
+    in Evci et al. 2020 (arXiv 1911.11134, section 3). Layers whose density would exceed 1 become dense and leave the
+    equation. Small layers come out denser than large ones.
 
     Args:
         shapes: {path: shape of the kernel}, the last two axes channels in and out.
@@ -38,7 +38,7 @@ def er(shapes: Shapes, density: float, dense: Collection[str] = ()) -> dict[str,
         dense: layers that are dense whatever their ratio; they leave the equation.
 
     Raises:
-        BadInput: on a density outside (0, 1], or one that the dense layers alone exceed.
+        BadInput: if `density` lies outside (0, 1], or the dense layers alone exceed it.
 
     >>> er({"first": (8, 8), "second": (8, 4), "last": (4, 2)}, 8 / 13)
     {'first': 0.5, 'second': 0.75, 'last': 1.0}
@@ -49,7 +49,7 @@ def er(shapes: Shapes, density: float, dense: Collection[str] = ()) -> dict[str,
 def erk(shapes: Shapes, density: float, dense: Collection[str] = ()) -> dict[str, float]:
     """Spread as `er` does, with all axes of a kernel: density ∝ (n_in + n_out + w + h) / (n_in · n_out · w · h).
 
-    The Erdős–Rényi kernel of Evci et al. 2020 (arXiv 1911.11134, section 3). On dense layers it is `er`;
+    This is the Erdős–Rényi kernel of Evci et al. 2020 (arXiv 1911.11134, section 3). On dense layers it is `er`;
     arguments and errors are those of `er`.
 
     >>> spread = erk({"dense_1": (784, 300), "dense_2": (300, 100), "dense_3": (100, 10)}, 0.1)
@@ -60,18 +60,18 @@ def erk(shapes: Shapes, density: float, dense: Collection[str] = ()) -> dict[str
 
 
 def er_of_epsilon(shapes: Shapes, epsilon: float, dense: Collection[str] = ()) -> dict[str, float]:
-    """Spread as an Erdős–Rényi graph of so many connections a unit: density = ε·(n_in + n_out) / (n_in · n_out).
+    """Spread as an Erdős–Rényi graph with the parameter ε: density = ε·(n_in + n_out) / (n_in · n_out).
 
     The parametrisation of Mocanu et al. 2018 (arXiv 1707.04780, equation 3), who take ε from 11 to 20. A layer that has
     fewer weights than ε asks for is dense, as in the authors' code; the others keep to ε.
 
     Args:
         shapes: {path: shape of the kernel}, the last two axes channels in and out.
-        epsilon: see above.
+        epsilon: the parameter ε of the equation.
         dense: layers that are dense whatever ε says.
 
     Raises:
-        BadInput: where it leaves no layer sparse.
+        BadInput: if `epsilon` leaves no layer sparse.
 
     >>> er_of_epsilon({"first": (8, 8), "second": (8, 4), "last": (4, 2)}, 2, ["last"])
     {'first': 0.5, 'second': 0.75, 'last': 1.0}
@@ -100,8 +100,8 @@ def kept_count(shapes: Shapes, density: float) -> int:
     """Count the weights that an overall density keeps: ``round(density × total)``.
 
     Raises:
-        BadInput: on a density outside (0, 1], or one that keeps fewer weights than there are layers: nothing would get
-            through such a network.
+        BadInput: if `density` lies outside (0, 1], or keeps fewer weights than there are layers; no signal passes a
+            layer without weights.
 
     >>> kept_count({"first": (784, 300), "second": (300, 100), "last": (100, 10)}, 0.01)
     2662
@@ -116,15 +116,14 @@ def kept_count(shapes: Shapes, density: float) -> int:
 def layer_counts(shapes: Shapes, densities: Mapping[str, float], kept: int) -> dict[str, int]:
     """Turn the layers' densities into whole numbers of weights that add up to `kept`.
 
-    The method of largest remainders: each layer has the whole part of density × size, the weights that are then missing
-    go to the layers with the largest fractions, among equals to the first. No layer is left without a weight, since
-    nothing would get through it; a layer that has one on this account takes it from those that are furthest above their
-    density.
+    This is the method of largest remainders. Each layer gets the whole part of density × size. The weights still
+    missing go to the layers with the largest fractions, among equals to the first. No layer stays without a weight,
+    since no signal would pass it; that weight comes from the layer furthest above its density.
 
     Args:
         shapes: {path: shape of the kernel}.
         densities: {path: density}.
-        kept: how many weights all layers keep; the number of layers or more.
+        kept: number of weights that all layers keep together, at least one per layer.
 
     >>> shapes = {"a": (5, 5), "b": (5, 3), "c": (3, 1)}
     >>> layer_counts(shapes, {"a": 0.3, "b": 0.3, "c": 0.3}, 13)
@@ -144,14 +143,14 @@ def layer_counts(shapes: Shapes, densities: Mapping[str, float], kept: int) -> d
 
 
 def nested_counts(sizes: Mapping[str, int], quotas: Mapping[str, float], kept: int) -> dict[str, int]:
-    """Turn the layers' quotas into whole numbers as `layer_counts` does, where layers cannot keep more than they have.
+    """Turn the layers' quotas into whole numbers as `layer_counts` does, none above the weights that a layer still has.
 
-    What a layer has less than its quota goes to the others in proportion to their quotas.
+    Where a layer has fewer weights than its quota, the others get the rest in proportion to their quotas.
 
     Args:
-        sizes: {path: how many weights the layer still has}.
-        quotas: {path: how many it should keep, a fraction perhaps}.
-        kept: how many weights all layers keep; the number of layers that have any, up to the number of all weights.
+        sizes: {path: number of weights that the layer still has}.
+        quotas: {path: number of weights that the layer should keep, not necessarily whole}.
+        kept: number of weights that all layers keep together: at least one per layer that has any, at most all.
 
     >>> nested_counts({"a": 10, "b": 2, "c": 30, "d": 0}, {"a": 5.0, "b": 4.0, "c": 10.0, "d": 1.0}, 17)
     {'a': 5, 'b': 2, 'c': 10, 'd': 0}

@@ -1,15 +1,15 @@
-"""How connectivity changes during training: which kept weights go and where as many new ones come, layer by layer.
+"""How connectivity changes during training: which kept weights are dropped and where as many grow, layer by layer.
 
-Pure functions of one layer's NumPy arrays. A drop rule is a function ``(weights, mask, fraction) -> the mask of those
-that survive``; to add one, write it and add its entry to `DROPS`. A grow rule is a function ``(weights, gradients, rng)
--> scores``; new weights come where scores are highest. To add one, write it and add its entry to `GROWS`, which says
-what gradients it needs. Does not know when that happens (density_schedules.py), nor where gradients come from
-(mask_updates.py).
+The functions are pure, on one layer's NumPy arrays. A drop rule is a function ``(weights, mask, fraction) -> mask of
+the surviving weights``; to add one, write it and add its entry to `DROPS`. A grow rule is a function ``(weights,
+gradients, rng) -> scores``; weights grow where scores are highest. To add one, write it and add its entry to `GROWS`,
+which says which gradients it needs. This module does not know when masks change (density_schedules.py), nor where
+gradients come from (mask_updates.py).
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -25,18 +25,18 @@ class Grow:
 
     Attributes:
         scores: the function; its gradients are None where it needs none.
-        needs: gradients of all weights, kept or not: "none", those of the iteration's "batch", or running "averages" of
-            those of all iterations so far.
+        needs: which gradients of all weights, kept or not, the rule takes: "none", those of the iteration's "batch", or
+            running "averages" over all iterations so far.
     """
 
-    scores: Callable[[np.ndarray, np.ndarray | None, np.random.Generator], np.ndarray]
+    scores: Callable[[np.ndarray, Any, np.random.Generator], np.ndarray]
     needs: Needed = "none"
 
 
 def magnitude(weights: np.ndarray, mask: np.ndarray, fraction: float) -> np.ndarray:
     """Drop ``round(fraction × kept)`` weights of least magnitude; among equals the lower index goes first.
 
-    The rule of RigL (Evci et al. 2020, arXiv 1911.11134, section 3), and a common simplification of SET's.
+    This is the rule of RigL (Evci et al. 2020, arXiv 1911.11134, section 3), and a common simplification of SET's.
 
     >>> weights, mask = np.array([0.5, -0.1, 0.2, 0.0]), np.array([True, True, True, False])
     >>> magnitude(weights, mask, 0.3)
@@ -46,10 +46,10 @@ def magnitude(weights: np.ndarray, mask: np.ndarray, fraction: float) -> np.ndar
 
 
 def sign(weights: np.ndarray, mask: np.ndarray, fraction: float) -> np.ndarray:
-    """Drop that fraction of the smallest positive weights, and as large a one of the largest negative weights.
+    """Drop the fraction of the positive weights nearest 0, and the same fraction of the negative weights nearest 0.
 
-    The rule of SET (Mocanu et al. 2018, arXiv 1707.04780, algorithm 1): ζ of each sign, rounded each for itself.
-    Kept weights that are exactly 0 are counted with the positive ones, of which they are the smallest.
+    This is the rule of SET (Mocanu et al. 2018, arXiv 1707.04780, algorithm 1): ζ of each sign, each count rounded on
+    its own. Kept weights of exactly 0 count as positive.
 
     >>> weights, mask = np.array([0.5, -0.1, 0.2, 0.3, -0.2, 0.0]), np.ones(6, bool)
     >>> sign(weights, mask, 0.5)
@@ -86,18 +86,18 @@ def exchange(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Drop a fraction of a layer's weights and grow as many elsewhere.
 
-    No more are exchanged than there are empty positions: in a dense layer nothing is.
+    At most as many weights are dropped as there are empty positions, hence none in a dense layer.
 
     Args:
         mask: bool array of any shape.
         weights: floats of the same shape.
-        scores: floats of the same shape; new weights come where they are highest, among equals at the lowest index.
+        scores: floats of the same shape; weights grow where scores are highest, among equals at the lowest index.
         drop: a name of `DROPS`.
-        fraction: of the kept weights.
-        regrow: whether positions that have just been dropped may be grown again at once.
+        fraction: share of the kept weights to drop.
+        regrow: whether positions that were just dropped may grow again in the same update.
 
     Returns:
-        The weights that survive and those that are new, as masks; together they are the next mask.
+        The masks of surviving and of grown weights; their union is the next mask.
 
     >>> mask, scores = np.array([True, True, False, False]), np.array([9.0, 0.0, 1.0, 2.0])
     >>> survivors, new = exchange(mask, np.array([3.0, 1.0, 0.0, 0.0]), scores, "magnitude", 0.5)
@@ -112,7 +112,7 @@ def exchange(
 
 
 def highest(positions: np.ndarray, scores: np.ndarray, count: int) -> np.ndarray:
-    """Choose the `count` positions of highest score, among equals those of lowest index.
+    """Choose the `count` positions of highest score; among equals the lower index comes first.
 
     Raises:
         ValueError: where a position's score is NaN.
@@ -126,7 +126,7 @@ def highest(positions: np.ndarray, scores: np.ndarray, count: int) -> np.ndarray
         raise ValueError("scores of empty positions must be numbers. Received: NaN")
     chosen = np.zeros(positions.shape, bool)
     if count:
-        least = np.partition(values, values.size - count)[values.size - count]  # many times as fast as to sort them
+        least = np.partition(values, values.size - count)[values.size - count]  # many times faster than sorting
         above, equal = places[values > least], places[values == least]
         chosen.ravel()[above] = chosen.ravel()[equal[: count - above.size]] = True
     return chosen

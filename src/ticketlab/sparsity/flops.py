@@ -1,8 +1,9 @@
 """What networks cost: floating-point operations of kept weights, as Evci et al. 2020 (arXiv 1911.11134) count them.
 
-A multiply-add counts 2. A unit's inputs are multiplied and added up with its bias, and its activation counts 1; other
-layers are left out. A training step costs three passes forward: one forward, two backward, of which one gives the
-gradients of the weights (their section 4 and appendix H). Pure functions of counts; does not know networks or files.
+A unit with n kept inputs costs 2n operations, its bias included, and its activation costs 1; other layers are left out.
+A training step costs as much as three forward passes: one forward and two backward, one of which gives the gradients of
+the weights (their section 4 and appendix H). The functions are pure, on counts; this module knows neither networks nor
+files.
 """
 
 from collections.abc import Mapping
@@ -13,9 +14,9 @@ class Cost(NamedTuple):
     """What a layer costs beside its kept weights.
 
     Attributes:
-        positions: how often each weight is used on a sample: 1 in a dense layer, the pixels of a convolution's output;
-            of a layer that is called several times, in all calls together.
-        outputs: numbers that the layer gives on a sample, likewise.
+        positions: how often each weight is used on a sample: once in a dense layer, once per output pixel in a
+            convolution. For a layer that is called several times, all calls together.
+        outputs: how many numbers the layer gives for a sample, again over all calls.
     """
 
     positions: int
@@ -23,7 +24,7 @@ class Cost(NamedTuple):
 
 
 def inference(costs: Mapping[str, Cost], kept: Mapping[str, int]) -> int:
-    """Count the operations of one sample's way forward.
+    """Count the operations of one sample's forward pass.
 
     Args:
         costs: {path: cost} of the prunable layers.
@@ -40,13 +41,13 @@ def inference(costs: Mapping[str, Cost], kept: Mapping[str, int]) -> int:
 def rigl_paper(sparse: float, dense: float, every: float) -> float:
     """Average the operations of a training step of RigL over ΔT steps and an update, per sample, as the paper does.
 
-    (3·f_S·ΔT + 2·f_S + f_D) / (ΔT + 1). In their algorithm 1 an update stands in the place of every ΔT-th step, and
-    there are none from T_end on: what a training really takes is a little less.
+    The average is (3·f_S·ΔT + 2·f_S + f_D) / (ΔT + 1). In the paper's algorithm 1 an update takes the place of every
+    ΔT-th step, and no update follows T_end, so a training takes slightly less.
 
     Args:
-        sparse: f_S, operations forward of the sparse network.
-        dense: f_D, of the dense one.
-        every: ΔT, iterations between updates.
+        sparse: f_S, operations of the sparse network's forward pass.
+        dense: f_D, operations of the dense network's forward pass.
+        every: ΔT, number of iterations between updates.
 
     >>> rigl_paper(10, 100, 4)
     48.0
@@ -57,7 +58,7 @@ def rigl_paper(sparse: float, dense: float, every: float) -> float:
 def all_gradients(sparse: float, dense: float) -> float:
     """Count the operations of a step that needs the gradients of all weights: an update of RigL, any step of SNFS.
 
-    Forward and back once through the sparse network, and once more for the gradients: 2·f_S + f_D.
+    The sparse network takes one pass forward and one back; the gradients take a dense pass: 2·f_S + f_D.
 
     >>> all_gradients(10, 100)
     120

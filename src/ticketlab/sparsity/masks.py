@@ -1,6 +1,6 @@
 """Masks as plain dicts from variable path to boolean array: True where a weight is kept.
 
-Knows how to count, apply, combine and draw masks. Does not know how a mask is found (pruning.py).
+This module counts, applies, combines and draws masks. It does not know how a mask is found (pruning.py).
 """
 
 from collections.abc import Iterable, Mapping
@@ -60,7 +60,7 @@ def apply(weights: Arrays, masks: Arrays) -> dict[str, np.ndarray]:
 
 
 def intersect(first: Arrays, second: Arrays) -> dict[str, np.ndarray]:
-    """Keep what both keep. Raises ValueError where paths or shapes differ.
+    """Keep the weights that both masks keep. Raises ValueError where paths or shapes differ.
 
     >>> intersect({"a": np.array([True, True])}, {"a": np.array([True, False])})
     {'a': array([ True, False])}

@@ -1,7 +1,7 @@
 """From scores to the next masks: how many weights each layer keeps, and which.
 
-Knows how scores are compared (`SCOPES`), how many weights go (`layer_rates`) and how ties are broken. What the scores
-are stands in criteria.py. Does not know rounds or rewinding.
+This module knows how scores are compared (`SCOPES`), how many weights are pruned (`layer_rates`) and how ties are
+broken. The scores themselves stand in criteria.py. It does not know rounds or rewinding.
 """
 
 from collections.abc import Collection, Mapping
@@ -22,16 +22,16 @@ def layer_rates(
     conv_prune_rate: float | None = None,
     outputs: Collection[str] = (),
 ) -> dict[str, float]:
-    """Assign each layer its rate.
+    """Assign each layer its prune rate.
 
-    In the scope "layer" convolutions have the rate `conv_prune_rate` where it is given, and output layers prune at half
-    of `prune_rate` unless told otherwise (Frankle & Carbin 2019, figure 2); in the scope "global" there is one rate,
-    `prune_rate`, but for layers whose own rate is 0: these are held out.
+    In the scope "layer", convolutions are pruned at `conv_prune_rate` where it is given. Output layers are pruned at
+    half of `prune_rate` unless `output_prune_rate` is given (Frankle & Carbin 2019, figure 2). In the scope "global",
+    all layers share `prune_rate`, except that layers whose own rate is 0 are held out.
 
     Args:
         shapes: {path: shape of the kernel}, in the network's order; a kernel of more than two axes is a convolution's.
         scope: a name of `SCOPES`.
-        prune_rate: share of the kept weights that goes in a round.
+        prune_rate: share of the kept weights that a round prunes.
         output_prune_rate: the same for output layers.
         conv_prune_rate: the same for convolutions.
         outputs: paths of the output layers; the last one alone if left out.
@@ -52,7 +52,7 @@ def layer_rates(
 
 
 def prune_count(rate: float, kept: int) -> int:
-    """Count the weights that go: ``round(rate × kept)``, halves to even as Python rounds.
+    """Count the weights to prune: ``round(rate × kept)``, halves rounded to even as in Python.
 
     >>> [prune_count(0.2, kept) for kept in (266200, 12, 2)]
     [53240, 2, 0]
@@ -66,10 +66,10 @@ def drop_lowest(mask: np.ndarray, scores: np.ndarray, count: int) -> np.ndarray:
     Args:
         mask: booleans of any shape.
         scores: floats of the same shape; those of masked positions are ignored.
-        count: how many kept positions go.
+        count: number of kept positions to unset.
 
     Raises:
-        ValueError: where a kept position's score is NaN.
+        ValueError: if a kept position's score is NaN.
 
     >>> drop_lowest(np.array([True, True, False, True]), np.array([2.0, 1.0, 0.0, 1.0]), 1)
     array([ True, False, False,  True])
@@ -90,11 +90,11 @@ def keep(masks: Arrays, scores: Arrays, counts: Mapping[str, int] | int) -> dict
     Args:
         masks: the present masks, {path: bool array}; the result is nested in them.
         scores: {path: floats of the same shape}; those of masked positions are ignored.
-        counts: how many weights each layer keeps, {path: count}, scores compared within layers; or one number, how many
-            weights all layers keep together, scores compared over all of them.
+        counts: {path: number of weights that the layer keeps}, where scores are compared within layers; or the number
+            that all layers keep together, where scores are compared over all of them.
 
     Raises:
-        ValueError: where more is to be kept than there is, or a kept position's score is NaN.
+        ValueError: if a count exceeds the kept weights, or a kept position's score is NaN.
 
     >>> masks = {"a": np.array([True, True]), "b": np.array([True, False])}
     >>> scores = {"a": np.array([1.0, 2.0]), "b": np.array([3.0, 9.0])}
@@ -124,14 +124,14 @@ def prune(
     """Find the next masks: nested in `masks`, with an exact number of weights fewer.
 
     Args:
-        masks: the present masks, {path: bool array}; the layers that are pruned, in the network's order.
-        initial: weights that the training began from, {path: array}.
+        masks: the present masks of the layers to prune, {path: bool array}, in the network's order.
+        initial: weights from which the training began, {path: array}.
         final: weights after training, {path: array}.
         criterion: a name of `CRITERIA`.
         scope: "layer" removes ``round(rate × kept)`` weights of every layer; "global" compares all layers' scores and
-            removes ``round(rate × kept)`` of all kept weights together, layers of the rate 0 apart.
-        rates: {path: share of the kept weights that goes}; in the global scope the same for all, or 0.
-        rng: the stream of this round, for criteria that draw.
+            removes ``round(rate × kept)`` of all kept weights together, except in layers of rate 0.
+        rates: {path: share of the kept weights to prune}; in the global scope the same for all, or 0.
+        rng: random stream of this round, for criteria that draw.
     """
     scores = score(criterion, masks, initial, final, rng)
     if scope == "layer":
@@ -147,5 +147,5 @@ def prune(
 def _keep_highest(mask: np.ndarray, scores: np.ndarray, count: int) -> np.ndarray:
     present = int(np.count_nonzero(mask))
     if not 0 <= count <= present:
-        raise ValueError(f"`counts` must be of weights that are kept, 0 to {present} here. Received: {count}")
+        raise ValueError(f"`counts` must be at most the kept weights, 0 to {present} here. Received: {count}")
     return drop_lowest(mask, scores, present - count)

@@ -167,9 +167,9 @@ def test_rounds_are_chosen_resumed_extended_and_not_touched_again(branch, inline
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--learning-rate", 0.01], "`branch` must be of a finished run. Received: no "),
-        (["--seeds", "3,4"], "`branch` must be of rounds that are finished. Received: seed 4, which lacks 0, 1"),
-        (["--only-rounds", "2,9"], "`branch` must be of rounds that are finished. Received: seed 3, which lacks 9"),
+        (["--learning-rate", 0.01], "`branch` must be computed from a finished run. Received: no "),
+        (["--seeds", "3,4"], "`branch` must be computed from finished rounds. Received: seed 4, which lacks 0, 1"),
+        (["--only-rounds", "2,9"], "`branch` must be computed from finished rounds. Received: seed 3, which lacks 9"),
         (["--weights-from", "final"], "`branch` must be of a run with `weights_from`=rewind"),
         (["--only-rounds", "0"], "`only_rounds` must be greater than 0 and increasing"),
         (["--rounds", 2, "--only-rounds", 1], "`only_rounds` must be given without `rounds`. Received: both"),
@@ -202,7 +202,10 @@ def test_a_branch_of_an_unfinished_run_is_refused_and_told_how_to_finish_it(
     done = inline(tmp_path, *line, "--seeds", "5")
     assert (done.returncode, done.stdout) == (2, "")
     assert len(done.stderr.splitlines()) == 1
-    assert f"`branch` must be of a finished run. Received: seed 5, {found}, which the same flags with" in done.stderr
+    assert (
+        f"`branch` must be computed from a finished run. Received: seed 5, {found}, which the same flags with"
+        in done.stderr
+    )
     assert "--seeds 5 and without --branch" in done.stderr
     assert len(list((tmp_path / "models").iterdir())) == 1, "nothing is written"
     assert inline(tmp_path, *line, "--only-rounds", 1).returncode == 0, "rounds that are named are finished"

@@ -1,6 +1,6 @@
 """Branches: controls computed from the rounds of a finished run, kept beside it in the same layout, resumable.
 
-Knows which rounds of which run a branch needs. What a control puts in a ticket's place stands in controls.py.
+This module knows which rounds of which run a branch needs. controls.py makes the tickets of the controls.
 """
 
 from collections.abc import Collection, Sequence
@@ -19,11 +19,12 @@ from ticketlab.sparsity.masks import Arrays
 
 
 def check(spec: ImpSpec, dataset: Dataset, models_dir: Path, seeds: Sequence[int]) -> None:
-    """Refuse a branch of rounds that are not there, or of a run that is not finished. Raises BadInput."""
+    """Refuse a branch whose rounds are missing, or whose run is not finished. Raises BadInput."""
     run = find_run(spec.trunk(), models_dir)
     if not run.seeds():
         raise BadInput(
-            f"`branch` must be of a finished run. Received: no {run.folder}, which the same flags without --branch make"
+            f"`branch` must be computed from a finished run. Received: no {run.folder}, "
+            "which the same flags without --branch make"
         )
     run.check(spec.trunk(), dataset.digest)
     for seed in seeds:
@@ -31,13 +32,15 @@ def check(spec: ImpSpec, dataset: Dataset, models_dir: Path, seeds: Sequence[int
         missing = sorted({0, *(spec.only_rounds or there[:2] or [1])} - set(there))
         if missing or len(there) < 2:
             named = ", ".join(map(str, missing or [1]))
-            raise BadInput(f"`branch` must be of rounds that are finished. Received: seed {seed}, which lacks {named}")
+            raise BadInput(
+                f"`branch` must be computed from finished rounds. Received: seed {seed}, which lacks {named}"
+            )
     if not spec.only_rounds:
         _check_finished(spec, run, seeds)
 
 
 def _check_finished(spec: ImpSpec, run: Run, seeds: Sequence[int]) -> None:
-    """Refuse seeds whose chain was left off: a round of it is begun, or other seeds of the run have more of them."""
+    """Refuse seeds with an unfinished chain: one of its rounds is begun, or other seeds have more rounds."""
     most = max(len(chosen(spec, run, seed)) for seed in run.seeds() if run.rounds(seed))
     for seed in seeds:
         there, count, last = run.rounds(seed), len(chosen(spec, run, seed)), _last(spec, run, seed)
@@ -45,8 +48,8 @@ def _check_finished(spec: ImpSpec, run: Run, seeds: Sequence[int]) -> None:
         if begun or count < most:
             found = f"whose round {begun[0]} is unfinished" if begun else f"with {count} of {most} rounds after round 0"
             raise BadInput(
-                f"`branch` must be of a finished run. Received: seed {seed}, {found}, which the same flags with "
-                f"--seeds {seed} and without --branch finish"
+                f"`branch` must be computed from a finished run. Received: seed {seed}, {found}, "
+                f"which the same flags with --seeds {seed} and without --branch finish"
             )
         if spec.target_density is not None and last > max(there):
             reached = run.round(seed, max(there)).attributes["density"]
@@ -55,7 +58,7 @@ def _check_finished(spec: ImpSpec, run: Run, seeds: Sequence[int]) -> None:
 
 
 def chosen(spec: ImpSpec, run: Run, seed: int) -> list[int]:
-    """List the rounds that a branch is computed of: those named, or all that the run has as far as the spec goes."""
+    """List the rounds of a run that a branch repeats: those named, or all up to the spec's last round."""
     if spec.only_rounds:
         return list(spec.only_rounds)
     last = _last(spec, run, seed)
@@ -63,7 +66,7 @@ def chosen(spec: ImpSpec, run: Run, seed: int) -> list[int]:
 
 
 def _last(spec: ImpSpec, run: Run, seed: int) -> int:
-    """Return the last round that a spec asks for, or one that the run lacks where it asks for all or for more."""
+    """Return the last round that a spec asks for; a round beyond the run's last where it asks for all or for more."""
     there = run.rounds(seed)
     if spec.target_density is None:
         return max(there) + 1 if spec.rounds is None else spec.rounds
@@ -72,12 +75,12 @@ def _last(spec: ImpSpec, run: Run, seed: int) -> int:
 
 
 def rounds(spec: ImpSpec, branch: Run, seed: int) -> list[int]:
-    """List the rounds that a branch of one seed has once nothing is left to compute."""
+    """List the rounds of a branch's finished seed."""
     return chosen(spec, find_run(spec.trunk(), branch.folder.parent), seed)
 
 
 def compute(replicate: Replicate) -> None:
-    """Compute a branch of one seed. Raises Damaged where a round of the run cannot be read."""
+    """Compute a branch of one seed. Raises Damaged if a round of the run cannot be read."""
     spec, seed = replicate.spec, replicate.seed
     run = find_run(spec.trunk(), replicate.run.folder.parent)
     dense = run.round(seed, 0)
@@ -85,7 +88,7 @@ def compute(replicate: Replicate) -> None:
 
 
 def ticket(replicate: Replicate, dense: Record, record: Record) -> Ticket:
-    """Return what stands in a round's place, given the run's round 0 and the round itself."""
+    """Return the control's ticket for a round, given the run's round 0 and the round itself."""
     spec = replicate.spec
     control = CONTROLS[spec.branch]
     weights, masks = control.make(facts(replicate, dense, record.attributes["round"], record.masks))
@@ -95,7 +98,7 @@ def ticket(replicate: Replicate, dense: Record, record: Record) -> Ticket:
 
 
 def facts(replicate: Replicate, dense: Record, number: int, masks: Arrays) -> Facts:
-    """Gather what a control may need to know of a round, given the run's round 0 and the round's masks."""
+    """Gather the facts of a round that controls use, given the run's round 0 and the round's masks."""
     from ticketlab.networks import variables
 
     spec, context, seed = replicate.spec, replicate.context, replicate.seed
@@ -114,6 +117,6 @@ def facts(replicate: Replicate, dense: Record, number: int, masks: Arrays) -> Fa
 
 
 def rates(spec: ImpSpec, shapes: Shapes, outputs: Collection[str] = ()) -> dict[str, float]:
-    """Assign each layer its prune rate; where no output layers are named, the last one is it."""
+    """Assign each layer its prune rate; where no output layers are named, the last layer counts as one."""
     further = spec.output_prune_rate, spec.conv_prune_rate, outputs
     return pruning.layer_rates(shapes, spec.scope, spec.prune_rate, *further)

@@ -1,7 +1,7 @@
 """Iterative magnitude pruning: rounds of train → prune → rewind (Frankle & Carbin 2019, arXiv 1803.03635).
 
-Reads like the paper: `compute` is its section 1. TensorFlow is imported inside functions, so a process that only
-checks flags never loads it.
+`compute` follows section 1 of the paper. TensorFlow is imported inside functions, so a process that only checks flags
+never loads it.
 """
 
 from collections.abc import Collection, Sequence
@@ -26,11 +26,11 @@ from ticketlab.training.context import Source, check_context
 
 
 def check(spec: ImpSpec, dataset: Dataset, source: Source, models_dir: Path, seeds: Sequence[int]) -> None:
-    """Refuse what spec, data and finished rounds forbid together. Raises BadInput."""
+    """Refuse a spec that data or finished rounds do not allow. Raises BadInput."""
     check_context(spec, dataset, source)
     if spec.branch:
         branches.check(spec, dataset, models_dir, seeds)
-    elif shapes := source.mlp_shapes(spec, dataset):  # other networks have to be built first
+    elif shapes := source.mlp_shapes(spec, dataset):  # shapes of other networks are known only once they are built
         agree(spec, shapes, ())
 
 
@@ -40,13 +40,13 @@ def agree(spec: ImpSpec, shapes: Shapes, outputs: Collection[str]) -> None:
 
 
 def rounds(spec: ImpSpec, dataset: Dataset, run: Run, seed: int) -> Sequence[int]:
-    """List the rounds that a seed has once nothing is left to compute."""
+    """List the rounds of a finished seed."""
     if spec.branch:
         return branches.rounds(spec, run, seed)
     if spec.target_density is None:
-        return range(spec.rounds + 1)
+        return range((spec.rounds or 0) + 1)
     if not complete(spec, run, seed, [0]):
-        return [0]  # whose masks have the shapes of the layers
+        return [0]  # its masks have the shapes of the layers
     shapes = {path: mask.shape for path, mask in run.round(seed, 0).masks.items()}
     return range(last_round(spec, shapes) + 1)
 
@@ -61,7 +61,7 @@ def compute(replicate: Replicate) -> None:
 
 
 def ticket(replicate: Replicate, number: int, previous: Record | None) -> Ticket:
-    """Return what a round starts from, given the one before."""
+    """Return a round's ticket, given the round before."""
     spec, context, initial = replicate.spec, replicate.context, replicate.initial_weights()
     if previous is None:
         return Ticket(initial, masks.all_kept(initial, context.paths), 0, spec.learning_rates)
@@ -87,9 +87,9 @@ def ticket(replicate: Replicate, number: int, previous: Record | None) -> Ticket
 def begun_elsewhere(
     replicate: Replicate, dense: Record, number: int, mask: Arrays
 ) -> tuple[dict[str, np.ndarray], Arrays]:
-    """Return weights and mask from which a round starts whose weights no training has led to, given its mask.
+    """Return initial weights and mask of a round that draws its own weights, given the mask found.
 
-    They come from the round's own streams: the same whenever they are asked for.
+    The draws come from the round's own streams, so every call gives the same.
     """
     control = WEIGHTS_FROM[replicate.spec.weights_from]
     return control.make(branches.facts(replicate, dense, number, mask))
@@ -98,7 +98,7 @@ def begun_elsewhere(
 def last_round(spec: ImpSpec, shapes: Shapes, outputs: Collection[str] = ()) -> int:
     """Return the last round that a spec asks for, by number or by density. Raises BadInput."""
     if spec.target_density is None:
-        return spec.rounds
+        return spec.rounds or 0
     sizes, rates = layer_sizes(shapes), branches.rates(spec, shapes, outputs)
     try:
         return density_schedules.rounds_to_density(sizes, rates, spec.scope, spec.target_density)

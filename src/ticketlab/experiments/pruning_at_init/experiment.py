@@ -1,11 +1,12 @@
-"""Pruning before training: each round finds a mask of its density from the initial weights, and trains under it.
+"""Pruning at initialisation: each round finds a mask of its density from the initial weights, and trains under it.
 
-Rounds do not rest on each other but for the initial weights, which are the same. What a method scores stands in
-saliency.py. TensorFlow is imported inside functions.
+Rounds are independent, except that all have the same initial weights. The methods' scores stand in saliency.py.
+TensorFlow is imported inside functions.
 """
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from ticketlab.data.dataset import Dataset
 from ticketlab.errors import BadInput
@@ -19,23 +20,26 @@ from ticketlab.sparsity import masks
 from ticketlab.sparsity.distributions import Shapes, layer_sizes
 from ticketlab.training.context import Source, check_context
 
+if TYPE_CHECKING:
+    from ticketlab.training.dense_engine import DenseEngine
+
 MOST_ROUNDS = 10_000
 
 
 def check(spec: PruningAtInitSpec, dataset: Dataset, source: Source, models_dir: Path, seeds: Sequence[int]) -> None:
-    """Refuse what spec and data forbid together. Raises BadInput."""
+    """Refuse a spec that the data does not allow. Raises BadInput."""
     check_context(spec, dataset, source)
     samples = dataset.samples
     if SALIENCIES[spec.method].uses_data and spec.scoring_samples > samples:
         raise BadInput(
             f"`scoring_samples` must be at most the {samples} training samples. Received: {spec.scoring_samples}"
         )
-    if shapes := source.mlp_shapes(spec, dataset):  # other networks have to be built first
+    if shapes := source.mlp_shapes(spec, dataset):  # shapes of other networks are known only once they are built
         agree(spec, shapes, ())
 
 
 def agree(spec: PruningAtInitSpec, shapes: Shapes, outputs: Collection[str]) -> None:
-    """Refuse rounds of fewer weights than there are layers, before any is trained. Raises BadInput."""
+    """Refuse rounds with fewer weights than layers, before any round is trained. Raises BadInput."""
     last = max(chosen(spec))
     counts = (round(density(spec, each) * sum(layer_sizes(shapes).values())) for each in range(last + 1))
     reached = sum(count >= len(shapes) for count in counts) - 1
@@ -46,7 +50,7 @@ def agree(spec: PruningAtInitSpec, shapes: Shapes, outputs: Collection[str]) -> 
 
 
 def rounds(spec: PruningAtInitSpec, dataset: Dataset, run: Run, seed: int) -> Sequence[int]:
-    """List the rounds that a seed has once nothing is left to compute."""
+    """List the rounds of a finished seed."""
     return chosen(spec)
 
 
@@ -56,19 +60,19 @@ def compute(replicate: Replicate) -> None:
 
 
 def chosen(spec: PruningAtInitSpec) -> list[int]:
-    """List the rounds that a spec asks for: those named, or the dense one and as many after it."""
+    """List the rounds that a spec asks for: those named, or the dense round and those after it."""
     return list(spec.only_rounds) or list(range(number_of_rounds(spec) + 1))
 
 
 def ticket(replicate: Replicate, number: int) -> Ticket:
-    """Return what a round starts from: initial weights under the mask that they give."""
+    """Return a round's ticket: initial weights under the mask found from them."""
     spec, context, initial = replicate.spec, replicate.context, replicate.initial_weights()
     mask = masks.all_kept(initial, context.paths)
     if number:
         samples = stream(replicate.seed, "scoring samples").permutation(context.train_indices)[: spec.scoring_samples]
         mask = prune_before_training(
             {path: initial[path] for path in context.paths},
-            *context.named("dense").functions(initial, samples),
+            *cast("DenseEngine", context.named("dense")).functions(initial, samples),
             method=spec.method,
             density=density(spec, number),
             distribution=spec.distribution,
@@ -79,14 +83,14 @@ def ticket(replicate: Replicate, number: int) -> Ticket:
 
 
 def density(spec: PruningAtInitSpec, round: int) -> float:
-    """Return the density of a round, that which so many rounds of pruning at the same rate would leave."""
+    """Return the density of a round: that of as many rounds of iterative pruning at the same rate."""
     return (1 - spec.prune_rate) ** round
 
 
 def number_of_rounds(spec: PruningAtInitSpec) -> int:
     """Count the rounds after round 0 that a spec asks for, by number or by density. Raises BadInput."""
     if spec.target_density is None:
-        return spec.rounds
+        return spec.rounds or 0
     there = (round for round in range(MOST_ROUNDS + 1) if density(spec, round) <= spec.target_density)
     last = next(there, None)
     if last is None:

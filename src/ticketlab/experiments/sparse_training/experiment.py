@@ -1,4 +1,4 @@
-"""Sparse training: one training whose connectivity changes, saved in rounds (methods.py, mask_updates.py).
+"""Sparse training: one training whose masks change, saved in rounds (methods.py, mask_updates.py).
 
 A round is a stretch between two saves; round 0 is the network before its first step. TensorFlow is imported inside
 functions.
@@ -25,32 +25,32 @@ if TYPE_CHECKING:
 
 
 def check(spec: SparseTrainingSpec, dataset: Dataset, source: Source, models_dir: Path, seeds: Sequence[int]) -> None:
-    """Refuse what spec and data forbid together, as far as can be told without TensorFlow. Raises BadInput."""
+    """Refuse a spec that the data does not allow, as far as can be told without TensorFlow. Raises BadInput."""
     check_context(spec, dataset, source)
     if spec.update_every == 0 and not spec.updates(dataset.samples):
         expected = f"more than an epoch, {dataset.samples / spec.batch_size:.4g} iterations, for an update after each"
         raise refused("update_until", expected, spec.update_until)
-    if shapes := source.mlp_shapes(spec, dataset):  # other networks have to be built first
+    if shapes := source.mlp_shapes(spec, dataset):  # shapes of other networks are known only once they are built
         budgets.final_counts(spec, shapes)
 
 
 def agree(spec: SparseTrainingSpec, shapes: Shapes, outputs: Collection[str]) -> None:
-    """Refuse layers that cannot hold what is asked for. Raises BadInput."""
+    """Refuse a spec whose densities the layers do not allow. Raises BadInput."""
     if spec.dense_output and len(outputs) > 1:
         raise refused("dense_output", f"left out with the {len(outputs)} output layers {', '.join(outputs)}", True)
     budgets.final_counts(spec, shapes)
 
 
 def rounds(spec: SparseTrainingSpec, dataset: Dataset, run: Run, seed: int) -> Sequence[int]:
-    """List the rounds that a seed has once nothing is left to compute."""
+    """List the rounds of a finished seed."""
     return range(len(spec.stretches(dataset.samples)))
 
 
 def compute(replicate: Replicate) -> None:
     """Compute one seed's training.
 
-    It goes on from the beginning of the first round that is missing. Where that state is lost as well, it begins anew:
-    it comes to the same bits, and rounds that are there stay as they are.
+    The training goes on from the beginning of the first missing round. Where that state is lost as well, it begins
+    anew and comes to the same bits; finished rounds stay as they are.
     """
     from ticketlab.training.loop import Updates
 
@@ -69,7 +69,7 @@ def compute(replicate: Replicate) -> None:
         if number in to_do:
             ended = replicate.carry_on(number, stretches[number], state, spec.learning_rates, updates=updates)
             state = replace(ended, history=(), seconds=0.0)
-            if number + 1 in to_do:  # before the round's own file, lest there be nothing to go on from
+            if number + 1 in to_do:  # before the round's own file, so that a state is always left
                 replicate.keep_unfinished(number + 1, state)
             if record is None:
                 record = write(replicate, number, stretches[number], ended)
