@@ -1,4 +1,4 @@
-"""One row per run: what came of it, what it cost, and what its masks and weights take on disk or on the wire."""
+"""One row per run: its accuracy, its cost, and the bytes of its masks and weights."""
 
 from collections.abc import Mapping, Sequence
 from math import prod
@@ -33,10 +33,10 @@ COLUMNS = {
     "total_training_ratio": Column(
         "mean of this column of `efficiency.csv`", "training FLOPs / one dense training", digits=2
     ),
-    "seconds": Column("of all rounds up to that one, mean over the seeds", "seconds of training, a seed"),
-    "mask_bytes": Column("of one mask with a bit for each weight", "bytes of the mask, packed", digits=0),
+    "seconds": Column("duration of all rounds up to that one, mean over the seeds", "seconds of training, a seed"),
+    "mask_bytes": Column("size of one mask with a bit for each weight", "bytes of the mask, packed", digits=0),
     "compressed_weight_bytes": Column(
-        "of the kept weights as compressed sparse rows", "bytes of the kept weights, compressed", digits=0
+        "size of the kept weights as compressed sparse rows", "bytes of the kept weights, compressed", digits=0
     ),
 }
 

@@ -286,8 +286,8 @@ MEASURES: dict[str, Measure] = {
             Curves(
                 "weights_ever_kept",
                 ["share_ever_kept"],
-                "Share of all weights that at least one mask saved up to then keeps: the exploration rate R_s of Liu et "
-                "al. (2021). Weights that came and went between two saves are not counted.",
+                "Share of all weights that at least one mask saved up to then keeps: the exploration rate R_s of Liu "
+                "et al. (2021). Weights that came and went between two saves are not counted.",
             )
         ],
     ),
