@@ -87,7 +87,7 @@ def several(tmp_path_factory):
     (folder / "outputs").mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            command, "CHARTS", (training_charts, pixel_charts, measure_charts, exploration_charts)
+            outputs, "CHARTS", (training_charts, pixel_charts, measure_charts, exploration_charts)
         )  # figures take most of the time
         outputs.write(results, folder / "outputs", [])
     return folder / "outputs" / "report.html"
