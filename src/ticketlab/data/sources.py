@@ -118,14 +118,23 @@ def load(name: str, data_dir: Path | None = None, *, task: str | None = None, in
     return from_arrays(name, *parts, task=task, input_kind=input_kind, scale=scale, source=source)
 
 
+def digits_split(samples: int = 1797) -> tuple[np.ndarray, np.ndarray]:
+    """Split the rows of scikit-learn's digits by a fixed stream: those for training and validation, those for testing.
+
+    >>> [rows.size for rows in digits_split()]
+    [1498, 299]
+    """
+    order = stream(0, "digits test split").permutation(samples)
+    return np.sort(order[samples // 6 :]), np.sort(order[: samples // 6])
+
+
 def _digits() -> dict[str, np.ndarray]:
-    """Return scikit-learn's 1,797 images of 8×8 pixels from 0 to 16, a sixth of them for testing by a fixed stream."""
+    """Return scikit-learn's 1,797 images of 8×8 pixels from 0 to 16, a sixth of them for testing."""
     from sklearn.datasets import load_digits  # costs a second, and only this data set needs it
 
     bunch: Any = load_digits()
     x, y = bunch.data, bunch.target
-    order = stream(0, "digits test split").permutation(len(x))
-    test, train = np.sort(order[: len(x) // 6]), np.sort(order[len(x) // 6 :])
+    train, test = digits_split(len(x))
     x = x.reshape(-1, 8, 8).astype(np.uint8)
     return {"x_train": x[train], "y_train": y[train], "x_test": x[test], "y_test": y[test]}
 
