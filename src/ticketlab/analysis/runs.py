@@ -19,6 +19,7 @@ from ticketlab.errors import BadInput
 from ticketlab.experiments.lottery.spec import ImpSpec
 from ticketlab.runs.fingerprint import difference
 from ticketlab.runs.folder import Damaged, Record, Run
+from ticketlab.runs.kinds import Kind
 
 IMAGES = ("mnist", "fashion_mnist", "digits")  # in runs that do not say it; and cifar10 and parts of it
 
@@ -66,14 +67,14 @@ class FinishedRun:
         return all(record.attributes.get("chain", True) for record in self.records)
 
     @property
-    def one_training(self) -> bool:
-        """Whether the rounds are stretches of one training, each of which ends at an iteration."""
-        return all("iteration" in record.attributes for record in self.records)
+    def kind(self) -> Kind:
+        """The kind of experiment, as spec.json says it."""
+        return Kind.of(self.description)
 
     @property
-    def chained_rounds(self) -> bool:
-        """Whether each round rests on those before it; those of a branch rest on its run's."""
-        return self.description.get("kind") in ("imp", "sparse_training") and not self.branch
+    def one_training(self) -> bool:
+        """Whether the rounds are stretches of one training, each of which ends at an iteration."""
+        return self.kind.rounds == "stretches"
 
     @cached_property
     def layers(self) -> Mapping[str, tuple[int, ...]]:
@@ -190,6 +191,8 @@ def _describes(run: Run) -> bool:
 
 
 def _read(run: Run) -> tuple[FinishedRun, list[str]]:
+    """Open a run's rounds. Raises BadInput where spec.json says nothing of its kind of experiment."""
+    run.kind  # noqa: B018, reading it refuses what is not known
     records, lines = _readable(run)
     if records:
         lines += _unfinished(run)

@@ -96,7 +96,7 @@ def history_table(records: Iterable[Record]) -> pd.DataFrame:
 
 
 def measured(records: Iterable[Record], table: str, data: DataFacts | None = None) -> pd.DataFrame:
-    """Tabulate what one table of `MEASURES` says of some rounds.
+    """Tabulate what one table of `MEASURES` says of some rounds, taken for those of a chain.
 
     Args:
         records: of the rounds.
@@ -106,7 +106,7 @@ def measured(records: Iterable[Record], table: str, data: DataFacts | None = Non
     Raises:
         Damaged: if a file cannot be read.
     """
-    run = FinishedRun("", {"spec": {}}, list(records), kept_data=data)
+    run = FinishedRun("", {"kind": "", "rounds": "chain", "spec": {}}, list(records), kept_data=data)
     tables = RoundTables({name: each for name, each in MEASURES.items() if each.table == table})
     for loaded in loaded_rounds(run):
         tables.add(loaded)

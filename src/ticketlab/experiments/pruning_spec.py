@@ -25,7 +25,7 @@ class PruningSpec(Spec):
     only_rounds: tuple[int, ...] = option(
         (),
         "pruning",
-        "of rounds that do not rest on each other, these only, in place of --rounds",
+        "these rounds alone, where rounds do not rest on each other; in place of --rounds",
         valid=INCREASING,
         key=False,
         excludes=("rounds", "target_density"),

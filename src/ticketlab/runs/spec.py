@@ -66,31 +66,33 @@ class Spec:
     network: str = option(
         "lenet_300_100",
         "data and network",
-        "lenet_300_100, lenet5, conv2, conv4, conv6, resnet20, fcn_<units>_<units>_… or path/to/file.py:function; "
-        "rates and optimizer are as published for it where they are not given",
+        "lenet_300_100, lenet5, conv2, conv4, conv6, resnet20, fcn_<units>_<units>_… or "
+        "path/to/file.py:function; where no rates and optimizer are given, those published for it "
+        "hold",
         valid=NETWORK,
     )
     task: str | None = option(
         None,
         "data and network",
-        "what is learnt (default: classification where all targets are whole numbers, else regression)",
+        "what is learnt (default: classification where all targets are whole numbers, else "
+        "regression; a run that names it is another one than a run that leaves it out)",
         choices=TASKS,
     )
     input_kind: str | None = option(
         None,
         "data and network",
-        "what samples are (default: table where they have one axis, else image)",
+        "what samples are (default: table where they have one axis, else image; a run that names it is another one)",
         choices=INPUT_KINDS,
     )
     inputs: str = option(
         "unit",
         "data and network",
-        "what networks see: unit, images of uint8 in [0, 1], else as they are stored; standardised, less their "
-        "mean and divided by their deviation, over all inputs of the training samples together",
+        "what networks see. unit: images of uint8 scaled to [0, 1], other inputs as they are stored; "
+        "standardised: the training samples' mean subtracted, divided by their standard deviation",
         choices=INPUTS,
     )
-    activation: str = option("relu", "data and network", "of the hidden layers", choices=ACTIVATIONS)
-    initialiser: str = option("glorot_normal", "data and network", "of the kernels", choices=INITIALISERS)
+    activation: str = option("relu", "data and network", "activation of the hidden layers", choices=ACTIVATIONS)
+    initialiser: str = option("glorot_normal", "data and network", "initialiser of the kernels", choices=INITIALISERS)
     iterations: int = option(8000, "training", "optimizer steps of one training", valid=POSITIVE, fitted=True)
     batch_size: int = option(60, "training", "samples of one optimizer step", valid=POSITIVE, fitted=True)
     optimizer: str = option("adam", "training", "optimizer", choices=OPTIMIZERS, fitted=True)
@@ -107,7 +109,12 @@ class Spec:
         only_with="step",
     )
     schedule_factor: float = option(
-        0.1, "training", "by which it multiplies the rate", valid=POSITIVE, belongs_to="schedule", only_with="step"
+        0.1,
+        "training",
+        "factor of the schedule `step`",
+        valid=POSITIVE,
+        belongs_to="schedule",
+        only_with="step",
     )
     warmup: int = option(0, "training", "iterations in which the rate climbs linearly from 0", valid=NOT_NEGATIVE)
     momentum: float = option(
@@ -115,27 +122,30 @@ class Spec:
     )
     nesterov: bool = option(False, "training", "Nesterov momentum of SGD", belongs_to="optimizer", only_with="sgd")
     weight_decay: float = option(
-        0.0, "training", "L2 penalty: so many times a kernel's weight is added to its gradient", valid=NOT_NEGATIVE
+        0.0,
+        "training",
+        "L2 penalty: a kernel's weights, times this, are added to its gradient",
+        valid=NOT_NEGATIVE,
     )
-    l1_penalty: float = option(0.0, "training", "L1 penalty: the same with the weight's sign", valid=NOT_NEGATIVE)
+    l1_penalty: float = option(0.0, "training", "L1 penalty: the same with their signs", valid=NOT_NEGATIVE)
     eval_every: int = option(
         100, "training", "iterations between two evaluations on the validation set", valid=POSITIVE, fitted=True
     )
     patience: int | None = option(
-        None, "training", "end a training after so many evaluations without a lower validation loss", valid=POSITIVE
+        None, "training", "end a training after this many evaluations without a lower validation loss", valid=POSITIVE
     )
     engine: str = option(
         "auto",
         "training",
-        "what trains a round: dense, by the whole matrices; sparse, for networks of dense layers alone, by the kept "
-        "weights, with the same results up to rounding; auto, sparse where it is the faster one",
+        "what trains a round. dense: whole matrices; sparse: kept weights alone, in networks of dense "
+        "layers, with the same results up to rounding; auto: sparse below --break-even-density",
         choices=ENGINES,
         before="dense",
     )
     break_even_density: float = option(
         0.8,
         "training",
-        "density below which the engine auto is sparse; as measured for LeNet-300-100",
+        "density below which --engine auto is sparse; measured for LeNet-300-100",
         valid=UNIT,
         belongs_to="engine",
         only_with="auto",
@@ -143,7 +153,7 @@ class Spec:
     threads: int = option(
         1,
         "training",
-        "threads of one worker; more of them round differently, hence a run of its own; the sparse engine uses one",
+        "threads of one worker; another number rounds differently and makes another run",
         valid=POSITIVE,
     )
 

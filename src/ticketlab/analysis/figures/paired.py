@@ -74,7 +74,7 @@ def _chart(
 
 
 def _named(run: FinishedRun) -> str:
-    return TICKET.capitalize() if run.description.get("kind") == "imp" else "The run"
+    return TICKET.capitalize() if run.kind.rounds == "chain" else "The run"
 
 
 def _sight(numbers: pd.DataFrame) -> tuple[float, float]:

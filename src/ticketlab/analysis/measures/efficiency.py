@@ -35,7 +35,7 @@ def cost(loaded: LoadedRound) -> dict[str, float]:
         "training_flops_paper": loaded.attributes.get("training_flops_paper", training),
         "inference_ratio": inference / dense,
         "dense_training_flops": flops.plain(dense) * spec["iterations"] * spec["batch_size"],
-        "rests_on_others": run.chained_rounds,
+        "rests_on_others": run.kind.rounds != "independent" and not run.branch,
     }
 
 

@@ -45,37 +45,37 @@ class ImpSpec(PruningSpec):
     kind: ClassVar[Kind] = Kind("imp", "chain")
 
     criterion: str = option("large_final", "pruning", "scores by which weights are kept", choices=CRITERIA)
-    scope: str = option("layer", "pruning", "compare scores within each layer or over all of them", choices=SCOPES)
+    scope: str = option("layer", "pruning", "compare scores within each layer, or over all layers", choices=SCOPES)
     conv_prune_rate: float | None = option(
-        None, "pruning", "the rate of convolutions; --prune-rate if left out; in the scope `global` 0 or left out",
+        None, "pruning", "prune rate of convolutions; --prune-rate if left out; with --scope global 0 or left out",
         valid=HALF_OPEN_UNIT, fitted=True, belongs_to="scope",
     )  # fmt: skip
     output_prune_rate: float | None = option(
-        None, "pruning", "the rate of the output layer; half of --prune-rate if left out; in the scope `global` 0 or "
+        None, "pruning", "prune rate of the output layer; half of --prune-rate if left out; with --scope global 0 or "
         "left out", valid=HALF_OPEN_UNIT, fitted=True, belongs_to="scope",
     )  # fmt: skip
     weights_from: str = option(
         "rewind",
         "rewinding",
-        "what kept weights go back to: the state at --rewind-iteration; a fresh draw in every round (random "
-        "reinitialisation all along the chain, so from round 2 on its masks are its own); their final values; the "
-        "sign of that state times its layer's standard deviation; its values shuffled among a layer's kept weights",
+        "what kept weights go back to. rewind: the state at --rewind-iteration; final: their final "
+        "values; fresh: a new draw in each round; signed_constant: that state's signs times each "
+        "layer's standard deviation; shuffled_weights: that state, shuffled within each layer",
         choices=WEIGHTS_FROM,
     )
     rewind_iteration: int = option(
-        0, "rewinding", "iteration of round 0 that rounds go back to; 0 = initial weights", valid=NOT_NEGATIVE
+        0, "rewinding", "iteration of round 0 that rounds go back to; 0: initial weights", valid=NOT_NEGATIVE
     )
     schedule_from: str = option(
         "rewind",
         "rewinding",
-        "the learning rates of the pruned rounds: those from --rewind-iteration on, or the last one all the time",
+        "learning rates of the pruned rounds. rewind: those from --rewind-iteration on; final: the last one throughout",
         choices=SCHEDULE_FROM,
     )
     branch: str | None = option(
         None,
         "controls",
-        "in place of a run, a control computed from the rounds of this run, which must be finished: kept beside it; of "
-        "all of them, where --rounds, --target-density and --only-rounds are left out",
+        "compute a control of the finished run that the other flags name, and keep it beside that "
+        "run; of all its rounds, where --rounds, --target-density and --only-rounds are left out",
         choices=CONTROLS,
     )
 

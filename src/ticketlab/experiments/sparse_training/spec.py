@@ -38,7 +38,7 @@ class SparseTrainingSpec(Spec):
         choices=METHODS)  # fmt: skip
     density: float | None = option(
         None,
-        "layers",
+        "density",
         "kept / total of all layers, in the end (default: 0.1)",
         valid=UNIT,
         fitted=True,
@@ -46,49 +46,49 @@ class SparseTrainingSpec(Spec):
     )
     epsilon: float | None = option(
         None,
-        "layers",
-        "in place of --density, connections as in SET: ε·(n_in + n_out) of each layer",
+        "density",
+        "in place of --density: ε·(n_in + n_out) connections in each layer, as in SET",
         valid=POSITIVE,
         fitted=True,
     )
     distribution: str | None = option(
         None,
-        "layers",
+        "density",
         "how the density is spread over the layers (default: erk)",
         choices=DISTRIBUTIONS,
         fitted=True,
     )
-    dense_first: bool | None = option(None, "layers", "the first layer is dense", fitted=True)
-    dense_output: bool | None = option(None, "layers", "the output layer is dense", fitted=True)
+    dense_first: bool | None = option(None, "density", "keep the first layer dense", fitted=True)
+    dense_output: bool | None = option(None, "density", "keep the output layer dense", fitted=True)
     update_every: int | None = option(
-        None, "updates", "iterations between two updates of the masks, 0: an epoch (default: set 0, others 100)",
+        None, "mask updates", "iterations between two updates of the masks, 0: an epoch (default: set 0, others 100)",
         valid=NOT_NEGATIVE, fitted=True,
     )  # fmt: skip
     update_until: int | None = option(
-        None, "updates", "iteration from which masks stay as they are (default: the end, of rigl, snfs and gradual ¾ "
-        "of it)", valid=POSITIVE, fitted=True,
+        None, "mask updates", "iteration from which masks stay as they are (default: the end, of rigl, snfs and "
+        "gradual ¾ of it)", valid=POSITIVE, fitted=True,
     )  # fmt: skip
     drop: str | None = option(
-        None, "updates", "which weights go: the smallest, or the smallest of each sign (default: set sign, others "
+        None, "mask updates", "which weights go: the smallest, or the smallest of each sign (default: set sign, others "
         "magnitude)", choices=DROPS, fitted=True,
     )  # fmt: skip
     drop_fraction: float | None = option(
         None,
-        "updates",
+        "mask updates",
         "share of a layer's kept weights that an update exchanges (default: 0.3)",
         valid=OPEN_UNIT,
         fitted=True,
     )
     fraction_schedule: str | None = option(
-        None, "updates", "how that share changes until --update-until (default: set constant, others cosine)",
+        None, "mask updates", "how that share changes until --update-until (default: set constant, others cosine)",
         choices=FRACTION_SCHEDULES, fitted=True,
     )  # fmt: skip
     grown: str | None = option(
-        None, "updates", "what new weights are: 0, N(0, 0.1²), or drawn by the initialiser (default: set normal, "
+        None, "mask updates", "what new weights are: 0, N(0, 0.1²), or drawn by the initialiser (default: set normal, "
         "others zero)", choices=GROWN, fitted=True,
     )  # fmt: skip
     regrow: bool | None = option(
-        None, "updates", "weights that have just been dropped may be grown again at once (default: yes)", fitted=True
+        None, "mask updates", "let weights that have just been dropped grow again at once (default: yes)", fitted=True
     )
     save_every: int | None = option(
         None, "training", "iterations of a round, at whose end masks and weights are saved; 0: from one update to the "
