@@ -17,7 +17,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -59,7 +59,7 @@ def save_csr(path: Path | str, weights: "Arrays | keras.Model", masks: Arrays) -
         if np.shape(mask) != arrays[name].shape or np.asarray(mask).dtype != bool:
             received = f"{np.asarray(mask).dtype} of shape {np.shape(mask)}"
             raise BadInput(f"the mask of {name} must be bool of shape {arrays[name].shape}. Received: {received}")
-    written: dict[str, np.ndarray] = {}
+    written: dict[str, Any] = {}
     for name, array in arrays.items():
         written |= _compressed(name, array, np.asarray(masks[name])) if name in masks else {name: array}
     np.savez_compressed(content := io.BytesIO(), **written)

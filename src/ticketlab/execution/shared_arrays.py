@@ -24,7 +24,7 @@ class Shared:
     """
 
     def __init__(self, value: Any) -> None:
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115, closed with this object
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115, see `close`
         written = io.BytesIO()
         _Pickler(written, self._file).dump(value)
         self._file.flush()
@@ -40,6 +40,10 @@ class Shared:
     def value(self) -> Any:
         """Return the object in the process that was started with it."""
         return _Unpickler(io.BytesIO(self._pickled), self._file).load()
+
+    def close(self) -> None:
+        """Give up the file; what is mapped stays."""
+        self._file.close()
 
 
 class _Pickler(reduction.ForkingPickler):

@@ -48,13 +48,16 @@ class Source:
 
     def read(self, spec: Spec) -> "Source":
         """Return this source with the data set in memory, so that no other process reads it again. Raises BadInput."""
-        dataset = self.dataset or sources.load(spec.dataset, self.data_dir, task=spec.task, input_kind=spec.input_kind)
-        return replace(self, dataset=dataset)
+        return replace(self, dataset=self._stored(spec))
 
     def data(self, spec: Spec) -> Dataset:
         """Return the data set, from memory or from its file, as networks see it. Raises BadInput."""
-        dataset = self.read(spec).dataset
+        dataset = self._stored(spec)
         return standardised(dataset) if spec.inputs == "standardised" else dataset
+
+    def _stored(self, spec: Spec) -> Dataset:
+        said = {"task": spec.task, "input_kind": spec.input_kind}
+        return self.dataset or sources.load(spec.dataset, self.data_dir, **said)
 
     def mlp_shapes(self, spec: Spec, dataset: Dataset) -> Shapes | None:
         """Return the kernels' shapes by path where they are known without building the network."""

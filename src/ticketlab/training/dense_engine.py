@@ -69,13 +69,7 @@ class DenseEngine:
         }
         self.task = dataset.task
         self._variances = {"validation": variance(dataset.y_train[validation]), "test": variance(dataset.y_test)}
-        compile_with_xla = dense_only or bool(tf.config.list_logical_devices("GPU"))
-        # what autograph does besides, nothing here asks for, and it would take most of the time until the first step
-        plain = functools.partial(tf.function, autograph=False)
-        self._train = plain(self._train_loop, jit_compile=compile_with_xla)
-        self._evaluate = plain(self._evaluation_loop, jit_compile=compile_with_xla)
-        self._step = plain(self._optimizer_step, jit_compile=True)
-        self._differentiate = plain(self._loss_and_gradients, jit_compile=compile_with_xla)
+        self._with_xla = dense_only or bool(tf.config.list_logical_devices("GPU"))
         self._compile()
 
     def load(self, weights: Arrays, masks: Arrays, optimizer: Arrays | None = None) -> None:
@@ -163,14 +157,20 @@ class DenseEngine:
     def _compile(self) -> None:
         """Compile now, so that no round's seconds include it, and give back the memory that compiling took."""
         try:
-            self._call_all()
+            self._compile_functions()
         except tf.errors.OpError:  # by a damaged file of what was compiled before, perhaps
             if not tensorflow_setup.forget_compiled():
                 raise
-            self._call_all()
+            self._compile_functions()
         tensorflow_setup.release_memory()
 
-    def _call_all(self) -> None:
+    def _compile_functions(self) -> None:
+        # what autograph does besides, nothing here asks for, and it would take most of the time until the first step
+        plain = functools.partial(tf.function, autograph=False)
+        self._train = plain(self._train_loop, jit_compile=self._with_xla)
+        self._evaluate = plain(self._evaluation_loop, jit_compile=self._with_xla)
+        self._step = plain(self._optimizer_step, jit_compile=True)
+        self._differentiate = plain(self._loss_and_gradients, jit_compile=self._with_xla)
         self.train(np.zeros((0, self._settings.batch_size), np.int32), np.zeros(0, np.float32))
         for part in self._evaluations:
             self.evaluate(part)

@@ -173,7 +173,7 @@ def _before_and_after(a: Arrays, b: Arrays) -> np.ndarray:
 def _jaccards(a: Arrays, b: Arrays) -> np.ndarray:
     """Return Jaccard similarities of shape (1 + layers,), the overall one first."""
     counts = np.array([[np.count_nonzero(mask) for mask in (a[path] & b[path], a[path], b[path])] for path in a])
-    return jaccard(*np.vstack([counts.sum(axis=0), counts]).T)
+    return np.asarray(jaccard(*np.vstack([counts.sum(axis=0), counts]).T))
 
 
 def _chain(masks: Arrays) -> list[np.ndarray]:
@@ -182,7 +182,7 @@ def _chain(masks: Arrays) -> list[np.ndarray]:
     space: tuple[int, ...] = ()
     for path, mask in masks.items():
         before = space
-        *space, inputs, units = mask.shape
+        space, (inputs, units) = mask.shape[:-2], mask.shape[-2:]
         positions = prod(space)
         if layers and inputs != layers[-1].shape[-1]:
             channels = layers[-1].shape[-1]
