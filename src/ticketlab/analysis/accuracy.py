@@ -1,6 +1,6 @@
-"""What an accuracy is called and counted in: a classification's is a share in percent, a regression's is R².
+"""Names and units of accuracies: a percentage in a classification, R² in a regression.
 
-Knows the words and units of figures; the tables call both an accuracy, as the files do.
+This module knows the words and units of figures; the tables call both an accuracy, as the files do.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,17 +12,17 @@ from ticketlab.analysis.runs import FinishedRun
 
 
 class Score(NamedTuple):
-    """How a figure speaks of accuracies.
+    """The words and units in which a figure describes accuracies.
 
     Attributes:
-        words: for one on the test set.
-        unit: of the axis, with its blank.
-        factor: from the files' numbers to those of the axis.
-        bounds: between which they can lie.
-        points: the unit of a difference.
-        evaluations: {column of the evaluations: what its axis says, factor}; losses and errors, never below 0.
-        chance: what guessing gives, where that is known.
-        digits: behind the point, in sentences.
+        words: name of the accuracy on the test set.
+        unit: unit of the axis, with its blank.
+        factor: factor from the files' numbers to those of the axis.
+        bounds: bounds of the possible values.
+        points: unit of a difference.
+        evaluations: {column of the evaluations: label of its axis, factor}; losses and errors, never below 0.
+        chance: accuracy of guessing, where it is known.
+        digits: number of decimals in sentences.
     """
 
     words: str
@@ -36,7 +36,7 @@ class Score(NamedTuple):
 
     @property
     def behind(self) -> str:
-        """What stands behind a value in a sentence."""
+        """The unit after a value in a sentence."""
         return " %" if self.factor == 100 else ""
 
     def say(self, text: str) -> str:
@@ -71,7 +71,7 @@ BOTH = CLASSIFICATION._replace(
 
 
 def score(runs: Sequence[FinishedRun]) -> Score:
-    """Say what the accuracies of some runs are; chance is that of their number of classes, where all have the same."""
+    """Describe the accuracies of some runs; chance follows from their number of classes, where all have the same."""
     regressions = {run.regression for run in runs}
     if regressions == {True}:
         return REGRESSION
@@ -82,6 +82,6 @@ def score(runs: Sequence[FinishedRun]) -> Score:
 
 
 def _classes(run: FinishedRun) -> int:
-    """Return the number of classes: the data's, or that of the last layer's units where the data does not say it."""
+    """Return the number of classes: the data's or, where it is unknown, the number of the last layer's units."""
     *_, last = run.layers.values()
     return len(run.data.classes) or last[-1]

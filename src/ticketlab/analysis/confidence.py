@@ -1,4 +1,4 @@
-"""Means over pairs of seeds with their uncertainty, and how means are written. Does not know what the numbers mean."""
+"""Means over pairs of seeds with their intervals, and how means are written, whatever the numbers mean."""
 
 from collections.abc import Iterable
 
@@ -14,17 +14,17 @@ COUNT, SHARE, PERCENT = (0, np.inf), (0, 1), (0, 100)  # bounds; of means of wha
 def pairs_interval(first: np.ndarray, second: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean over all pairs of some seeds and the half-width of its 95 % interval.
 
-    Pairs that share a seed are not independent. A pair's value is taken for the sum of what its two seeds add and of
-    what is its own; the variances of both parts come from the analysis of variance of a diallel cross (Griffing 1956,
-    doi 10.1071/BI9560463, method 4), and the mean's is 4/n of the seeds' + 2/(n(n − 1)) of the pairs'. Student's t with
-    n − 1 degrees of freedom. In simulations it covers 93 to 99 %, most where seeds add nothing. Of three seeds, which
-    do not tell the parts apart, the variance is that of the jackknife (Efron & Stein 1981), which covers 95 to 99 %.
-    Fewer seeds have no interval (NaN).
+    Pairs that share a seed are not independent. A pair's value is modelled as the sum of two effects of its seeds and
+    one of the pair. The analysis of variance of a diallel cross gives both variances (Griffing 1956, doi
+    10.1071/BI9560463, method 4). The variance of the mean is 4/n of the seeds' + 2/(n(n − 1)) of the pairs', used with
+    Student's t of n − 1 degrees of freedom. In simulations the interval covers 93 to 99 %, most where seeds have no
+    effect. Three seeds do not tell the effects apart; their variance is that of the jackknife (Efron & Stein 1981),
+    which covers 95 to 99 %. Fewer seeds have no interval (NaN).
 
     Args:
-        first: the pairs' first seeds, shape (pairs,).
-        second: their second seeds; each two seeds are one pair.
-        values: of each pair, shape (pairs, ...).
+        first: first seeds of the pairs, shape (pairs,).
+        second: second seeds of the pairs; every two seeds form one pair.
+        values: values of the pairs, shape (pairs, ...).
 
     >>> mean, half_width = pairs_interval(np.array([0, 0, 1]), np.array([1, 2, 2]), np.array([1.0, 2.0, 3.0]))
     >>> float(mean), round(float(half_width), 3)
@@ -46,7 +46,7 @@ def pairs_interval(first: np.ndarray, second: np.ndarray, values: np.ndarray) ->
 
 
 def quoted(mean: float, half_width: float, digits: int, bounds: tuple[float, float] = UNBOUNDED) -> str:
-    """Write a mean with its interval, where there is one; its ends, where it would leave what the quantity can be.
+    """Write a mean with its interval, if any; write the interval's ends where it would leave the bounds.
 
     >>> quoted(2220, 604.47, 0), quoted(0.5, float("nan"), 2), quoted(99.5, 0.75, 1, (0, 100))
     ('2,220 ± 604', '0.50', '99.5 (98.8 to 100.0)')
@@ -60,7 +60,7 @@ def quoted(mean: float, half_width: float, digits: int, bounds: tuple[float, flo
 
 
 def quoted_seeds(values: Iterable[float], digits: int, bounds: tuple[float, float] = UNBOUNDED) -> str:
-    """Write the mean over seeds with its interval, or, of fewer seeds than have one, each seed's value.
+    """Write the mean over seeds with its interval or, for too few seeds, each seed's value.
 
     >>> quoted_seeds([97.9, 98.1], 1), quoted_seeds([1.0, 2.0, 3.0], 1), quoted_seeds([1.0, 2.0, 3.0], 1, (0, 5))
     ('97.9, 98.1', '2.0 ± 2.5', '2.0 (0.0 to 4.5)')

@@ -1,8 +1,8 @@
-"""The papers' words for controls, and the order in which figures and tables show them. Knows no run."""
+"""The papers' terms for controls, and the order in which figures and tables show them."""
 
 from ticketlab.experiments.lottery.controls import CONTROLS
 
-# their weights take no step, so that no iteration means anything
+# controls whose weights take no step, so that iterations have no meaning
 UNTRAINED = frozenset(name for name, control in CONTROLS.items() if not control.trained)
 TICKET = "ticket"
 DENSE = "dense network"
@@ -11,7 +11,7 @@ LAST_ITERATION = "last iteration"
 
 
 def words(branch: str) -> str:
-    """Return the words for a branch; of one that has none here, its name.
+    """Return the term for a branch, or its name if there is none.
 
     >>> words("random_reinit"), words("other_draws")
     ('random reinitialisation', 'other draws')
@@ -20,12 +20,12 @@ def words(branch: str) -> str:
 
 
 def minus(label: str) -> str:
-    """Name a difference by what is taken away."""
+    """Name a difference by its subtrahend."""
     return f"minus {label}"
 
 
 def place(branch: str) -> tuple[bool, int, str]:
-    """Return what branches are sorted by: trained before untrained, known ones in the order of `CONTROLS`.
+    """Return the sort key of a branch: trained before untrained ones, known ones in the order of `CONTROLS`.
 
     >>> sorted(["supermask", "other_draws", "one_shot", "random_reinit"], key=place)
     ['random_reinit', 'one_shot', 'other_draws', 'supermask']

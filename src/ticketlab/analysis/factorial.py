@@ -1,6 +1,6 @@
 """A factorial experiment on where networks look: each run's centre–margin scalar, factor by factor.
 
-Reads the last round of every seed of runs that differ in some fields of their specs, and tells what these fields do.
+The runs differ in some fields of their specs. The last round of every seed shows the effects of these fields.
 """
 
 from collections.abc import Iterator, Sequence
@@ -42,7 +42,7 @@ def measure(runs: Sequence[Run], factors: Sequence[str]) -> pd.DataFrame:
     """Tabulate the end of each seed's training, one row per run × seed, of the seeds that all runs have finished.
 
     Args:
-        runs: finished, of networks whose input is a square image.
+        runs: finished runs of networks whose input is a square image.
         factors: fields of their specs, which become columns.
 
     Returns:
@@ -73,14 +73,14 @@ def cells(table: pd.DataFrame, factors: Sequence[str]) -> pd.DataFrame:
 
 
 def effects(table: pd.DataFrame, factors: Sequence[str]) -> pd.DataFrame:
-    """Tell what each level of a factor changes against the first one, at each combination of the other factors.
+    """Tabulate the effect of each level of a factor against its first level, at each combination of the other factors.
 
-    Differences are taken seed by seed, so that factors may interact as they will, and what seeds have in common is out
-    of the way.
+    Differences are taken seed by seed: factors may interact in any way, and effects common to all levels of a seed
+    cancel.
 
     Returns:
-        One row per factor × level but the first × combination of the others: factor, level, against, the other factors'
-        levels (of its own nothing), seeds, and of each measure the mean difference and, under ``…_interval``, the
+        One row per factor × level except the first × combination of the others. The columns are factor, level, against,
+        the other factors' levels, seeds, and for each measure the mean difference and, under ``…_interval``, the
         half-width of its 95 % interval (Student's t).
 
     >>> table = pd.DataFrame({"decay": [0, 0, 1, 1], "drop": list("abab"), "seed": 0, "centre_margin": [1, 2, 3, 6],

@@ -1,4 +1,4 @@
-"""What layers are called in figures, and which of many are shown. Knows shapes of kernels; does not know runs."""
+"""Names of layers in figures, from the shapes of their kernels, and which of many layers are shown."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,7 +14,7 @@ def layer_names(run: FinishedRun) -> dict[str, str]:
 
 
 def described(shapes: Mapping[str, Sequence[int]]) -> dict[str, str]:
-    """Name layers by what they are, their number among their like and their width.
+    """Name layers by their type, their number within the type and their width.
 
     Args:
         shapes: {path: shape of the kernel} in the network's order, the last axis that of the units or channels.

@@ -1,7 +1,7 @@
-"""What runs are called in legends, tables and sentences.
+"""Names of runs in legends, tables and sentences.
 
-A run and its controls have the papers' words, as do methods of sparse training, with their density; several runs what
-their specs differ in. Does not know where names are shown.
+A run, its controls and methods of sparse training go by the papers' terms. Several runs are named by the fields in
+which their specs differ.
 """
 
 from collections.abc import Mapping, Sequence
@@ -85,19 +85,19 @@ def _sparse_training(description: Mapping[str, Any]) -> str:
 
 
 def _differ(name: str, facts: Sequence[Mapping[str, Any]]) -> bool:
-    """Tell whether a field tells runs apart; what methods have options for, runs of one method."""
+    """Tell whether a field tells runs apart; an option of methods does so among runs of one method only."""
     groups = {each["kind"] if name in method_options() else None for each in facts}
     chosen = ([each for each in facts if group in (None, each["kind"])] for group in groups)
     return any(len({repr(each[name]) for each in group if name in each}) > 1 for group in chosen)
 
 
 def _fewest(facts: Sequence[Mapping[str, Any]], fields: Sequence[str], named: Sequence[str]) -> list[str]:
-    """Choose fields that tell as much apart as all do: always the one that adds most, the earlier of equals.
+    """Choose fields that tell runs apart as well as all fields do, greedily; among equals, the earlier field.
 
     Args:
-        facts: of the runs.
-        fields: to choose from.
-        named: those that are among them anyway.
+        facts: facts of the runs.
+        fields: fields to choose from.
+        named: fields that are named anyway.
     """
 
     def told_apart(names: Sequence[str]) -> int:

@@ -1,4 +1,4 @@
-"""What an analysis leaves: the folder of some runs, with their tables, figures and report."""
+"""The outputs of an analysis: a folder with tables, figures and a report."""
 
 import hashlib
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ NAME_LENGTH = 200  # bytes that a folder's name may safely have
 
 
 class Written(NamedTuple):
-    """How many files of each kind there are now."""
+    """Numbers of written files, by kind."""
 
     tables: int
     figures: int
@@ -27,12 +27,12 @@ def write(results: Results, folder: Path, problems: Sequence[str]) -> Written:
     """Write tables, figures and report, and count them; a file under its name is complete.
 
     Args:
-        results: of the runs.
-        folder: where to; it exists.
-        problems: lines on what was left out, for the report.
+        results: results of the runs.
+        folder: folder to write to, which exists.
+        problems: lines of the report on parts that were left out.
 
     Raises:
-        WriteFailed: if the disk refuses.
+        WriteFailed: if a file cannot be written.
     """
     figures = folder / "figures"
     try:

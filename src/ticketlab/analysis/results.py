@@ -1,6 +1,6 @@
-"""All that analysis computes from finished runs, as frames with a column `run`: what figures, report and files share.
+"""All tables that analysis computes from finished runs, with a column `run`, for figures, report and files.
 
-Reads each round once; of all rounds, it keeps the masks alone, bit-packed.
+Each round is read once; only its masks stay in memory, bit-packed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,8 +40,8 @@ class Results:
     """The tables of some runs.
 
     Attributes:
-        runs: the runs themselves; of their branches that are not among them, there are the tables of rounds alone.
-        labels: {run's or branch's name: what tells it apart from the others}.
+        runs: the runs; branches that are not among them have tables of rounds only.
+        labels: {name of a run or branch: its label in figures}.
         shown: {run's name: the rounds that figures of single rounds show}.
         tables: {name: frame}; the first column of each is `run`, but in "similarity" and "matching".
         maps: {run's name: {(seed, round): connections per input pixel}}; without images, empty.

@@ -1,4 +1,4 @@
-"""Where a round stands: at its density, or, as a stretch of one training, at an iteration. Knows frames and words.
+"""The position of a round on an axis: its density or, for a stretch of one training, its last iteration.
 
 Rounds of pruning are told apart by their densities. Those of one sparse training may all have the same; their files
 say at which iteration each ends, and so do the rows that come from them.
@@ -13,7 +13,7 @@ def position(rows: pd.DataFrame) -> str:
     """Name the column that rounds are drawn against and ordered by: the iteration where every row has one.
 
     Args:
-        rows: with a column density and, of sparse training, iteration; NaN where files do not have it.
+        rows: rows with a column density and, for sparse training, iteration; NaN where files do not have it.
 
     >>> position(pd.DataFrame({"density": [0.1, 0.1], "iteration": [0, 100]}))
     'iteration'

@@ -1,7 +1,7 @@
 """Finished runs as analysis reads them: every readable round, and one line about each that is not.
 
-Knows which files count, and which folders are a run's branches. Holds attributes only: masks and weights are read when
-they are asked for.
+This module knows which files count, and which folders are a run's branches. It holds attributes only: masks and weights
+are read when they are needed.
 """
 
 import json
@@ -33,11 +33,11 @@ class FinishedRun:
     """The readable rounds of a run.
 
     Attributes:
-        name: of its folder, by which tables tell runs apart.
-        description: what its spec.json says.
-        records: one per seed and round, seed by seed.
-        branches: the controls computed from its rounds, in the order of `words.place`.
-        kept_data: what its data.h5 says; None where there is none.
+        name: name of its folder, by which tables tell runs apart.
+        description: content of its spec.json.
+        records: one record per seed and round, seed by seed.
+        branches: controls computed from its rounds, in the order of `control_names.place`.
+        kept_data: content of its data.h5; None where there is none.
     """
 
     name: str
@@ -86,8 +86,8 @@ def read_runs(folders: Iterable[Path]) -> tuple[list[FinishedRun], list[str]]:
     """Open runs and the branches beside them, and compare the checksums of every file under its final name.
 
     Returns:
-        The runs, and a line on each file or branch that is left out and on each seed that has fewer rounds than others;
-        that on a file which cannot be read is `Unreadable`.
+        The runs, and a line on each file or branch that is left out and on each seed with fewer rounds than others. The
+        line on a file that cannot be read is `Unreadable`.
 
     Raises:
         BadInput: if a folder is no run or has no readable round, or if two have the same name.

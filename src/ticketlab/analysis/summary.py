@@ -50,10 +50,10 @@ def summary_table(
     """Tabulate runs, one row each, at the last round that more than half of their seeds have; `COLUMNS` says what.
 
     Args:
-        runs: and branches that are to have a row.
-        labels: {name: label}.
-        tables: "rounds" and "efficiency" of all of them, and "paired".
-        packed: {name: masks}.
+        runs: runs and branches that get a row.
+        labels: labels of the runs, {name: label}.
+        tables: the tables "rounds" and "efficiency" of all of them, and "paired".
+        packed: packed masks of the runs, {name: masks}.
     """
     rounds, paired, costs = (tables[name] for name in ("rounds", "paired", "efficiency"))
     rows = []
@@ -97,12 +97,13 @@ def mask_bytes(shapes: Shapes) -> int:
 def compressed_bytes(kept: np.ndarray, shapes: Shapes) -> np.ndarray:
     """Count the bytes of kept weights as compressed sparse rows (CSR), layer by layer.
 
-    Of each kept weight its value (float32) and its column (2 bytes up to 65,536 columns, else 4); of each row where it
-    begins, and where the last one ends (4 bytes). Rows are the inputs; of a convolution, positions × channels.
+    Each kept weight takes its value (float32) and its column (2 bytes up to 65,536 columns, else 4). Each row takes 4
+    bytes for its beginning, and the end of the last row 4 more. Rows are the inputs; in a convolution, positions ×
+    channels.
 
     Args:
-        kept: weights of each layer, shape (masks, layers).
-        shapes: {path: shape} of the layers.
+        kept: number of kept weights of each layer, shape (masks, layers).
+        shapes: shapes of the layers, {path: shape}.
 
     Returns:
         Shape (masks,).

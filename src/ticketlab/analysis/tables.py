@@ -1,4 +1,4 @@
-"""Rounds as tidy frames: what `MEASURES` says of every round, means over seeds, and which rounds stand for all.
+"""Rounds as tidy frames: the measures of `MEASURES` for every round, and means over seeds.
 
 Each round is read once and handed to every measure.
 """
@@ -68,17 +68,17 @@ class RoundTables:
 
 
 def rounds_table(records: Iterable[Record]) -> pd.DataFrame:
-    """Tabulate what every round came to, one row per seed × round.
+    """Tabulate the results of every round, one row per seed × round.
 
     The columns:
         seed, round, density: of all prunable weights together.
-        the metrics: every numeric attribute of the files under its name, in the order of the alphabet; no yes or no.
-            `untrained_test_accuracy` is that of the weights before training under the mask: a supermask's.
-        early_stop_censored: beside an early-stop iteration, whether it is a lower bound.
-        density_<layer>: of each prunable kernel, in the network's order.
+        metrics: every numeric attribute of the files under its name, in alphabetical order, without booleans.
+            `untrained_test_accuracy` is the accuracy of the initial weights under the mask: a supermask's.
+        early_stop_censored: whether the early-stop iteration is a lower bound.
+        density_<layer>: density of each prunable kernel, in the network's order.
 
     Args:
-        records: of the rounds, as ``ticketlab.open_run(folder).records()`` gives them.
+        records: records of the rounds, as ``ticketlab.open_run(folder).records()`` gives them.
 
     Raises:
         Damaged: if a file cannot be read.
@@ -99,9 +99,9 @@ def measured(records: Iterable[Record], table: str, data: DataFacts | None = Non
     """Tabulate what one table of `MEASURES` says of some rounds, taken for those of a chain.
 
     Args:
-        records: of the rounds.
-        table: its name.
-        data: what is known of the data set.
+        records: records of the rounds.
+        table: name of the table.
+        data: known facts of the data set.
 
     Raises:
         Damaged: if a file cannot be read.
@@ -118,12 +118,12 @@ def mean_table(table: pd.DataFrame, keys: Sequence[str] = ("round",)) -> pd.Data
 
     Args:
         table: one row per seed and key, as `rounds_table` makes it with the key "round".
-        keys: the columns that stay.
+        keys: columns that stay.
 
     Returns:
-        One row per key: the keys, the number of `seeds`, then for each other column its mean and, under
-        ``<column>_interval``, the half-width of the interval, NaN below three seeds; where some seeds have no value,
-        also ``<column>_seeds``, the number of those that have.
+        One row per key: the keys, the number of `seeds`, and for each other column its mean and, under
+        ``<column>_interval``, the half-width of the interval, NaN below three seeds. Where some seeds have no value,
+        ``<column>_seeds`` is the number of seeds with one.
     """
     names = table.columns.drop([*keys, "seed"])
     gaps = {name for name in names if table[name].isna().any()}

@@ -61,12 +61,12 @@ class Chart:
     """One figure.
 
     Attributes:
-        name: of its files.
-        caption: what a reader sees in it.
-        numbers: all that is plotted.
+        name: name of its files.
+        caption: caption for the reader.
+        numbers: all plotted numbers.
         figure: the picture.
-        moving: the same as a GIF, where there is one.
-        alt: one sentence that says what is seen, in numbers, to those who do not see it.
+        moving: the same as a GIF, if any.
+        alt: one sentence with numbers that describes the picture to readers who cannot see it.
     """
 
     name: str
@@ -113,14 +113,14 @@ def chart(
     """Draw panels in a grid, with one legend for all of them.
 
     Args:
-        name: of the files.
-        caption: what a reader is told.
+        name: name of the files.
+        caption: caption for the reader.
         plot: a function of plots.py that takes numbers, axes and quantity, what panels tell it, and styles of labels.
         panels: at least one; None leaves a place in the grid free.
-        columns: of the grid, at most.
+        columns: maximum number of columns of the grid.
         moving: the same as a GIF.
-        styles: of the labels, those of the report; if left out, the labels' order in this figure decides.
-        see: what the alternative text says of a panel.
+        styles: the report's styles of the labels; if left out, the labels' order in this figure decides.
+        see: function that describes a panel in the alternative text.
         share_rows: whether the panels of a row have one vertical scale.
     """
     columns = min(columns, len(panels))

@@ -55,12 +55,12 @@ def over_rounds(
             apart: whether points are not to be joined, since rounds between them were not looked at.
             bound: whether the mean is no more than a bound, which an open marker shows.
             legend: its title, the same in all rows.
-        axes: to draw on.
-        quantity: what the vertical axis shows, and in which unit.
-        styles: of the labels; in their order if left out.
-        sight: between which means need to be seen; open triangles at the edges stand for what lies beyond.
-        bounds: between which values can lie, where bands and axis end.
-        level: where to draw a thin line, as at 0 or at chance.
+        axes: axes to draw on.
+        quantity: quantity and unit of the vertical axis.
+        styles: styles of the labels; in their order if left out.
+        sight: range of means that must be visible; open triangles at the edges mark means beyond it.
+        bounds: bounds of the values, at which bands and axis end.
+        level: value at which to draw a thin line, such as 0 or chance.
     """
     styles, place = styles or in_order(curves["label"]), position(curves)
     means, count = _means(curves), curves["label"].nunique()
@@ -77,7 +77,7 @@ def over_rounds(
             dash = "none" if _flag(curve, "apart").any() else style.dash
             looks = {"color": style.colour, "marker": style.marker, "markersize": 4, "linestyle": dash}
             looks["transform"] = beside.get(label, axes.transData)
-            axes.update_datalim(curve[[place, "mean"]])  # which a transform of one's own leaves out
+            axes.update_datalim(curve[[place, "mean"]])  # a custom transform does not update the limits
             axes.plot(curve[place], curve["mean"], label=label, zorder=before, **looks)
             least = curve[_flag(curve, "bound")]
             if len(least):

@@ -1,7 +1,7 @@
 """Masks of many rounds, bit-packed: 33 kB each for LeNet-300-100, whose weights take 1 MB.
 
-Knows whose masks they are, which masks form pairs, and how many positions both masks of a pair keep. Does not know
-where masks come from, nor what similarity is (mask_similarity.py).
+This module knows to which round a mask belongs, which masks form pairs, and how many positions both masks of a pair
+keep. It does not know where masks come from, nor measures of similarity (mask_similarity.py).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 
 class MaskKey(NamedTuple):
-    """Whose mask it is."""
+    """The run, seed and round of a mask."""
 
     run: str
     seed: int
@@ -35,7 +35,7 @@ class PackedMasks:
     """Masks of one network, eight positions to the byte.
 
     Args:
-        keys: whose mask each is.
+        keys: run, seed and round of each mask.
         shapes: {path: shape}, in the network's order.
         degrees: {path: kept weights of each row, integers of shape (masks, rows)}; a row holds the weights that leave
             one input unit (in a convolution, one channel at one position of the kernel).
@@ -84,13 +84,13 @@ class PackedMasks:
 
 
 def pack(masks_by_key: Iterable[tuple[MaskKey, Arrays]]) -> PackedMasks:
-    """Pack masks one after the other; of those that a generator reads, few are ever in memory.
+    """Pack masks one after the other, so that few of a generator's masks are in memory at once.
 
     Args:
         masks_by_key: pairs of a key and {path: bool array}.
 
     Raises:
-        BadInput: where two masks are not of one network, naming the first layer whose shapes differ; without masks.
+        BadInput: if there are no masks, or two belong to different networks; it names the first layer that differs.
 
     >>> masks = {"dense_1/kernel": np.eye(3, dtype=bool)}
     >>> packed = pack([(MaskKey("run", 0, 1), masks), (MaskKey("run", 1, 1), masks)])
@@ -119,7 +119,7 @@ def joined(parts: Sequence[PackedMasks]) -> PackedMasks:
     """Put packed masks of one network together, one part after the other.
 
     Raises:
-        BadInput: where two parts are not of one network, naming the first layer whose shapes differ; without parts.
+        BadInput: if there are no parts, or two belong to different networks; it names the first layer that differs.
     """
     if not parts:
         raise BadInput("there are no masks to compare")

@@ -1,4 +1,4 @@
-"""Degrees of units — kept weights in and out — beside those of random masks with as many kept weights in the layer.
+"""Degrees of units (kept weights in and out), and those expected in random masks with as many kept weights.
 
 A unit's degree in a random mask is hypergeometric: `fan` draws from the layer's weights, of which `kept` are marked.
 All functions take kernels (..., in, out), or layers as `paths.connections` views them.

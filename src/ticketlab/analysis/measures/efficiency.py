@@ -1,7 +1,7 @@
-"""What rounds cost in floating-point operations (flops.py), each and along a chain, and against the dense network.
+"""Costs of rounds in floating-point operations (flops.py), singly, along a chain, and relative to the dense network.
 
-Files say what their round cost. Of older ones that do not, it is counted here from their masks, where all layers are
-dense ones: masks do not tell at how many positions a convolution's weights are used.
+Files hold the cost of their round. For older files without it, this module counts it from the masks if all layers are
+dense: masks do not tell at how many positions a convolution's weights are used.
 """
 
 import pandas as pd
@@ -14,10 +14,10 @@ from ticketlab.sparsity.masks import Arrays, counts
 
 
 def cost(loaded: LoadedRound) -> dict[str, float]:
-    """Tell what a round cost, beside what the dense network costs, forward and in one whole training.
+    """Return a round's cost, and the dense network's cost of a forward pass and of a whole training.
 
     Raises:
-        BadInput: where neither file nor masks tell.
+        BadInput: if neither file nor masks tell the cost.
     """
     run, spec = loaded.run, loaded.run.description["spec"]
     if missing := [name for name in ("iterations", "batch_size") if name not in spec]:
@@ -40,9 +40,9 @@ def cost(loaded: LoadedRound) -> dict[str, float]:
 
 
 def totals(costs: pd.DataFrame) -> pd.DataFrame:
-    """Add up what it took to come to each round's end: the rounds so far, where they rest on each other.
+    """Add up the operations up to each round's end: of all rounds so far, where each starts from the one before.
 
-    Where a round is missing, the sum is not known.
+    Where a round is missing, the sum is unknown.
     """
     seeds = costs.groupby("seed")
     whole = seeds.cumcount() == costs["round"]
@@ -56,9 +56,9 @@ def totals(costs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _dense_inference(loaded: LoadedRound) -> float:
-    """Return the dense network's operations of one sample's way forward: as a file says, else by its masks' sizes.
+    """Return the operations of the dense network's forward pass: from the file, else from the masks' sizes.
 
-    Raises BadInput where these do not tell.
+    Raises BadInput where neither tells.
     """
     if "dense_inference_flops" in loaded.attributes:
         return loaded.attributes["dense_inference_flops"]

@@ -1,6 +1,6 @@
 """How far one seed's masks move: the overlap of every two rounds, and the share of weights that were ever kept.
 
-Knows masks as they were saved; what came and went between two saves is not seen.
+This module knows saved masks; weights that came and went between two saves are not counted.
 """
 
 import numpy as np
@@ -22,10 +22,10 @@ OVERLAP_COLUMNS = {
 
 
 def overlap_table(similarity: pd.DataFrame) -> pd.DataFrame:
-    """Choose, of the measures of all pairs, those of two rounds of one seed, all layers together.
+    """Select the pairs of two rounds of one seed, all layers together, from the measures of all pairs.
 
     Args:
-        similarity: as `mask_similarity.compare` makes it.
+        similarity: table that `mask_similarity.compare` made.
 
     Returns:
         One row per run × seed × earlier round × later round, with both densities, overlap (|a∧b| / min(|a|, |b|)) and
@@ -40,10 +40,9 @@ def overlap_table(similarity: pd.DataFrame) -> pd.DataFrame:
 
 
 def explored(loaded: LoadedRound) -> list[dict[str, float]]:
-    """Tell the share of all weights that some mask up to a round has kept: R_s of Liu et al. (2021, 2102.02887).
+    """Return the share of all weights that some mask up to a round keeps: R_s of Liu et al. 2021 (arXiv 2102.02887).
 
-    Up to the first round of a seed that is missing. A lower bound of the share that training has kept, since masks
-    change between saves as well.
+    The shares end at the first missing round of a seed. They are lower bounds, since masks also change between saves.
     """
     if (ever := loaded.once(_ever_kept)) is None:
         return []

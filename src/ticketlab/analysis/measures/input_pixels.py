@@ -1,8 +1,8 @@
 """Where a network looks: kept weights per input pixel as a map, its trend curve and its centre–margin scalar.
 
-The diagnostics of SET's topology (Mocanu et al. 2018, arXiv 1707.04780), for the input layer of runs on square images.
-Masks do not say what the inputs are: whoever asks knows that they are images. Where their shape is not known, n² or 3n²
-inputs of a first dense layer, n at least 4, are taken for a square.
+These are the diagnostics of SET's topology (Mocanu et al. 2018, arXiv 1707.04780), for the input layer of runs on
+square images. Masks do not say whether inputs are images: the caller knows. Where their shape is unknown, n² or 3n²
+inputs of a first dense layer, with n at least 4, are taken for a square.
 """
 
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ def heat_map(masks: Arrays, shape: tuple[int, ...] | None = None) -> np.ndarray 
 
     Args:
         masks: {path: bool array} in the network's order, of a network whose inputs are images.
-        shape: of an image; None where that is not known.
+        shape: shape of an image; None where it is unknown.
 
     Returns:
         int array (side, side), or None where the first layer is a convolution or its inputs make no square image.

@@ -1,4 +1,4 @@
-"""A round in hand: its file is read once, when its turn comes, and every measure is given what was read."""
+"""A round in memory: its file is read once, and every measure gets its content."""
 
 from collections.abc import Callable, Iterator
 from itertools import groupby
@@ -11,17 +11,17 @@ T = TypeVar("T")
 
 
 class LoadedRound:
-    """All that the file of a round says, and the rounds of its seed on either side of it.
+    """The content of a round's file, with the rounds of its seed before and after it.
 
     Attributes:
-        run: whose round it is.
-        attributes: of its file.
-        masks: {path: bool array} under which it trained.
-        weights: {path: float32 array} at the end of training; empty where the file does not hold them.
-        rewind: {path: float32 array} to which rounds rewind; empty but in the first round.
-        history: {name: array of one value per evaluation}.
-        before: the last round of the seed before this one that can be read, if there is one.
-        after: the next one, if there is one; only its arrays can be asked for.
+        run: run of the round.
+        attributes: attributes of its file.
+        masks: masks under which it trained, {path: bool array}.
+        weights: weights at the end of training, {path: float32 array}; empty where the file does not hold them.
+        rewind: weights to which rounds rewind, {path: float32 array}; empty except in the first round.
+        history: evaluations, {name: array of one value per evaluation}.
+        before: the last readable round of the seed before this one, if any.
+        after: the next round, if any, of which only the arrays may be used.
     """
 
     def __init__(self, run: FinishedRun, record: Record) -> None:
@@ -51,7 +51,7 @@ class LoadedRound:
         return self.attributes.get("chain", True)
 
     def once(self, function: Callable[["LoadedRound"], T]) -> T:
-        """Return what a function makes of this round, computed for the first measure that asks."""
+        """Return a function's result for this round, computed only for the first measure that needs it."""
         if function not in self._known:
             self._known[function] = function(self)
         return self._known[function]

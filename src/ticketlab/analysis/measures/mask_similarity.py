@@ -1,9 +1,9 @@
-"""How alike masks are, and how alike they would be by chance.
+"""How similar masks are, and how similar they would be by chance.
 
-Knows measures of similarity as functions of counts, and tables of them; facts about two masks a and b enter as
-``both`` = |a∧b|, ``a`` = |a|, ``b`` = |b| and ``total`` = N, numbers or arrays of 64 bits. What is 0/0 is NaN: every
-ratio to an empty mask, κ of two masks that are both empty or both full, and z where chance leaves no choice (a mask
-that is empty or full). Does not know files, nor that hidden units are exchangeable (unit_matching.py).
+Measures of similarity are functions of counts: two masks a and b enter as ``both`` = |a∧b|, ``a`` = |a|, ``b`` = |b|
+and ``total`` = N, numbers or arrays of 64 bits. A value of 0/0 is NaN: every ratio to an empty mask, κ of two masks
+that are both empty or both full, and z of a mask that is empty or full. This module does not know files, nor that
+hidden units are exchangeable (unit_matching.py).
 """
 
 from collections.abc import Callable
@@ -65,7 +65,7 @@ def cosine(both: Counts, a: Counts, b: Counts) -> Numbers:
 
 
 def kappa(both: Counts, a: Counts, b: Counts, total: Counts) -> Numbers:
-    """Return Cohen's κ, the agreement (kept or not) above that of independent masks, in units of what is left above it.
+    """Return Cohen's κ: the agreement (kept or not) above that of independent masks, relative to its maximum.
 
     κ = (p_o − p_e) / (1 − p_e), written in counts.
 
@@ -100,8 +100,8 @@ class Similarity(NamedTuple):
     """A measure of two masks.
 
     Attributes:
-        function: of |a∧b|, |a|, |b| and the number of positions, numbers or arrays of one shape.
-        meaning: what outputs/README.md says of its column.
+        function: function of |a∧b|, |a|, |b| and the number of positions, numbers or arrays of one shape.
+        meaning: meaning of its column in outputs/README.md.
     """
 
     function: Callable[[Counts, Counts, Counts, Counts], Numbers]
@@ -178,11 +178,12 @@ def similarities(both: Counts, a: Counts, b: Counts, total: Counts) -> dict[str,
 def compare(packed: PackedMasks, first: np.ndarray, second: np.ndarray) -> pd.DataFrame:
     """Tabulate every measure for the given pairs, overall (layer "all") and for each layer.
 
-    Chance has three meanings. The columns of `SIMILARITIES` throw a mask's kept weights over all positions of the row's
-    layer, or for "all" of the whole network. Layers differ in density by design, which alone makes whole networks more
-    alike than that: the columns ``…_by_layer`` throw each layer's kept weights over that layer. Units differ as well,
-    as border pixels that no mask uses: the columns ``…_by_input`` throw the kept weights that leave each input unit
-    over the units they can go to. In both, |a∧b| has the sum of the hypergeometric means and variances.
+    Chance has three meanings. The columns of `SIMILARITIES` place a mask's kept weights at random over all positions of
+    the row's layer or, for "all", of the whole network. Layers differ in density by design, which alone makes whole
+    networks more similar than that: the columns ``…_by_layer`` place each layer's kept weights at random within that
+    layer. Input units differ as well (no mask uses border pixels): the columns ``…_by_input`` place the kept weights of
+    each input unit at random over the output units. In both, |a∧b| has the sum of the hypergeometric means and
+    variances.
 
     Args:
         packed: the masks.

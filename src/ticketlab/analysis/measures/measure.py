@@ -1,4 +1,4 @@
-"""What an entry of `MEASURES` says: how something is measured of a round, and where its numbers stand."""
+"""The form of an entry of `MEASURES`: how a quantity is measured, and where its numbers stand."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -15,15 +15,15 @@ class Column(NamedTuple):
     """A column of a table.
 
     Attributes:
-        meaning: what outputs/README.md says of it.
-        quantity: what axes and tables of the report call it; without one, it stands in the CSV file alone.
-        factor: what its numbers are multiplied by there, 100 for percent.
-        digits: decimals in the report's table.
-        bounds: between which its numbers lie there.
-        level: what random masks give, where figures have a thin line.
-        nothing: what is said in place of curves that are 0 throughout.
+        meaning: meaning of the column in outputs/README.md.
+        quantity: name in axes and tables of the report; without one, the column stands in the CSV file alone.
+        factor: factor on its numbers in the report, 100 for percent.
+        digits: number of decimals in the report's table.
+        bounds: bounds of its numbers in the report.
+        level: value of random masks, where figures have a thin line.
+        nothing: sentence in place of curves that are 0 throughout.
         scored: whether it is an accuracy, whose words, unit, factor, digits and bounds stand in accuracy.py.
-        listed: title of the report's table that has it as a column; none has the others.
+        listed: title of the report's table that has it as a column, if any.
     """
 
     meaning: str
@@ -41,10 +41,10 @@ class Curves(NamedTuple):
     """A figure of columns over the rounds, a panel each.
 
     Attributes:
-        name: of its files.
-        columns: what its panels show, in their order.
-        caption: what a reader is told of them.
-        of_layers: whether each run has a figure of its own, with a curve for each layer; else a curve is a run.
+        name: name of its files.
+        columns: columns that its panels show, in their order.
+        caption: caption of the figure.
+        of_layers: whether each run has its own figure, with a curve for each layer; else each run is a curve.
     """
 
     name: str
@@ -54,17 +54,17 @@ class Curves(NamedTuple):
 
 
 class Measure(NamedTuple):
-    """What is measured of every round.
+    """A measure of every round.
 
     Attributes:
-        function: of a round to a row of {column: value}, to several such rows, or to {column: array}. `BadInput` says
-            why it does not apply to a run.
+        function: function from a round to a row {column: value}, to several such rows, or to {column: array}. It raises
+            `BadInput` with the reason if it does not apply to a run.
         table: name of the CSV file. Measures of one table share its rows, by the columns that they have in common.
-        columns: {name: column}, in their order; without `varying`, a column of which nothing is known is left empty.
-        varying: whether a run has only those columns of which something is known, and perhaps others.
-        keys: what tells its rows apart, beside columns.
-        finish: what is made of all rows of a run, as sums along them.
-        figures: over the rounds.
+        columns: {name: column}, in their order; without `varying`, an unknown column is left empty.
+        varying: whether a run has only the columns that are known, and perhaps others.
+        keys: attributes that identify its rows, beside columns.
+        finish: function of all rows of a run, for sums along them.
+        figures: figures of columns over the rounds.
     """
 
     function: Callable[[LoadedRound], Rows]

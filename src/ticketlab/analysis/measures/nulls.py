@@ -1,7 +1,7 @@
-"""Random masks to set beside those that were found: what they keep of these, and how they are drawn.
+"""Null models: random masks that preserve some properties of the found masks.
 
-Degrees are those of one layer: of an input unit, the kept weights that leave it; of a unit, those that reach it. In a
-convolution each channel at each position of the kernel counts as an input unit.
+Degrees belong to one layer: the out-degree of an input unit is the number of kept weights from it, the in-degree of a
+unit the number into it. In a convolution each channel at each position of the kernel counts as an input unit.
 """
 
 from collections.abc import Callable
@@ -36,7 +36,7 @@ def same_degrees(like: Arrays, rng: np.random.Generator, trades: int = TRADES) -
 
     Args:
         like: {path: bool array}.
-        rng: of all draws.
+        rng: random stream of all draws.
         trades: rounds of trades.
 
     >>> masks = {"a": np.array([[True, True, False], [True, False, False]])}

@@ -1,4 +1,4 @@
-"""What a round came to, as its file says: metrics, densities of layers, evaluations during training.
+"""Results of a round from its file: metrics, densities of layers, evaluations during training.
 
 A metric is any number among a file's attributes, under its name there; this module does not know what it means.
 """
@@ -14,7 +14,7 @@ KEYS = ("seed", "round", "density")
 
 
 def metrics(loaded: LoadedRound) -> dict[str, Any]:
-    """Give every number among the attributes under its name, in the order of the alphabet; no yes or no.
+    """Return every number among the attributes under its name, in alphabetical order, without booleans.
 
     Beside an early-stop iteration stands `early_stop_censored`: whether it is a lower bound.
     """
@@ -30,7 +30,7 @@ def layer_densities(loaded: LoadedRound) -> dict[str, float]:
 
 
 def evaluations(loaded: LoadedRound) -> dict[str, Any]:
-    """Give what was evaluated during training, one row per evaluation, under the names in the file."""
+    """Return the evaluations during training, one row per evaluation, under the names in the file."""
     return {"density": loaded.attributes["density"]} | loaded.history
 
 

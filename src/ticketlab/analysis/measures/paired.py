@@ -1,7 +1,7 @@
 """Runs against the dense network and against their controls, seed by seed: differences, and their means.
 
-Knows which rounds belong together: of one seed, at an equal round or, of sparse trainings, at an equal iteration.
-A seed that lacks one of the two has no part in the mean, lest it be the seeds at hand that differ.
+Rounds are compared within a seed, at an equal round or, for sparse trainings, at an equal iteration. A seed without one
+of the two is left out of the mean; otherwise the means could differ merely by their seeds.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from ticketlab.analysis.runs import FinishedRun, trunks
 from ticketlab.experiments.sparse_training.spec import method_options
 from ticketlab.means import mean_interval
 
-DENSE = "dense"  # what a difference is taken from, if it is no branch
+DENSE = "dense"  # name of the dense network as the subtrahend
 ITERATION = "early_stop_iteration"
 METRICS = ("early_stop_test_accuracy", "test_accuracy", ITERATION)
 KEYS = {
@@ -44,8 +44,8 @@ def paired_tables(runs: Sequence[FinishedRun], rounds: pd.DataFrame) -> tuple[pd
     the method dense with the same settings, if it is among the runs.
 
     Args:
-        runs: with their branches.
-        rounds: of all of them, as `tables.rounds_table` makes it, with a column run.
+        runs: runs with their branches.
+        rounds: table of all their rounds from `tables.rounds_table`, with a column run.
 
     Returns:
         The means, one row per run × against × metric × round, with intervals by Student's t. An early stop at or near

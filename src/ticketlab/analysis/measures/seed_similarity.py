@@ -1,6 +1,6 @@
-"""How alike the masks of different seeds are at equal round: means over the pairs of seeds, with their intervals.
+"""How similar the masks of different seeds are at equal round: means over the pairs of seeds, with their intervals.
 
-Knows which pairs and rounds are compared and how pairs become means; mask_similarity.py and
+This module knows which pairs and rounds are compared and how pairs are averaged; mask_similarity.py and
 unit_matching.py know the measures.
 """
 
@@ -15,8 +15,8 @@ from ticketlab.analysis.confidence import pairs_interval
 from ticketlab.analysis.measures.bitmasks import PackedMasks, pairs
 from ticketlab.analysis.measures.unit_matching import compare_matched
 
-DRAWS = {"counts": 10, "inputs": 3, "degrees": 3}  # at least; of the first, all pairs of a round share the draws
-PAIRS_DRAWN = 30  # at least, for each expectation
+DRAWS = {"counts": 10, "inputs": 3, "degrees": 3}  # minimum draws; all pairs of a round share those of `counts`
+PAIRS_DRAWN = 30  # minimum pairs of random masks for each expectation
 NEAR = 1.1  # ratio of the densities at which different runs are still compared
 MEASURES = [f"jaccard{part}{chance}" for chance in ("", "_by_layer", "_by_input") for part in ("_chance", "_excess")]
 MATCHED = ("matched_jaccard_chance", "matched_jaccard_excess")
@@ -37,7 +37,7 @@ COLUMNS = {
 
 
 class Excess(NamedTuple):
-    """How much more alike masks of different seeds are than random ones.
+    """The excess similarity of masks of different seeds over random ones.
 
     Attributes:
         kept: what the random masks have in common with them, besides what those of the entry before have.
