@@ -85,7 +85,7 @@ def compute(
         run = find_run(spec, models_dir)
         overwritten = Overwritten.asked_or_empty(run, seeds, asked=flags["overwrite"])
         there = not _missing(spec.dataset, data_dir)
-        dataset = launch.check(spec, seeds, models_dir, Source(data_dir), overwritten) if there else None
+        dataset = launch.check(spec, seeds, run, Source(data_dir), overwritten) if there else None
         _print_plan(spec, run, seeds, flags, dataset)
         return run, 0
     run, failures = launch.run(

@@ -262,7 +262,7 @@ def test_the_template_is_installed_with_the_package():
     installed = settings["tool"]["setuptools"]["package-data"]
     package = Path(ticketlab.__file__).parent
     for file in package.rglob("*.*"):
-        if file.suffix not in (".py", ".pyc", ".nbi", ".nbc"):
+        if "__pycache__" not in file.parts and file.suffix != ".py":
             name = ".".join(("ticketlab", *file.parent.relative_to(package).parts))
             assert file.name in installed.get(name, ()), f"{file} would be missing from an installed ticketlab"
 
