@@ -10,13 +10,13 @@ import pytest
 
 from conftest import SCRIPTS
 from rounds_on_disk import write_branch, write_run
+from ticketlab.analysis.figures import CHARTS
 from ticketlab.analysis.figures.structure import structure_charts
 from ticketlab.analysis.report.findings import findings
 from ticketlab.analysis.results import measure
 from ticketlab.analysis.runs import read_runs
-from ticketlab.cli import analyze as analysis
+from ticketlab.cli import analyze
 
-CHARTS = analysis.CHARTS
 EXAMPLE = SCRIPTS.parent / "models" / "example"
 PROMISED = [
     *("run_a", "seed_a", "round_a", "run_b", "seed_b", "round_b", "layer", "density_a", "density_b"),
@@ -36,9 +36,9 @@ def analyse(tmp_path, capsys, monkeypatch):
     """
 
     def run(*arguments, charts=()) -> tuple[int, list[str], list[str]]:
-        monkeypatch.setattr(analysis, "CHARTS", charts)
+        monkeypatch.setattr("ticketlab.analysis.outputs.CHARTS", charts)
         try:
-            status = analysis.main("", ["--outputs-dir", str(tmp_path / "outputs"), *map(str, arguments)])
+            status = analyze.main("", ["--outputs-dir", str(tmp_path / "outputs"), *map(str, arguments)])
         except SystemExit as end:
             status = end.code
         out, problems = capsys.readouterr()

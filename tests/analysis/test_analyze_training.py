@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from rounds_on_disk import write_run, write_training
+from ticketlab.analysis import outputs
 from ticketlab.analysis.figures.input_pixels import pixel_charts
 from ticketlab.analysis.figures.measures import measure_charts
 from ticketlab.analysis.figures.similarity import similarity_charts
@@ -17,7 +18,6 @@ from ticketlab.analysis.report.page import report
 from ticketlab.analysis.report.similarity import seeds_masks
 from ticketlab.analysis.results import measure
 from ticketlab.analysis.runs import read_runs
-from ticketlab.cli import analyze as command
 from ticketlab.experiments.sparse_training.methods import METHODS
 
 
@@ -55,7 +55,7 @@ def test_a_run_of_each_method_is_analysed_without_a_problem(tmp_path, method, mo
 
 def test_every_figure_of_a_training_is_drawn_and_told(tmp_path):
     results, _ = measured(write_training(tmp_path / "mine", "cut", 2))
-    names = {chart.name for make in command.CHARTS for chart in make(results)}
+    names = {chart.name for make in outputs.CHARTS for chart in make(results)}
     assert {"accuracy", "early_stop", "validation", "centre_margin", "efficiency", "pixel_maps"} <= names
     assert {"weight_magnitudes", "weight_histograms", "layer_density", "dead_units", "degrees"} <= names
     assert not {"weights_ever_kept", "mask_overlap"} & names, "its masks gain no weight"

@@ -6,12 +6,12 @@ import pandas as pd
 import pytest
 
 from rounds_on_disk import write_branch, write_run
+from ticketlab.analysis import outputs
 from ticketlab.analysis.figures.training import training_charts
 from ticketlab.analysis.figures.weights import weight_charts
 from ticketlab.analysis.report.findings import findings
 from ticketlab.analysis.results import measure
 from ticketlab.analysis.runs import read_runs
-from ticketlab.cli import analyze as command
 
 
 def slower(attributes):
@@ -72,7 +72,7 @@ def test_branches_are_in_the_tables_of_rounds_alone(results):
 
 
 def test_named_branches_are_analysed_whole_and_nothing_is_twice(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(command, "CHARTS", ())
+    monkeypatch.setattr(outputs, "CHARTS", ())
     runs, problems = read_runs([run.with_name("mine-random_reinit"), run, run.with_name("mine-supermask")])
     assert problems == []
     results, problems = measure(runs)
@@ -84,7 +84,7 @@ def test_named_branches_are_analysed_whole_and_nothing_is_twice(run, tmp_path, m
     assert names[:2] == ["early_stop", "accuracy"]
     assert sorted(names[2:]) == ["validation-mine", "validation-mine-random_reinit"], "the supermask has no curve"
     assert findings(results, "mine-random_reinit")
-    command.write(results, tmp_path, [])
+    outputs.write(results, tmp_path, [])
     assert (tmp_path / "report.html").read_text().count("Ticket and controls</h2>") == 1
 
 
@@ -101,7 +101,7 @@ def test_a_branch_can_be_named_alone(run):
 def test_a_branch_beside_another_run_leaves_out_its_own_figures_alone(run, tmp_path):
     runs, _ = read_runs([run.with_name("mine-one_shot"), write_run(tmp_path / "other", 2, 1)])
     results, _ = measure(runs)
-    names = [chart.name for make in command.CHARTS for chart in make(results)]
+    names = [chart.name for make in outputs.CHARTS for chart in make(results)]
     assert "sign_changes-other" in names
     assert "sign_changes-mine-one_shot" not in names
     assert "degree_variance-mine-one_shot" in names
@@ -196,8 +196,8 @@ def test_the_controls_are_quoted_seed_by_seed(results):
 
 
 def test_the_report_sets_them_beside_each_other(results, tmp_path, monkeypatch):
-    monkeypatch.setattr(command, "CHARTS", ())
-    command.write(results, tmp_path, [])
+    monkeypatch.setattr(outputs, "CHARTS", ())
+    outputs.write(results, tmp_path, [])
     page = (tmp_path / "report.html").read_text()
     section = page[page.index(">Ticket and controls</h2>") : page.index(">Figures</h2>")].split("</h2>")[1]
     accuracy, iteration = (

@@ -185,7 +185,10 @@ def test_pruning_before_training_from_python(inline, tmp_path):
         (["--network", "fcn_0"], "`network` must be one of "),
         (["--network", "nowhere.py:net"], "`network` must be a file to read. Received: nowhere.py: No such file"),
         (["--network", "nets/mine.py:other"], "`network` must name a function that nets/mine.py defines."),
-        (["--network", "nets/mine.py:net", "--activation", "tanh"], "`activation` must be left out with a network of"),
+        (
+            ["--network", "nets/mine.py:net", "--activation", "tanh"],
+            "`activation` must be left out with your own network",
+        ),
         (["--network", "lenet5"], "lenet5 takes images of at least 12×12 pixels. Received: samples of shape (8, 8)"),
         (["--network", "conv2", "--dataset", "mine"], "conv2 takes images of at least 2×2 pixels. Received: samples"),
         (["--batch-size", 1374], "`batch_size` must be at most the 1373 training samples. Received: 1374"),

@@ -1,5 +1,6 @@
 """Data sets: where they are found, how they are split and ordered, and which files are refused."""
 
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -157,3 +158,25 @@ def test_pickles_are_refused(table_file):
     folder = table_file(y_train=np.array([{"a": 1}] * 120, dtype=object))
     with pytest.raises(BadInput, match="without pickles"):
         sources.load("mine", folder)
+
+
+def test_where_no_host_answers_keras_is_not_asked(tmp_path, monkeypatch, capsys):
+    """It would be loaded, for seconds, to find out as much; but it may have files of its own that need no host."""
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.delenv("TICKETLAB_DATA", raising=False)
+    asked = []
+
+    def run(*line, **settings):
+        asked.append(line)
+        return subprocess.CompletedProcess(line, 1, "", "Keras's reason")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    with pytest.raises(BadInput, match=r"its download failed \(storage\.googleapis\.com: .*refused"):
+        sources.resolve("mnist")
+    assert asked == []
+    (tmp_path / "datasets").mkdir()
+    (tmp_path / "datasets" / "fashion-mnist").mkdir()
+    with pytest.raises(BadInput, match="Keras's reason"):
+        sources.resolve("fashion_mnist")
+    assert len(asked) == 1

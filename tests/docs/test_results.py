@@ -51,7 +51,7 @@ def test_differences_from_the_dense_network_are_those_of_the_example_run(rounds)
     dense = rounds[rounds["round"] == 0].set_index("seed")["early_stop_test_accuracy"]
     less = rounds.assign(difference=rounds["early_stop_test_accuracy"] - rounds["seed"].map(dense))
     computed = quoted(mean_table(less), "difference", 100, 2)
-    table = column(TICKETS, "The same seed by seed", 1)
+    table = column(TICKETS, "Differences paired by seed", 1)
     assert table == {density: computed[density] for density in table}
 
 

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 
 from conftest import TINY, contents, only_run
 from rounds_on_disk import write_run
@@ -86,6 +87,13 @@ def test_plain_keras_loads_a_network_with_the_stored_accuracy(inline, tmp_path, 
         model = keras.saving.load_model(to)
         found = model.evaluate(dataset.x_test, dataset.y_test, verbose=0, return_dict=True)
         assert found["accuracy"] == pytest.approx(stored[accuracy], abs=1e-6)
+    samples = json.loads((tmp_path / "ticket.keras.json").read_text())["samples"]
+    x, y = load_digits(return_X_y=True)
+    for part, inputs, labels in (("train", dataset.x_train, dataset.y_train), ("test", dataset.x_test, dataset.y_test)):
+        assert np.array_equal(x[samples[part]["rows"]].reshape(-1, 8, 8), inputs)
+        assert np.array_equal(y[samples[part]["rows"]], labels)
+    assert (samples["source"], samples["test"]["samples"]) == ("sklearn.datasets.load_digits", 299)
+    assert samples["train"]["for_training"] == len(dataset.x_train) - 125
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's own, when it saves
@@ -106,6 +114,11 @@ def test_arrays_as_they_are_stored_give_the_stored_accuracy(inline, table_file, 
     beside = json.loads((tmp_path / "net.keras.json").read_text())
     assert (beside["classes"], beside["seed"], beside["round"]) == ([3, 7, 12], 0, 1)
     assert beside["data"]["sha256"] == run.description["data_sha256"]
+    assert beside["samples"] == {
+        "source": "mine.npz",
+        "train": {"arrays": ["x_train", "y_train"], "for_training": 110, "others": "for validation"},
+        "test": {"arrays": ["x_test", "y_test"], "samples": 30},
+    }
     stored = run.round(0, 1).attributes
 
     def evaluated():

@@ -11,12 +11,12 @@ from sklearn.datasets import load_wine
 
 from ticketlab.data.dataset import from_arrays
 from ticketlab.errors import BadInput
-from ticketlab.experiments.lottery.spec import ImpSpec
 from ticketlab.networks import architectures, variables
 from ticketlab.networks.keras_masks import apply_masks, keep_masks, kernels, prune
 from ticketlab.sparsity import distributions
 from ticketlab.sparsity.criteria import CRITERIA
 from ticketlab.sparsity.masks import kept, total
+from ticketlab.training.engine import EngineSettings
 
 pytestmark = pytest.mark.usefixtures("tensorflow")
 
@@ -436,13 +436,12 @@ def test_the_last_masks_hold_and_none_frees_all():
 
 def test_training_is_that_of_the_laboratory(tensorflow):
     """100 steps of SGD in `fit` under masks, and in the engine under the same: equal up to rounding."""
-    from ticketlab.training.dense_engine import Engine
+    from ticketlab.training.dense_engine import DenseEngine
 
     x, y = wine()
     dataset = from_arrays("wine", x[::2], y[::2], x[1::2], y[1::2])
     model = sequential()
-    spec = ImpSpec(dataset="wine", batch_size=8, iterations=100, eval_every=100, optimizer="sgd", learning_rate=0.05)
-    engine = Engine(model, dataset, spec)
+    engine = DenseEngine(model, dataset, EngineSettings(batch_size=8, optimizer="sgd"))
     masks, initial = prune(model, 0.3, distribution="erk"), engine.weights()
     order = np.random.default_rng(0).integers(0, len(dataset.x_train), (100, 8)).astype(np.int32)
     engine.load(initial, masks)

@@ -6,10 +6,13 @@ import keras
 import numpy as np
 import pytest
 
-from ticketlab.data.dataset import batches, split
+from ticketlab.data.dataset import batches, from_arrays, split
 from ticketlab.experiments.lottery.spec import ImpSpec
+from ticketlab.experiments.sparse_training.spec import SparseTrainingSpec
 from ticketlab.networks import variables
+from ticketlab.runs import spec as runs_spec
 from ticketlab.sparsity import masks
+from ticketlab.training.context import ENGINES
 from ticketlab.training.dense_engine import DenseEngine
 from ticketlab.training.engine import EngineSettings
 
@@ -137,3 +140,36 @@ def test_validation_uses_the_validation_samples(make, digits):
     assert results[0][0] == results[1][0]
     assert results[0][1] != results[1][1]
     assert results[0][2] == results[1][2]
+
+
+def test_both_parts_are_evaluated_by_one_function_and_steps_by_another(tensorflow):
+    """Though they differ in their number of samples, which would compile it twice."""
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((8000, 4)).astype(np.float32), np.arange(8000) % 3
+    dataset = from_arrays("mine", x[:7200], y[:7200], x[7200:], y[7200:])
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="one")])
+    engine = DenseEngine(model, dataset, EngineSettings())
+    engine.load(*start(engine))
+    validation = split(7200)[1]
+    for part, (inputs, labels) in {"validation": (x[validation], y[validation]), "test": (x[7200:], y[7200:])}.items():
+        logits = model(inputs).numpy().astype(np.float64)
+        expected = (np.log(np.exp(logits).sum(1)) - logits[np.arange(len(logits)), labels]).mean()
+        loss, accuracy = engine.evaluate(part)
+        assert loss == pytest.approx(expected, rel=1e-5)
+        assert accuracy == (logits.argmax(1) == labels).mean()
+    assert engine._evaluate.experimental_get_tracing_count() == 1
+    assert engine._train.experimental_get_tracing_count() == 1
+
+
+def test_specs_that_compute_alike_have_the_same_settings_and_others_do_not():
+    same = [ADAM, dataclasses.replace(ADAM, iterations=77, eval_every=3, learning_rate=0.5, patience=2, prune_rate=0.1)]
+    assert len({EngineSettings.of(spec) for spec in same}) == 1
+    changes = [{"batch_size": 7}, {"weight_decay": 0.1}, {"l1_penalty": 0.1}, {"optimizer": "sgd"}]
+    changes += [{"optimizer": "sgd", "momentum": 0.9}, {"optimizer": "sgd", "momentum": 0.9, "nesterov": True}]
+    other = {EngineSettings.of(dataclasses.replace(ADAM, **each)) for each in changes}
+    assert len(other | {EngineSettings.of(ADAM)}) == 7
+    assert EngineSettings.of(SparseTrainingSpec(method="snfs", density=0.1).resolved).averages
+
+
+def test_each_engine_that_a_spec_may_name_has_its_entry():
+    assert {"auto", *ENGINES} == set(runs_spec.ENGINES)

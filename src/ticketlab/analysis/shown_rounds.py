@@ -36,4 +36,4 @@ def chosen_rounds(rounds: pd.DataFrame, densities: Sequence[float]) -> list[int]
         wanted = np.linspace(means.max(), means.min(), len(densities))
         return sorted({int((means - each).abs().idxmin()) for each in wanted})
     means = means[means > 0]
-    return sorted({int(np.abs(np.log(means / density)).idxmin()) for density in densities})
+    return sorted({int((means / density).transform(np.log).abs().idxmin()) for density in densities})

@@ -42,11 +42,11 @@ class RoundTables:
                 self.unmeasured[name], self._found[name] = str(error), []
                 continue
             if not isinstance(found, Mapping):
-                self._found[name] += [keys | row for row in found]
+                self._found[name] += [{**keys, **row} for row in found]
             elif any(map(np.ndim, found.values())):
-                self._found[name].append(pd.DataFrame(keys | found))
+                self._found[name].append(pd.DataFrame({**keys, **found}))
             else:
-                self._found[name].append(keys | found)
+                self._found[name].append({**keys, **found})
 
     def frames(self) -> dict[str, pd.DataFrame]:
         """Return all tables, {name: frame}."""

@@ -1,30 +1,12 @@
 """Analysis as a command: run folders in, tables, figures and a report out; every problem in one line."""
 
-import hashlib
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
-import pandas as pd
-
-from ticketlab.analysis.figures import CHARTS
-from ticketlab.analysis.report.page import report
-from ticketlab.analysis.results import Results, measure
-from ticketlab.analysis.runs import Unreadable, read_runs
 from ticketlab.cli.parser import Parser
-from ticketlab.errors import BadInput, TicketlabError, WriteFailed
-from ticketlab.runs.folder import write_bytes
-
-NAME_LENGTH = 200  # bytes that a folder's name may safely have
-
-
-class Written(NamedTuple):
-    """How many files of each kind there are now."""
-
-    tables: int
-    figures: int
+from ticketlab.errors import BadInput, TicketlabError
 
 
 def main(description: str | None, argv: list[str] | None = None, prog: str | None = None) -> int:
@@ -51,14 +33,18 @@ def main(description: str | None, argv: list[str] | None = None, prog: str | Non
         help="a folder named after the runs is written there (default: outputs)",
     )
     flags = parser.parse_args(argv)
+    from ticketlab.analysis import outputs  # with pandas and matplotlib, which --help does not wait for
+    from ticketlab.analysis.results import measure
+    from ticketlab.analysis.runs import Unreadable, read_runs
+
     try:
         runs, problems = read_runs(flags.runs)
         _say(problems)
-        folder = flags.outputs_dir / folder_name([run.name for run in runs])
+        folder = flags.outputs_dir / outputs.folder_name([run.name for run in runs])
         _make(folder)
         results, left_out = measure(runs)
         _say(left_out)
-        counts = write(results, folder, [*problems, *left_out])
+        counts = outputs.write(results, folder, [*problems, *left_out])
         print(f"report: {folder / 'report.html'}")
         print(f"{counts.tables} tables, {counts.figures} figures in {folder}")
     except BadInput as error:
@@ -70,51 +56,6 @@ def main(description: str | None, argv: list[str] | None = None, prog: str | Non
         _say(["interrupted: the outputs are incomplete; the same command writes all of them again"])
         return 130
     return int(any(isinstance(line, Unreadable) for line in problems))
-
-
-def write(results: Results, folder: Path, problems: Sequence[str]) -> Written:
-    """Write tables, figures and report, and count them; a file under its name is complete.
-
-    Args:
-        results: of the runs.
-        folder: where to; it exists.
-        problems: lines on what was left out, for the report.
-
-    Raises:
-        WriteFailed: if the disk refuses.
-    """
-    figures = folder / "figures"
-    try:
-        for name, table in results.tables.items():
-            write_bytes(folder / f"{name}.csv", _shown(results, table).to_csv(index=False).encode())
-        figures.mkdir(exist_ok=True)
-        charts = [chart for make in CHARTS for chart in make(results)]
-        for chart in charts:
-            chart.save(figures)
-        page = report(results, charts, figures, problems)
-        write_bytes(folder / "report.html", page.encode())
-    except OSError as error:
-        raise WriteFailed(f"cannot write into {folder}: {error.strerror}") from error
-    return Written(len(results.tables), len(charts))
-
-
-def folder_name(names: Sequence[str]) -> str:
-    """Name the output of some runs: their names joined by ``+``, as many as fit.
-
-    >>> folder_name(["example"]), folder_name(["tickets", "fresh"])
-    ('example', 'tickets+fresh')
-    """
-    joined = "+".join(names)
-    if len(joined.encode()) <= NAME_LENGTH:
-        return joined
-    digest = hashlib.sha256(joined.encode()).hexdigest()[:10]
-    return f"{names[0]}+{len(names) - 1}-more-{digest}"
-
-
-def _shown(results: Results, table: pd.DataFrame) -> pd.DataFrame:
-    """Leave the column `run` out where it would say the same in every row of every run."""
-    alone = len(results.runs) == 1 and "run" in table and table["run"].nunique() <= 1
-    return table.drop(columns="run") if alone else table
 
 
 def _make(folder: Path) -> None:

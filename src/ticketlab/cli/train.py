@@ -85,7 +85,7 @@ def compute(
         run = find_run(spec, models_dir)
         overwritten = Overwritten.asked_or_empty(run, seeds, asked=flags["overwrite"])
         there = not _missing(spec.dataset, data_dir)
-        dataset = launch.check(spec, seeds, models_dir, Source(data_dir), overwritten) if there else None
+        dataset = launch.check(spec, seeds, run, Source(data_dir), overwritten) if there else None
         _print_plan(spec, run, seeds, flags, dataset)
         return run, 0
     run, failures = launch.run(
@@ -151,6 +151,7 @@ def _print_plan(spec: Spec, run: Run, seeds: list[int], flags: dict[str, Any], d
         value = getattr(spec, each.name)
         shown = ", ".join(map(str, value)) if isinstance(value, tuple) else value
         print(f"{each.name:20} {'-' if each.name in clashes or shown in (None, '') else shown}")
+    print(f"{'-':20} no value, or none that means anything beside the others; --help says what then holds")
     print(f"{'processes':20} {flags['processes']}")
     print(f"{'folder':20} {_shown(run.folder)}/")
     for seed in seeds:
@@ -161,7 +162,6 @@ def _print_plan(spec: Spec, run: Run, seeds: list[int], flags: dict[str, Any], d
     else:
         print(f"{'data':20} {spec.dataset} is not here, and would be downloaded; if that fails, digits is used unless")
         print(f"{'':20} --dataset or --preset names it. Not checked: what depends on samples, layers, finished rounds")
-    print(f"{'-':20} no value, or none that means anything beside the others; --help says what then holds")
 
 
 def _progress(done: list[int], asked: Sequence[int] | None, overwrite: bool) -> str:

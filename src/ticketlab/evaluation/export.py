@@ -74,7 +74,8 @@ def save_keras(run: Run, record: Record, weights: Arrays, path: Path, data_dir: 
         data_dir: folder that is searched for the data set first, which runs of earlier versions need.
 
     Returns:
-        The JSON file beside it, ``<path>.json``: what was exported, from which data, and the classes.
+        The JSON file beside it, ``<path>.json``: what was exported, from which data, the classes, and which samples
+        were for training and for testing.
 
     Raises:
         BadInput: if the network cannot be rebuilt, if the weights do not fit it, or if the data set found is not the
@@ -119,7 +120,24 @@ def _described(run: Run, record: Record, facts: DataFacts) -> dict[str, Any]:
     where = {name: record.attributes[name] for name in names if name in record.attributes}
     known = ("name", "sha256", "task", "input_kind", "outputs", "scale", "offset")
     of_data = {name: getattr(facts, name) for name in known}
-    return {"run": run.folder.resolve().name, **where, "data": of_data, "classes": facts.classes.tolist()}
+    found = {"run": run.folder.resolve().name, **where, "data": of_data, "classes": facts.classes.tolist()}
+    return {**found, "samples": _samples(facts)}
+
+
+def _samples(facts: DataFacts) -> dict[str, Any]:
+    """Say which samples of a data set are for what: arrays of its file, or rows of scikit-learn's digits."""
+    if facts.name == "digits":
+        train, test = sources.digits_split()
+        source, places = "sklearn.datasets.load_digits", ({"rows": train.tolist()}, {"rows": test.tolist()})
+    else:
+        source = f"{facts.name}.npz"
+        places = tuple({"arrays": [f"{array}_{part}" for array in "xy"]} for part in ("train", "test"))
+    train, test = places
+    return {
+        "source": source,
+        "train": {**train, "for_training": facts.samples, "others": "for validation"},
+        "test": {**test, "samples": facts.test_samples},
+    }
 
 
 def _facts(run: Run, spec: Mapping[str, Any], data_dir: Path | None) -> DataFacts:

@@ -20,22 +20,20 @@ from ticketlab.runs.spec import Spec
 from ticketlab.training.context import Build, Source
 
 
-def check(
-    spec: Spec, seeds: Sequence[int], models_dir: Path, source: Source, overwritten: Overwritten = NOTHING
-) -> Dataset:
+def check(spec: Spec, seeds: Sequence[int], run: Run, source: Source, overwritten: Overwritten = NOTHING) -> Dataset:
     """Refuse whatever can be refused before any work starts; return the data set.
 
     Raises:
         BadInput: if spec, seeds, data or an earlier run do not fit together.
     """
-    dataset, run = source.data(spec), find_run(spec, models_dir)
+    dataset = source.data(spec)
     if source.build:
         # fields that the key would leave out because of the network's name
         idle = spec.idle() - replace(spec, network="own").idle()
         if said := sorted(name for name in idle if spec.normal()[name] != spec.described()[name]):
             expected = f"a name of your own beside a function that builds it and `{said[0]}`"
             raise refused("network", expected, spec.network)
-    EXPERIMENTS[spec.kind.name].check(spec, dataset, source, models_dir, seeds)
+    EXPERIMENTS[spec.kind.name].check(spec, dataset, source, run.folder.parent, seeds)
     run.check(spec, None if overwritten.everything(run) else dataset.digest)
     return dataset
 
@@ -91,7 +89,7 @@ def run(
         build,
     ).read(spec)
     overwritten = Overwritten.asked_or_empty(run, seeds, asked=overwrite)
-    dataset = check(spec, seeds, models_dir, source, overwritten)
+    dataset = check(spec, seeds, run, source, overwritten)
     if not (overwritten.everything(run) and (run.folder / "spec.json").exists()):  # else a worker begins the run anew
         run.begin(spec, dataset.digest)
         run.keep_data(dataset)

@@ -160,6 +160,7 @@ def _in_workers(job: Job, seeds: list[int], processes: int, on_event: OnEvent) -
         return queue.failures
     finally:
         _stop(workers)
+        shared.close()
 
 
 def _listen(worker: _Worker, queue: _Queue, on_event: OnEvent) -> bool:
@@ -237,7 +238,8 @@ def _work(pipe: connection.Connection, job: Shared, number: int) -> None:
     """Compute the seeds that arrive until None does. The body of a worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _stopped)
-    attempt = _Attempt(job.value(), number)
+    with contextlib.closing(job):
+        attempt = _Attempt(job.value(), number)
     with contextlib.suppress(EOFError, *GONE):  # the supervisor was killed: so end quietly
         while (seed := pipe.recv()) is not None:
             try:

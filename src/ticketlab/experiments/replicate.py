@@ -4,6 +4,7 @@ This module knows how a round is found, trained, resumed, tested and written. It
 in which the kinds of experiment differ.
 """
 
+import contextlib
 import importlib.metadata
 import json
 import platform
@@ -11,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -217,5 +219,15 @@ class Replicate:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages on which the numbers depend."""
-    return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in PACKAGES}}
+    """Return the versions of Python and of the packages on which the numbers depend, and the processor's name."""
+    packages = {name: importlib.metadata.version(name) for name in PACKAGES}
+    return {"python": platform.python_version(), **packages, "processor": _processor()}
+
+
+def _processor() -> str:
+    """Name the processor as Linux does, whose own programs know no more than its architecture."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -83,7 +83,7 @@ def prune(
     for path, values in scores.items():
         if np.isnan(values).any():
             if initial is None and not np.isnan(final[path]).any():
-                said = f"`initial` must be the weights that training began from for {criterion}"
+                said = f"`initial` must be the weights from which training began, for {criterion}"
                 raise BadInput(f"{said}. Received: initial=None")
             raise BadInput(f"weights must be numbers. Received: NaN in {path}")
     return {**earlier, **pruning.keep(present, scores, _kept(present, density, scope, distribution))}

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from rounds_on_disk import SHAPES, write_branch, write_run, write_training
+from ticketlab.analysis import outputs
 from ticketlab.analysis.figures.curves import coinciding, level
 from ticketlab.analysis.figures.exploration import exploration_charts
 from ticketlab.analysis.figures.measures import measure_charts
@@ -15,7 +16,6 @@ from ticketlab.analysis.figures.training import training_charts
 from ticketlab.analysis.figures.weights import weight_charts
 from ticketlab.analysis.results import measure
 from ticketlab.analysis.runs import read_runs
-from ticketlab.cli import analyze as command
 
 
 def measured(*folders):
@@ -23,7 +23,7 @@ def measured(*folders):
 
 
 def drawn(results, *makes):
-    return {chart.name: chart for make in makes or command.CHARTS for chart in make(results)}
+    return {chart.name: chart for make in makes or outputs.CHARTS for chart in make(results)}
 
 
 def labelled(axes):

@@ -7,10 +7,10 @@ import pytest
 from matplotlib.colors import to_hex
 
 from rounds_on_disk import write_branch, write_run, write_training
+from ticketlab.analysis import outputs
 from ticketlab.analysis.figures.styles import COLOURS, MARKERS, chosen, marked
 from ticketlab.analysis.results import measure
 from ticketlab.analysis.runs import read_runs
-from ticketlab.cli import analyze as command
 
 
 def looks(charts):
@@ -46,7 +46,7 @@ def convolutions(folder):
 @pytest.fixture(scope="module", params=[mixed, convolutions])
 def charts(request, tmp_path_factory):
     results, _ = measure(read_runs(request.param(tmp_path_factory.mktemp("runs")))[0])
-    return [chart for make in command.CHARTS for chart in make(results)]
+    return [chart for make in outputs.CHARTS for chart in make(results)]
 
 
 def test_a_label_has_one_look_in_all_figures(charts):
@@ -71,7 +71,7 @@ def test_two_labels_of_a_panel_look_different(charts):
 def test_a_layer_that_a_panel_lacks_leaves_the_others_their_colours(tmp_path):
     """The old defect, by its case: out-degrees of a single input channel do not vary."""
     results, _ = measure(read_runs(convolutions(tmp_path))[0])
-    (chart,) = (each for make in command.CHARTS for each in make(results) if each.name == "degree_variance")
+    (chart,) = (each for make in outputs.CHARTS for each in make(results) if each.name == "degree_variance")
     ins, outs = (dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True)) for axes in chart.figure.axes)
     assert set(ins) - set(outs) == {"convolution 1 (6 channels)"}
     assert [outs[label].get_color() for label in outs] == [ins[label].get_color() for label in outs]
@@ -86,7 +86,7 @@ def test_controls_look_the_same_whichever_others_there_are(tmp_path):
     colours = []
     for run in (one, two):
         results, _ = measure(read_runs([run])[0])
-        (early, *_) = command.CHARTS[0](results)
+        (early, *_) = outputs.CHARTS[0](results)
         colours.append(looks([early])["mask shuffled"]["colour"])
     assert colours[0] == colours[1]
 

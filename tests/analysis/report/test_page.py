@@ -13,7 +13,7 @@ import pytest
 
 import ticketlab
 from rounds_on_disk import SHAPES, write_branch, write_run, write_training
-from ticketlab.analysis import summary
+from ticketlab.analysis import outputs, summary
 from ticketlab.analysis.figures.exploration import exploration_charts
 from ticketlab.analysis.figures.input_pixels import pixel_charts
 from ticketlab.analysis.figures.measures import measure_charts
@@ -23,7 +23,6 @@ from ticketlab.analysis.report.findings import findings
 from ticketlab.analysis.report.similarity import seeds_masks
 from ticketlab.analysis.results import measure
 from ticketlab.analysis.runs import read_runs
-from ticketlab.cli import analyze as command
 from ticketlab.data.dataset import from_arrays
 from ticketlab.runs.folder import Run
 
@@ -68,7 +67,7 @@ def results(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def written(results, tmp_path_factory):
-    command.write(results, folder := tmp_path_factory.mktemp("outputs"), ["a damaged & skipped file"])
+    outputs.write(results, folder := tmp_path_factory.mktemp("outputs"), ["a damaged & skipped file"])
     return folder / "report.html"
 
 
@@ -88,9 +87,9 @@ def several(tmp_path_factory):
     (folder / "outputs").mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            command, "CHARTS", (training_charts, pixel_charts, measure_charts, exploration_charts)
+            outputs, "CHARTS", (training_charts, pixel_charts, measure_charts, exploration_charts)
         )  # figures take most of the time
-        command.write(results, folder / "outputs", [])
+        outputs.write(results, folder / "outputs", [])
     return folder / "outputs" / "report.html"
 
 
@@ -185,7 +184,7 @@ def test_tables_of_differences_and_of_runs_are_shown_where_there_are_any(results
     }
     tables = {**results.tables, "paired": paired, "summary": pd.DataFrame([row, {**row, "label": "b"}])}
     results = type(results)(results.runs, results.labels, results.shown, tables, results.maps)
-    text = re.sub(r"\s+", " ", command.report(results, [], tmp_path / "figures", []))
+    text = re.sub(r"\s+", " ", outputs.report(results, [], tmp_path / "figures", []))
     dense, control = text.split("Difference from the dense network</h3>")[1].split(
         "Test accuracy, early stop (points)</h3>"
     )
@@ -241,19 +240,19 @@ def test_the_readme_of_outputs_explains_every_column_of_every_file(written, seve
 
 def test_the_page_says_what_the_samples_are_where_the_run_keeps_it(tmp_path):
     folder = write_run(tmp_path / "mine", seeds=1, rounds=2)
-    assert "samples for training" not in command.report(measure(read_runs([folder])[0])[0], [], tmp_path, [])
+    assert "samples for training" not in outputs.report(measure(read_runs([folder])[0])[0], [], tmp_path, [])
     rng = np.random.default_rng(0)
     x, y = rng.random((24, 4, 4)), np.arange(24) % 3
     x[:, 0, :2] = 0
     Run(folder).keep_data(from_arrays("mine", x, y, x[:7], y[:7]))
-    text = command.report(measure(read_runs([folder])[0])[0], [], tmp_path, [])
+    text = outputs.report(measure(read_runs([folder])[0])[0], [], tmp_path, [])
     told = "22 for training, 7 for testing, image of 4×4 inputs, 2 of which are the same in all samples for training"
     assert f"<td>{told}, 3 classes</td>" in text
 
 
 def test_a_regression_has_no_percentages(tmp_path):
     runs, _ = read_runs([write_run(tmp_path / "mine", change=lambda attributes: {"task": "regression"})])
-    text = command.report(measure(runs)[0], [], tmp_path / "figures", [])
+    text = outputs.report(measure(runs)[0], [], tmp_path / "figures", [])
     assert '<th scope="col">test R², end</th>' in text
     assert "accuracy" not in text[text.index(">Rounds</h") :]
 
@@ -263,7 +262,7 @@ def test_the_template_is_installed_with_the_package():
     installed = settings["tool"]["setuptools"]["package-data"]
     package = Path(ticketlab.__file__).parent
     for file in package.rglob("*.*"):
-        if file.suffix not in (".py", ".pyc", ".nbi", ".nbc"):
+        if "__pycache__" not in file.parts and file.suffix != ".py":
             name = ".".join(("ticketlab", *file.parent.relative_to(package).parts))
             assert file.name in installed.get(name, ()), f"{file} would be missing from an installed ticketlab"
 

@@ -93,6 +93,8 @@ def test_files_hold_what_the_design_says(chain):
     assert last.attributes["inference_flops"] == operations
     assert last.attributes["training_flops"] == 3 * operations * SPEC.batch_size * SPEC.iterations
     assert last.attributes["spec"] == json.dumps(SPEC.described())
+    assert set(json.loads(last.attributes["versions"])) >= {"python", "tensorflow", "keras", "numpy", "processor"}
+    assert json.loads(last.attributes["versions"])["processor"]
     assert list(last.masks) == ["dense_1/kernel", "dense_2/kernel", "dense_3/kernel"]
     assert list(last.weights) == [f"dense_{i}/{name}" for i in (1, 2, 3) for name in ("kernel", "bias")]
     assert last.attributes["density"] == masks.density(last.masks)

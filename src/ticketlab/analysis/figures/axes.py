@@ -59,7 +59,7 @@ def mark_beyond(axes: Axes) -> None:
     stacked: Counter[tuple[float, str]] = Counter()
     bottom, top = axes.get_ylim()
     for line in [line for line in axes.lines if line.get_marker() not in ("", "None", None)]:
-        for place, value in line.get_xydata():
+        for place, value in np.asarray(line.get_xydata()):
             if not bottom <= value <= top:
                 shape = "v" if value < bottom else "^"
                 inwards = 0.025 + 0.04 * stacked[place, shape]

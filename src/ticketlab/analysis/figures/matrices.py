@@ -42,7 +42,7 @@ def similarity_matrix(pairs: pd.DataFrame, axes: Axes, quantity: str) -> Axes:
     if len(names) <= ANNOTATED:
         for (row, column), value in np.ndenumerate(matrix):
             if np.isfinite(value):
-                colour = "black" if image.norm(value) > 0.5 else "white"
+                colour = "black" if float(image.norm(value)) > 0.5 else "white"
                 axes.text(column, row, written(value, digits), ha="center", va="center", color=colour, fontsize=5)
     return axes
 

@@ -204,7 +204,7 @@ def _means(curves: pd.DataFrame) -> pd.DataFrame:
     return curves[curves["seed"].isna()] if "seed" in curves else curves
 
 
-def _singles(curves: pd.DataFrame, place: str) -> Iterator[tuple[str, pd.DataFrame]]:
+def _singles(curves: pd.DataFrame, place: str) -> Iterator[tuple[Any, pd.DataFrame]]:
     """Give the rows of single seeds, label by label and seed by seed."""
     rows = curves[curves["seed"].notna()] if "seed" in curves else curves[:0].assign(seed=0)
     for (label, _), single in rows.groupby(["label", "seed"], sort=False):

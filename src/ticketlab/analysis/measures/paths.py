@@ -111,4 +111,4 @@ def _pairs(masks: Arrays) -> dict[str, np.ndarray]:
     if not chained(masks):
         shapes = ", ".join(f"{path} {mask.shape}" for path, mask in masks.items())
         raise ValueError(f"layers must chain, each layer's outputs the next one's inputs. Received: {shapes}")
-    return {path: layer.any(axis=0) for path, layer in connections(masks).items()}
+    return {path: np.logical_or.reduce(layer, axis=0) for path, layer in connections(masks).items()}

@@ -5,7 +5,7 @@ unit_matching.py know the measures.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -24,15 +24,15 @@ KEYS = [*(f"{name}_{side}" for side in "ab" for name in ("run", "seed", "round")
 UNMATCHED = ("jaccard_chance", "jaccard_excess")
 COLUMNS = {
     "run": "name of the run's folder",
-    "round": "its number",
+    "round": "number of the round",
     "density": "kept weights / all weights of the layer",
     "layer": "path of the kernel, or `all` for all prunable layers together",
-    "seeds": "how many seeds have the round",
-    "pairs": "how many pairs they make",
+    "seeds": "number of seeds that have the round",
+    "pairs": "number of pairs of these seeds",
     "measure": "a column of `similarity.csv`, or one of `matching.csv` with its null; "
     "`…_by_degrees`: before matching, against the null `degrees`",
-    "mean": "over the pairs",
-    "interval": "its interval",
+    "mean": "mean over the pairs",
+    "interval": "interval of the mean",
 }
 
 
@@ -69,8 +69,8 @@ def all_pairs(packed: PackedMasks, iterations: Sequence[float]) -> tuple[np.ndar
     """
     kinds = [pairs(packed.keys, equal=("run", "round")), pairs(packed.keys, equal=("run", "seed"))]
     first, second = pairs(packed.keys, equal=(), differ=("run",))
-    iterations = np.array(iterations, float)
-    alike = (iterations[first] == iterations[second]) | _near(packed, iterations)[first, second]
+    saved = np.array(iterations, float)
+    alike = (saved[first] == saved[second]) | _near(packed, saved)[first, second]
     kinds.append((first[alike], second[alike]))
     first, second = (np.concatenate(side) for side in zip(*kinds, strict=True))
     return first, second
@@ -80,14 +80,15 @@ def _near(packed: PackedMasks, iterations: np.ndarray) -> np.ndarray:
     """Tell which masks are of rounds that are nearest in density, for each round of an earlier run; bool, a square."""
     places = pd.DataFrame(packed.keys).assign(density=packed.kept.sum(axis=1) / packed.sizes.sum())
     means = places[np.isnan(iterations)].groupby(["run", "round"], sort=False)["density"].mean()
-    logarithms = np.log(means[means > 0])
+    logarithms = means[means > 0].transform(np.log)
     nearest = set()
     for run, own in logarithms.groupby(level="run", sort=False):
         for other, theirs in logarithms.groupby(level="run", sort=False):
             for (_, round), value in own.items() if other != run else ():
                 distances = (theirs - value).abs()
                 if distances.min() <= np.log(NEAR):
-                    nearest.add((run, round, *distances.idxmin()))
+                    there: Any = distances.idxmin()
+                    nearest.add((run, round, *there))
     numbers = {place: number for number, place in enumerate(means.index)}
     table = np.zeros((len(numbers) + 1,) * 2, bool)
     for run, round, other, theirs in nearest:

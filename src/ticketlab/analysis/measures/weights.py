@@ -10,7 +10,7 @@ the first has; of the others, "pruned" for short, those that the first mask had.
 between two rounds is not seen.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -39,12 +39,12 @@ class Course(NamedTuple):
     final: Arrays
 
 
-def weights(loaded: LoadedRound) -> list[dict[str, float]]:
+def weights(loaded: LoadedRound) -> list[dict[str, Any]]:
     """Tell what became of a round's weights, one row per layer, and a row "all" for all layers joined.
 
     Over all layers joined there is no `magnitude_correlation`, since layers of unequal scale correlate by that alone.
     """
-    rows = [{"layer": name} | _statistics(*each) for name, each in loaded.once(_layers).items()]
+    rows: list[dict[str, Any]] = [{"layer": name, **_statistics(*each)} for name, each in loaded.once(_layers).items()]
     return [row | ({"magnitude_correlation": np.nan} if row["layer"] == "all" else {}) for row in rows]
 
 
@@ -74,7 +74,7 @@ def over_seeds(histograms: pd.DataFrame) -> pd.DataFrame:
     """Add up the histograms of all seeds, which have the same bins."""
     first_seen = histograms.groupby("round", sort=False).ngroup()
     keys = ["first_seen", "order", "round", "layer", "moment", "part", "left", "right"]
-    return histograms.assign(first_seen=first_seen).groupby(keys, as_index=False)["count"].sum()
+    return histograms.assign(first_seen=first_seen).groupby(keys, as_index=False)[["count"]].sum()
 
 
 def sign_changes(initial: np.ndarray, final: np.ndarray) -> float:
@@ -122,7 +122,8 @@ def small_initially(initial: np.ndarray, pruned: np.ndarray) -> tuple[float, flo
 def _course(loaded: LoadedRound) -> Course:
     """Carry the final values of what was pruned along a seed's rounds."""
     before = loaded.before and loaded.before.once(_course)
-    known = before.final if before and loaded.before.number == loaded.number - 1 else {}
+    follows = loaded.before is not None and loaded.before.number == loaded.number - 1
+    known = before.final if before and follows else {}
     final = {
         path: np.where(mask, loaded.weights.get(path, np.nan), known.get(path, np.nan))
         for path, mask in loaded.masks.items()
@@ -138,8 +139,9 @@ def _layers(loaded: LoadedRound) -> dict[str, tuple[Layer, dict[tuple[str, str],
     course, after = loaded.once(_course), loaded.after
     layers = {}
     for path, mask in loaded.masks.items():
-        follows = after is not None and after.number == loaded.number + 1
-        pruned_next = mask & ~after.masks[path] if follows else np.empty(0, bool)
+        pruned_next = np.empty(0, bool)
+        if after is not None and after.number == loaded.number + 1:
+            pruned_next = mask & ~after.masks[path]
         start = np.broadcast_to(course.initial.get(path, np.nan), mask.shape)
         if loaded.run.one_training:  # what has grown since began otherwise
             start = np.where(course.stayed[path] | (course.first[path] & ~mask), start, np.nan)

@@ -4,6 +4,8 @@ What is compared is compared seed by seed, of the seeds that have both. An early
 bound, marked as such; no ratio is built on one.
 """
 
+from typing import Any
+
 import pandas as pd
 
 from ticketlab.analysis.accuracy import Score, score
@@ -50,7 +52,7 @@ def _accuracy(results: Results, run: str) -> str:
     better = validation.sub(validation[0], axis=0)[paired].mean()
     if not better.max() > 0:
         return f"{text}; by validation, no pruned round is better."
-    best = better.idxmax()
+    best: Any = better.idxmax()
     gain = gains[best].dropna()
     text += (
         f"; of {len(paired)} pruned rounds, validation finds round {best} best, density {density[best]:.3f}: it has "

@@ -50,7 +50,7 @@ def _explained(rows: pd.DataFrame) -> str | None:
     """Tell how much of what exceeds the inputs' degrees the units' degrees are; of two seeds no interval is known."""
     if ("all", UNITS.after) not in rows.index:
         return None
-    above, beyond = (rows.loc[("all", each.after)] for each in (INPUTS, UNITS))
+    above, beyond = (rows.loc[[("all", each.after)]].iloc[0] for each in (INPUTS, UNITS))
     if not above["mean"] > above["interval"]:
         return None
     return f"{1 - beyond['mean'] / above['mean']:.0%}".replace("%", " %")

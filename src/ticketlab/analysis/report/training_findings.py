@@ -105,7 +105,8 @@ def _run(results: Results, run: str) -> FinishedRun:
 
 
 def _ends(results: Results, run: str) -> dict[int, int]:
-    return results.of("rounds", run).groupby("round")["iteration"].max().to_dict()
+    ends: Any = results.of("rounds", run).groupby("round")["iteration"].max().to_dict()
+    return ends
 
 
 def _updates(run: FinishedRun) -> list[int]:

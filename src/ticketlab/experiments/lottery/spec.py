@@ -1,4 +1,4 @@
-"""The spec of iterative magnitude pruning, and what its fields forbid together."""
+"""The spec of iterative magnitude pruning: its fields, and which combinations are refused."""
 
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
@@ -21,7 +21,7 @@ from ticketlab.sparsity.pruning import SCOPES
 
 SCHEDULE_FROM = ("rewind", "final")
 
-# criteria by which earlier versions scored rounds that start from weights of their own against other initial weights
+# criteria that earlier versions applied to the wrong initial weights, in rounds that draw their own
 SCORED_WRONGLY = (
     "large_initial",
     "small_initial",
@@ -45,37 +45,37 @@ class ImpSpec(PruningSpec):
     kind: ClassVar[Kind] = Kind("imp", "chain")
 
     criterion: str = option("large_final", "pruning", "scores by which weights are kept", choices=CRITERIA)
-    scope: str = option("layer", "pruning", "compare scores within each layer or over all of them", choices=SCOPES)
+    scope: str = option("layer", "pruning", "compare scores within each layer, or over all layers", choices=SCOPES)
     conv_prune_rate: float | None = option(
-        None, "pruning", "the rate of convolutions; --prune-rate if left out; in the scope `global` 0 or left out",
+        None, "pruning", "prune rate of convolutions; --prune-rate if left out; with --scope global 0 or left out",
         valid=HALF_OPEN_UNIT, fitted=True, belongs_to="scope",
     )  # fmt: skip
     output_prune_rate: float | None = option(
-        None, "pruning", "the rate of the output layer; half of --prune-rate if left out; in the scope `global` 0 or "
+        None, "pruning", "prune rate of the output layer; half of --prune-rate if left out; with --scope global 0 or "
         "left out", valid=HALF_OPEN_UNIT, fitted=True, belongs_to="scope",
     )  # fmt: skip
     weights_from: str = option(
         "rewind",
         "rewinding",
-        "what kept weights go back to: the state at --rewind-iteration; a fresh draw in every round (random "
-        "reinitialisation all along the chain, so from round 2 on its masks are its own); their final values; the "
-        "sign of that state times its layer's standard deviation; its values shuffled among a layer's kept weights",
+        "what kept weights go back to. rewind: the state at --rewind-iteration; final: their final "
+        "values; fresh: a new draw in each round; signed_constant: that state's signs times each "
+        "layer's standard deviation; shuffled_weights: that state, shuffled within each layer",
         choices=WEIGHTS_FROM,
     )
     rewind_iteration: int = option(
-        0, "rewinding", "iteration of round 0 that rounds go back to; 0 = initial weights", valid=NOT_NEGATIVE
+        0, "rewinding", "iteration of round 0 that rounds go back to; 0: initial weights", valid=NOT_NEGATIVE
     )
     schedule_from: str = option(
         "rewind",
         "rewinding",
-        "the learning rates of the pruned rounds: those from --rewind-iteration on, or the last one all the time",
+        "learning rates of the pruned rounds. rewind: those from --rewind-iteration on; final: the last one throughout",
         choices=SCHEDULE_FROM,
     )
     branch: str | None = option(
         None,
         "controls",
-        "in place of a run, a control computed from the rounds of this run, which must be finished: kept beside it; of "
-        "all of them, where --rounds, --target-density and --only-rounds are left out",
+        "compute a control of the finished run that the other flags name, and keep it beside that "
+        "run; of all its rounds, where --rounds, --target-density and --only-rounds are left out",
         choices=CONTROLS,
     )
 
@@ -109,12 +109,12 @@ class ImpSpec(PruningSpec):
         return names
 
     def corrected(self) -> dict[str, Any]:
-        """As of `Spec`: such rounds were scored against the initial weights, which they never had."""
+        """Return that part of the key for rounds once scored against initial weights that they never had."""
         return {"scores": "start"} if self.begins_elsewhere and self.criterion in SCORED_WRONGLY else {}
 
     @property
     def begins_elsewhere(self) -> bool:
-        """Whether each pruned round starts from weights of its own, which the training before it never had."""
+        """Whether each pruned round draws its own initial weights instead of rewinding."""
         return WEIGHTS_FROM[self.weights_from] is not None
 
     def rewound_learning_rates(self, start: int, stop: int) -> np.ndarray:
@@ -129,5 +129,5 @@ class ImpSpec(PruningSpec):
         return replace(self, branch=None, only_rounds=(), rounds=LEFT_OUT) if self.branch else self
 
     def folder_name(self) -> str:
-        """Return the name of the run's folder; a branch's is that of its run and the branch's name."""
+        """Return the name of the run's folder; a branch's folder is named after its run and the branch."""
         return f"{self.trunk().folder_name()}-{self.branch}" if self.branch else super().folder_name()
