@@ -60,7 +60,8 @@ class Measure(NamedTuple):
         function: function from a round to a row {column: value}, to several such rows, or to {column: array}. It raises
             `BadInput` with the reason if it does not apply to a run.
         table: name of the CSV file. Measures of one table share its rows, by the columns that they have in common.
-        columns: {name: column}, in their order; without `varying`, an unknown column is left empty.
+        columns: {name: column}, in their order, including those that identify rows, such as `layer`. Without `varying`,
+            an unknown column is left empty.
         varying: whether a run has only the columns that are known, and perhaps others.
         keys: attributes that identify its rows, beside columns.
         finish: function of all rows of a run, for sums along them.
