@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from ticketlab.analysis.runs import FinishedRun
 
 ALL = "all layers"
-MOST_CURVES, MOST_PANELS = 8, 4  # layers that one panel may show, and layers with panels of their own
+MOST_CURVES, MOST_PANELS = 8, 4  # layers that one panel may show, and layers that get their own panels
 
 
 def layer_names(run: FinishedRun) -> dict[str, str]:

@@ -48,7 +48,7 @@ class FinishedRun:
 
     @property
     def branch(self) -> str | None:
-        """Which control this is; None for a run of its own."""
+        """Which control this is; None for a run that is no control."""
         return self.description["spec"].get("branch")
 
     @property

@@ -20,8 +20,8 @@ def chosen_rounds(rounds: pd.DataFrame, densities: Sequence[float]) -> list[int]
     one is wanted, is the last. Where a cut stands at the iteration of the round before, it is the cut that is shown.
 
     Args:
-        rounds: with columns round and density, and iteration where there is one.
-        densities: wanted.
+        rounds: table with columns round and density, and iteration if known.
+        densities: densities wanted.
 
     >>> chosen_rounds(pd.DataFrame({"round": [0, 1, 2], "density": [1, 0.8, 0.64]}), [0.6, 0.5, 1])
     [0, 2]

@@ -143,8 +143,8 @@ def of_all_seeds(means: pd.DataFrame, key: str) -> pd.DataFrame:
     """Leave out means of fewer seeds than others of the same key: where trainings end one by one, those that go on.
 
     Args:
-        means: as `mean_table` makes it.
-        key: one of its keys.
+        means: table that `mean_table` made.
+        key: key column of the table.
 
     >>> ends = pd.DataFrame({"round": 0, "iteration": [100, 200], "seeds": [3, 2], "validation_loss": [0.5, 0.2]})
     >>> of_all_seeds(ends, "round")["iteration"].tolist()

@@ -34,7 +34,7 @@ class PruningSpec(Spec):
 
     @property
     def last_round(self) -> int | None:
-        """As of `Spec`."""
+        """The last round, where rounds are given by their number; None where they are chosen otherwise."""
         return self.resolved.rounds
 
     def _decided(self) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def prune(
     scores the higher index stays.
 
     Args:
-        model: any built Keras model: sequential, functional or of a class of its own, models inside models.
+        model: any built Keras model: sequential, functional or a subclass, also with models inside models.
         density: kept / total of the prunable weights, in (0, 1]; or {path of a kernel: density} for each layer's own,
             where layers that are left out stay as they are.
         criterion: which weights stay, a name of ``ticketlab.sparsity.criteria.CRITERIA``: "large_final" (magnitude
@@ -171,7 +171,7 @@ def weights(model: "keras.Model") -> dict[str, "keras.Variable"]:
     """Return all of a built model's weights by path, as ``model.weights`` lists them.
 
     Raises:
-        BadInput: as `kernels`; also if two weights have the same path.
+        BadInput: as in `kernels`; also if two weights have the same path.
     """
     kernels(model)
     paths: dict[int, str] = {id(variable): variable.name for variable in model.weights}

@@ -32,8 +32,8 @@ def layer_rates(
         shapes: {path: shape of the kernel}, in the network's order; a kernel of more than two axes is a convolution's.
         scope: a name of `SCOPES`.
         prune_rate: share of the kept weights that a round prunes.
-        output_prune_rate: the same for output layers.
-        conv_prune_rate: the same for convolutions.
+        output_prune_rate: that share for output layers.
+        conv_prune_rate: that share for convolutions.
         outputs: paths of the output layers; the last one alone if left out.
 
     >>> shapes = {"conv/kernel": (3, 3, 1, 64), "dense_1/kernel": (784, 300), "dense_2/kernel": (300, 10)}

@@ -20,8 +20,8 @@ def animation(plot: Callable[..., Axes], panels: Sequence[Panel]) -> bytes:
     """Draw panels one after the other, and return a GIF that repeats them without end.
 
     Args:
-        plot: as of `chart.chart`.
-        panels: at least one; frames that look the same would become one.
+        plot: function that draws a panel, as in `panels.chart`.
+        panels: panels, at least one; frames that look the same would become one.
     """
     writer = PillowWriter(FRAMES_PER_SECOND)
     with rc_context(SETTINGS), TemporaryDirectory() as folder:

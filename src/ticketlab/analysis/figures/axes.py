@@ -25,9 +25,9 @@ def end_axis(axes: Axes, curves: pd.DataFrame, sight: tuple[float, float] = UNBO
     """End the vertical axis around the means to be seen, and before single wide bands.
 
     Args:
-        axes: with the curves drawn.
+        axes: axes with the curves drawn.
         curves: columns mean and half_width.
-        sight: between which means need to be seen.
+        sight: range of means that must be visible.
     """
     seen = curves[curves["mean"].between(*sight)]
     bands = seen["half_width"].fillna(0)
@@ -121,7 +121,7 @@ def _density_ticks(lowest: float, highest: float) -> list[float]:
 
 
 def _log_ticks(span: tuple[float, float], ends: tuple[float, float] | None = None) -> list[float]:
-    """Choose 1, .5, .2 and so on, or, where too few of these lie between, equal round steps between the ends."""
+    """Choose 1, 0.5, 0.2 and so on, or, where too few of these lie between, equal round steps between the ends."""
     (lowest, highest), (low, high) = span, ends or span
     powers = range(int(np.floor(np.log10(lowest))), int(np.ceil(np.log10(highest))) + 1)
     ticks = [tick * 10.0**power for power in reversed(powers) for tick in (5, 2, 1)]
@@ -142,7 +142,7 @@ def log_axis(axes: Axes, name: str, low: float, high: float) -> None:
     """Make an axis logarithmic between two positive ends, with numbers at 1, 2, 5, 10 and so on.
 
     Args:
-        axes: whose axis it is.
+        axes: axes to change.
         name: "x" or "y".
         low: the lower end, above 0.
         high: the upper end.

@@ -22,8 +22,8 @@ def with_singles(means: pd.DataFrame, table: pd.DataFrame, keys: Sequence[str]) 
     """Add the rows of single seeds where there are too few for an interval, but more than one.
 
     Args:
-        means: as `tables.mean_table` makes it.
-        table: what it was made of, one row per seed and key.
+        means: table that `tables.mean_table` made.
+        table: table that was averaged, one row per seed and key.
         keys: columns that both have.
 
     Returns:
@@ -45,7 +45,7 @@ def curves(rows: pd.DataFrame, metric: str, labels: Any, factor: float = 1) -> p
             there is one; what plots want besides stays.
         metric: a column; the half-width of its interval stands under ``<metric>_interval``, and the number of seeds
             that have it, where some have not, under ``<metric>_seeds``.
-        labels: of the curves, one for all rows or one per row.
+        labels: labels of the curves, one for all rows or one per row.
         factor: 100 for percent.
     """
     nothing = pd.Series(np.nan, rows.index)
@@ -103,8 +103,8 @@ def over_seeds(numbers: Iterable[pd.DataFrame], mark: str = "bands") -> str:
     """Say how many seeds stand behind the means, and how their spread is drawn.
 
     Args:
-        numbers: of a figure's panels.
-        mark: what shows intervals.
+        numbers: numbers of a figure's panels.
+        mark: word for the marks that show intervals.
 
     >>> rows = pd.DataFrame({"label": "a", "seed": [None], "seeds": [5], "half_width": [0.1]})
     >>> over_seeds([rows]), over_seeds([rows.assign(seeds=1, half_width=None)])

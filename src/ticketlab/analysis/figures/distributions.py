@@ -18,10 +18,10 @@ def degree_distribution(
 
     Args:
         counts: columns label, left, right (degrees from left to below right), units.
-        axes: to draw on.
+        axes: axes to draw on.
         quantity: the degree that the horizontal axis shows.
-        counted: what has these degrees.
-        styles: of the labels; in their order if left out.
+        counted: name of the units that have these degrees.
+        styles: styles of the labels; in their order if left out.
     """
     styles = styles or in_order(counts["label"])
     for number, (label, bins) in enumerate(counts.groupby("label", sort=False)):
@@ -39,9 +39,9 @@ def weight_histogram(counts: pd.DataFrame, axes: Axes, quantity: str, *, styles:
 
     Args:
         counts: columns label, left, right, share_per_unit; bins of one width, empty ones left out.
-        axes: to draw on.
-        quantity: what the horizontal axis shows.
-        styles: of the labels; in their order if left out.
+        axes: axes to draw on.
+        quantity: quantity of the horizontal axis.
+        styles: styles of the labels; in their order if left out.
     """
     styles = styles or in_order(counts["label"])
     for label, part in counts.groupby("label", sort=False):

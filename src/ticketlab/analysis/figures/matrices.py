@@ -25,8 +25,8 @@ def similarity_matrix(pairs: pd.DataFrame, axes: Axes, quantity: str) -> Axes:
 
     Args:
         pairs: columns a, b (names of masks) and similarity, each pair once; what is not compared stays grey.
-        axes: to draw on.
-        quantity: what the colours show.
+        axes: axes to draw on.
+        quantity: quantity that the colours show.
     """
     names = list(dict.fromkeys([*pairs["a"], *pairs["b"]]))
     matrix = pd.DataFrame(np.nan, names, names)
@@ -52,9 +52,9 @@ def round_matrix(matrix: np.ndarray, axes: Axes, quantity: str, labels: Sequence
 
     Args:
         matrix: (rounds, rounds); NaN stays grey.
-        axes: to draw on.
-        quantity: what both axes count.
-        labels: of the rounds; of many, some are written.
+        axes: axes to draw on.
+        quantity: quantity that both axes count.
+        labels: labels of the rounds; of many, only some are written.
     """
     axes.imshow(np.ma.masked_invalid(matrix), cmap=SEQUENTIAL, vmin=0, vmax=1)
     axes.set_facecolor("lightgrey")
@@ -71,8 +71,8 @@ def pixel_map(connections: np.ndarray, axes: Axes, around: float) -> Axes:
 
     Args:
         connections: (side, side).
-        axes: to draw on.
-        around: what is expected of each pixel, the middle of the colours; they end at twice that.
+        axes: axes to draw on.
+        around: number expected for each pixel, the middle of the colours, which end at twice that.
     """
     axes.imshow(connections, cmap=DIVERGING, vmin=0, vmax=2 * around)
     axes.set_xticks([])

@@ -36,11 +36,11 @@ class Panel(NamedTuple):
 
     Attributes:
         quantity: the label of the axis whose meaning changes from panel to panel.
-        numbers: what is plotted.
+        numbers: plotted numbers.
         title: above the panel.
-        bounds: between which values can lie.
-        level: where a thin line runs through curves over rounds.
-        sight: between which means of curves over rounds need to be seen.
+        bounds: bounds of the values.
+        level: value of a thin line through curves over rounds.
+        sight: range of means of curves over rounds that must be visible.
     """
 
     quantity: str
@@ -65,7 +65,7 @@ class Chart:
         caption: caption for the reader.
         numbers: all plotted numbers.
         figure: the picture.
-        moving: the same as a GIF, if any.
+        moving: animation of the figure as a GIF, if any.
         alt: one sentence with numbers that describes the picture to readers who cannot see it.
     """
 
@@ -116,9 +116,9 @@ def chart(
         name: name of the files.
         caption: caption for the reader.
         plot: a function of plots.py that takes numbers, axes and quantity, what panels tell it, and styles of labels.
-        panels: at least one; None leaves a place in the grid free.
+        panels: panels, at least one; None leaves a place in the grid free.
         columns: maximum number of columns of the grid.
-        moving: the same as a GIF.
+        moving: animation of the figure as a GIF.
         styles: the report's styles of the labels; if left out, the labels' order in this figure decides.
         see: function that describes a panel in the alternative text.
         share_rows: whether the panels of a row have one vertical scale.
@@ -154,11 +154,11 @@ def column_panel(name: str, column: Column, rows: pd.DataFrame, labels: pd.Serie
     """Lay out one column of means, and perhaps single seeds, as its entry says it.
 
     Args:
-        name: of the column.
-        column: its entry.
-        rows: as `curves.curves` takes them.
-        labels: of the curves, one per row.
-        told: how accuracies are called and counted.
+        name: name of the column.
+        column: entry of the column.
+        rows: rows as `curves.curves` takes them.
+        labels: labels of the curves, one per row.
+        told: names and units of accuracies.
     """
     factor, bounds = (told.factor, told.bounds) if column.scored else (column.factor, column.bounds)
     return Panel(told.say(column.quantity), curves(rows, name, labels, factor), bounds=bounds, level=column.level)

@@ -101,10 +101,10 @@ def over_iterations(curves: pd.DataFrame, axes: Axes, quantity: str, *, styles: 
 
     Args:
         curves: columns label, iteration, mean, half_width, and early_stop, which is true where a triangle goes;
-            optionally seed and legend, as of `over_rounds`.
-        axes: to draw on.
-        quantity: what the vertical axis shows, and in which unit.
-        styles: of the labels; in their order if left out.
+            optionally seed and legend, as in `over_rounds`.
+        axes: axes to draw on.
+        quantity: quantity and unit of the vertical axis.
+        styles: styles of the labels; in their order if left out.
     """
     styles, means = styles or in_order(curves["label"]), _means(curves)
     low, high = _zoomed(means)
@@ -135,11 +135,11 @@ def against_cost(
 
     Args:
         points: columns label, cost, mean, half_width, and passed: whether a training only came by there on its way to
-            its end, which thin lines show, as far as they lie near the ends; optionally seed, as of `over_rounds`.
-        axes: to draw on; its vertical axis is the caller's to name.
-        quantity: what the horizontal axis shows, and in which unit.
-        styles: of the labels; in their order if left out.
-        bounds: between which values can lie, where bars and axis end.
+            its end, which thin lines show, as far as they lie near the ends; optionally seed, as in `over_rounds`.
+        axes: axes to draw on, whose vertical axis the caller names.
+        quantity: quantity and unit of the horizontal axis.
+        styles: styles of the labels; in their order if left out.
+        bounds: bounds of the values, at which bars and axis end.
     """
     styles, means = styles or in_order(points["label"]), _means(points)
     ends = means[~means["passed"]]
@@ -169,10 +169,10 @@ def trend_curves(curves: pd.DataFrame, axes: Axes, quantity: str, *, styles: Sty
     """Draw means over centred squares of growing side, one curve per round, with their intervals as bands.
 
     Args:
-        curves: columns label, side, mean, half_width; optionally seed and legend, as of `over_rounds`.
-        axes: to draw on.
-        quantity: what the vertical axis shows, relative to the whole map.
-        styles: of the labels; in their order if left out.
+        curves: columns label, side, mean, half_width; optionally seed and legend, as in `over_rounds`.
+        axes: axes to draw on.
+        quantity: quantity of the vertical axis, relative to the whole map.
+        styles: styles of the labels; in their order if left out.
     """
     styles = styles or in_order(curves["label"])
     axes.axhline(1, color="black", linewidth=0.6, zorder=0.9)

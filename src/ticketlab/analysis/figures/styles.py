@@ -22,8 +22,8 @@ class Style(NamedTuple):
     """What tells a curve from others.
 
     Attributes:
-        colour: as Matplotlib takes it.
-        marker: as Matplotlib takes it; empty for curves without.
+        colour: colour as Matplotlib takes it.
+        marker: marker as Matplotlib takes it; empty for curves without one.
         dash: a line style.
     """
 

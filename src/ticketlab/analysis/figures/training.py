@@ -88,7 +88,7 @@ def _panels(
     """Lay out metrics of some runs, or of a run and its branches.
 
     Args:
-        results: of the runs.
+        results: results of the runs.
         metrics: one panel each.
         shown: {run's name: label}, in the order of the legend.
         own: the runs themselves, without branches; a single one shares its dense network with its branches.

@@ -54,7 +54,7 @@ def way_in(masks: Arrays) -> dict[str, np.ndarray]:
         {path: bool array, one per unit out of the layer}
 
     Raises:
-        ValueError: where the layers do not chain.
+        ValueError: if the layers do not chain.
 
     >>> way_in({"a": np.array([[True, False]]), "b": np.array([[False], [True]])})
     {'a': array([ True, False]), 'b': array([False])}
@@ -73,7 +73,7 @@ def way_out(masks: Arrays) -> dict[str, np.ndarray]:
         {path: bool array, one per unit out of the layer}
 
     Raises:
-        ValueError: where the layers do not chain.
+        ValueError: if the layers do not chain.
 
     >>> way_out({"a": np.array([[True, False]]), "b": np.array([[False], [True]])})
     {'a': array([False,  True]), 'b': array([ True])}
@@ -91,7 +91,7 @@ def on_path(masks: Arrays) -> dict[str, np.ndarray]:
     """Keep only the weights on at least one path from input to output; the density of these is the effective density.
 
     Raises:
-        ValueError: where the layers do not chain.
+        ValueError: if the layers do not chain.
 
     >>> on_path({"a": np.array([[True, True]]), "b": np.array([[True], [False]])})
     {'a': array([[ True, False]]), 'b': array([[ True], [False]])}

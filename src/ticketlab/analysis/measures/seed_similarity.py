@@ -40,7 +40,7 @@ class Excess(NamedTuple):
     """The excess similarity of masks of different seeds over random ones.
 
     Attributes:
-        kept: what the random masks have in common with them, besides what those of the entry before have.
+        kept: property that random masks share with them, beyond those of the entry before.
         before: the measure of masks as they stand.
         after: the measure of masks whose hidden units have been matched.
     """
@@ -65,7 +65,7 @@ def all_pairs(packed: PackedMasks, iterations: Sequence[float]) -> tuple[np.ndar
 
     Args:
         packed: the masks.
-        iterations: at which each was saved, of one training; NaN of others.
+        iterations: iterations at which each mask was saved, for one training; NaN for others.
     """
     kinds = [pairs(packed.keys, equal=("run", "round")), pairs(packed.keys, equal=("run", "seed"))]
     first, second = pairs(packed.keys, equal=(), differ=("run",))
@@ -123,8 +123,8 @@ def seeds_table(similarity: pd.DataFrame, matched: pd.DataFrame) -> pd.DataFrame
     """Average over the pairs of different seeds of one run at equal round, with 95 % intervals (`pairs_interval`).
 
     Args:
-        similarity: as `mask_similarity.compare` makes it.
-        matched: as `match_seeds` makes it; may be empty.
+        similarity: table that `mask_similarity.compare` made.
+        matched: table that `match_seeds` made; may be empty.
 
     Returns:
         One row per run × round × layer × measure, with density, seeds, pairs, mean and interval (its half-width).

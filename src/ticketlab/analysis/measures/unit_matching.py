@@ -43,7 +43,7 @@ def match_units(a: Arrays, b: Arrays) -> Orders:
     In each layer the assignment has the greatest possible sum of |column of a ∧ column of b|, b's inputs being in the
     order found for the layer before (Hungarian method; Kuhn 1955). Where assignments tie, units go together that have
     the same surroundings in the whole network, so that a permuted copy is recognised even where units have equal
-    incoming masks (dead ones, say), unless symmetries of the rest leave a choice, as they do near density .001.
+    incoming masks (dead ones, say), unless symmetries of the rest leave a choice, as they do near density 0.001.
 
     Args:
         a: masks in the network's order, {path: bool array}.
@@ -80,7 +80,7 @@ def reorder_units(masks: Arrays, orders: Orders) -> dict[str, np.ndarray]:
     """Put hidden units in the given orders, in the layer they come from and in the one they go to.
 
     Args:
-        masks: in the network's order, {path: bool array}.
+        masks: masks in the network's order, {path: bool array}.
         orders: {path: order}, as `match_units` returns it; a layer without an entry stays as it is.
     """
     reordered = {}

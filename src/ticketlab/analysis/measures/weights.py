@@ -51,7 +51,7 @@ def weights(loaded: LoadedRound) -> list[dict[str, Any]]:
 def histograms(loaded: LoadedRound) -> dict[str, np.ndarray]:
     """Count weights in bins, one row per layer × moment × part × bin that is not empty.
 
-    The bins are the same throughout, .005 wide from −1 to 1; the outermost also hold what lies beyond.
+    The bins are the same throughout, 0.005 wide from −1 to 1; the outermost also hold what lies beyond.
     """
     counted = {
         (name, *part): _histogram(values)
@@ -107,7 +107,7 @@ def small_initially(initial: np.ndarray, pruned: np.ndarray) -> tuple[float, flo
 
     Returns:
         How many of the n pruned are among the n smallest |initial|, as a share: 1 if initial magnitude foretold it
-        all, the pruned fraction by chance. And the mean percentile of their |initial|, 0 for the smallest, .5 by
+        all, the pruned fraction by chance. And the mean percentile of their |initial|, 0 for the smallest, 0.5 by
         chance. Equals share their places evenly; NaN where nothing was pruned.
 
     >>> small_initially(np.array([0.1, -0.2, 0.3, -0.4]), np.array([True, False, True, False]))

@@ -63,8 +63,8 @@ def table(rows: pd.DataFrame, label: str, *, text: bool = False) -> str:
     """Write a table, whose first column stays in sight, and which a click on a heading sorts.
 
     Args:
-        rows: of texts and numbers, written as they are; what is missing is left blank.
-        label: what it shows, for who cannot see it.
+        rows: rows of texts and numbers, written as they are; missing values are left blank.
+        label: description for readers who cannot see it.
         text: whether cells hold sentences rather than numbers; such a table does not sort.
     """
     kind = ("text two" if len(rows.columns) == 2 else "text") if text else "sortable"

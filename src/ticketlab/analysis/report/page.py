@@ -44,8 +44,8 @@ def report(results: Results, charts: Iterable[Chart], images: Path, problems: Se
     """Write the page, which is to lie in the folder that holds the tables and, in a folder of their own, the images.
 
     Args:
-        results: of the runs.
-        charts: in their order.
+        results: results of the runs.
+        charts: figures in their order.
         images: folder in which the charts' files lie; SVG and GIF become part of the page, and all are linked.
         problems: lines on what was left out.
     """

@@ -74,7 +74,7 @@ def per_update(pairs: pd.DataFrame, ends: dict[int, int], updates: list[int]) ->
     updates are left out.
 
     Args:
-        pairs: with seed_a, round_a, round_b and persistence.
+        pairs: table with the columns seed_a, round_a, round_b and persistence.
         ends: {round: the iteration at its end}.
         updates: iterations.
 

@@ -97,7 +97,7 @@ class ImpSpec(PruningSpec):
             raise refused("only_rounds", "given with a `branch`, since rounds rest on those before", self.only_rounds)
 
     def idle(self) -> set[str]:
-        """As of `Spec`."""
+        """Name the fields that change no number, given the others."""
         names, whole = super().idle(), self.scope == "layer"
         if is_mlp(self.network) or (whole and self.resolved.conv_prune_rate == self.prune_rate):
             names |= {"conv_prune_rate"}

@@ -116,7 +116,7 @@ def saliency_scores(
         {path: scores of the kernel's shape}; scores of masked positions are undefined.
 
     Raises:
-        TicketlabError: where a score is not a finite number.
+        TicketlabError: if a score is not a finite number.
     """
     import tensorflow as tf
 
@@ -168,7 +168,7 @@ def prune_before_training(
     Raises:
         BadInput: if a name is unknown, the density lies outside (0, 1] or leaves layers without a weight, or there is
             no step.
-        TicketlabError: where a score is not a finite number.
+        TicketlabError: if a score is not a finite number.
     """
     _check(method, distribution, steps)
     shapes = {path: value.shape for path, value in weights.items()}

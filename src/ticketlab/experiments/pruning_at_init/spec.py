@@ -34,7 +34,7 @@ class PruningAtInitSpec(PruningSpec):
     )
 
     def idle(self) -> set[str]:
-        """As of `Spec`."""
+        """Name the fields that change no number, given the others."""
         names = super().idle() - {"threads"}  # scores are computed by the dense engine
         saliency = SALIENCIES[self.method]
         if not saliency.uses_data:

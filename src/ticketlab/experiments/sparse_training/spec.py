@@ -111,7 +111,7 @@ class SparseTrainingSpec(Spec):
 
     @classmethod
     def clashes(cls, values: Mapping[str, Any]) -> dict[str, str]:
-        """As of `Spec`."""
+        """Return, for each field that has no meaning given the others, what it must be instead."""
         method = values.get("method", cls.method)
         foreign = [name for name in method_options() if name not in METHODS[method].options]
         found = super().clashes(values) | dict.fromkeys(foreign, f"left out with the method {method}")
