@@ -1,8 +1,8 @@
-"""Problems told to the person in one line. Everything else that is raised is a fault of ticketlab's own."""
+"""Errors whose message tells the user the problem in one line. Any other exception is a bug of ticketlab."""
 
 
 class TicketlabError(Exception):
-    """A problem whose message alone is enough for the person; trying again would not help."""
+    """A problem that its message explains; trying again would not help."""
 
 
 class EndsRun(TicketlabError):

@@ -1,17 +1,17 @@
-"""Means over seeds and how sure they are. Knows Student's t; does not know what the numbers mean."""
+"""Means over seeds and their 95 % intervals by Student's t, whatever the numbers mean."""
 
 from collections.abc import Iterable
 
 import numpy as np
 
-FEWEST = 3  # seeds that have an interval: that of two would be nine standard deviations wide
+FEWEST = 3  # seeds for an interval: that of two would be nine standard deviations wide
 
 
 def mean_interval(values: Iterable[float]) -> tuple[float, float]:
     """Return the mean and the half-width of its 95 % interval (Student's t, independent values).
 
     Args:
-        values: one per seed. Fewer than three have no interval (NaN), none no mean; a NaN among them makes both NaN.
+        values: one value per seed. Fewer than three give no interval (NaN), none gives no mean; a NaN makes both NaN.
 
     >>> mean, half_width = mean_interval([1.0, 2.0, 3.0])
     >>> mean, round(half_width, 3)
@@ -23,6 +23,6 @@ def mean_interval(values: Iterable[float]) -> tuple[float, float]:
     mean = float(values.mean()) if values.size else float("nan")
     if values.size < FEWEST:
         return mean, float("nan")
-    from scipy.special import stdtrit  # a tenth of a second to import
+    from scipy.special import stdtrit  # takes a tenth of a second to import
 
     return mean, float(stdtrit(values.size - 1, 0.975) * values.std(ddof=1) / np.sqrt(values.size))

@@ -1,6 +1,6 @@
 """Functions of the iteration: the learning rate, and when a training is evaluated.
 
-A learning-rate schedule is a function ``(iterations, settings) -> factors``; to add one: write it, add its entry to
+A learning-rate schedule is a function ``(iterations, settings) -> factors``; to add one, write it and add its entry to
 `SCHEDULES`.
 """
 
@@ -12,13 +12,13 @@ import numpy as np
 
 @dataclass(frozen=True)
 class ScheduleSettings:
-    """What a schedule may depend on.
+    """The settings on which a schedule may depend.
 
     Attributes:
-        length: iterations of the whole training, warm-up included.
-        warmup: iterations of it.
+        length: number of iterations of the whole training, warm-up included.
+        warmup: number of iterations of the warm-up.
         steps: iterations at which the schedule "step" multiplies the rate.
-        factor: by which it does so.
+        factor: factor by which the schedule "step" multiplies the rate.
     """
 
     length: int
@@ -28,7 +28,7 @@ class ScheduleSettings:
 
 
 def constant(iterations: np.ndarray, settings: ScheduleSettings) -> np.ndarray:
-    """Keep the rate as it is."""
+    """Keep the rate constant."""
     return np.ones(iterations.shape)
 
 
@@ -53,7 +53,7 @@ SCHEDULES: dict[str, Callable[[np.ndarray, ScheduleSettings], np.ndarray]] = {
 def learning_rates(schedule: str, rate: float, settings: ScheduleSettings, start: int, stop: int) -> np.ndarray:
     """Return the learning rates of the iterations from `start` to `stop`.
 
-    A warm-up of w iterations climbs in equal steps: iteration i, counted from 0, has (i + 1)/w of the schedule's rate
+    A warm-up of w iterations rises in equal steps: iteration i, counted from 0, has (i + 1)/w of the schedule's rate
     (Goyal et al. 2017, arXiv 1706.02677, section 2.2).
 
     Returns:

@@ -1,6 +1,6 @@
-"""What a process computes on: TensorFlow loaded without its noise, the threads, the GPU, what XLA compiled before.
+"""TensorFlow in a process: loaded without log messages, with its threads, its GPU and its XLA cache.
 
-`start` comes before the first operation of a process; TensorFlow cannot be set up later.
+Call `start` before the first operation of a process; TensorFlow cannot be set up later.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ticketlab.errors import TicketlabError
 
-ENOUGH_SPACE = 100e6  # bytes; a program that XLA compiled takes up to one of them
+ENOUGH_SPACE = 100e6  # free bytes; a program that XLA compiled takes up to 1 MB
 
 
 @contextlib.contextmanager
@@ -34,10 +34,10 @@ def silent_stderr() -> Iterator[None]:
 
 
 def compiled_folder() -> Path | None:
-    """Return the folder where XLA keeps what it compiled for later processes; None where it cannot.
+    """Return the folder where XLA keeps compiled programs for later processes; None where it cannot.
 
-    What is compiled is of one version of TensorFlow and one kind of processor; numba, which keeps its own beside this,
-    sees to the same. TensorFlow writes a file under another name first, so that workers may do so at the same time.
+    Compiled programs belong to one version of TensorFlow and one kind of processor, as do numba's, which are kept
+    elsewhere. TensorFlow writes a file under another name first, so that several workers may write at the same time.
     """
     processor = Path("/proc/cpuinfo")
     facts = processor.read_text().split("\n\n")[0].splitlines() if processor.exists() else [platform.processor()]
@@ -55,7 +55,7 @@ def compiled_folder() -> Path | None:
 
 
 def forget_compiled() -> bool:
-    """Delete what XLA keeps; return whether there was anything. A damaged file would fail every later process."""
+    """Delete XLA's cache; return whether it held anything. A damaged file would fail every later process."""
     folder = compiled_folder()
     files = list(folder.glob("*.pb")) if folder else []
     for file in files:
@@ -64,7 +64,7 @@ def forget_compiled() -> bool:
 
 
 def load_tensorflow() -> None:
-    """Import TensorFlow and Keras without a word on stderr."""
+    """Import TensorFlow and Keras without messages on stderr."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if "tensorflow" not in sys.modules and (folder := compiled_folder()):
         flags = f"--tf_xla_persistent_cache_directory={folder} --tf_xla_persistent_cache_device_types=CPU"
@@ -73,7 +73,7 @@ def load_tensorflow() -> None:
     with silent_stderr():
         import keras
         import tensorflow  # noqa: F401
-    keras.config.set_floatx("float32")  # whatever the person's keras.json says
+    keras.config.set_floatx("float32")  # whatever the user's keras.json says
     keras.config.set_image_data_format("channels_last")
 
 
@@ -90,7 +90,7 @@ def start(threads: int, worker: int = 0) -> None:
     order with another number of threads, so anything else would let the number of processes change the bits.
 
     Args:
-        threads: of one operation.
+        threads: number of threads of one operation.
         worker: number of this worker; on a machine with GPUs, worker i uses GPU i modulo their number.
 
     Raises:

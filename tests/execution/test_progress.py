@@ -106,6 +106,7 @@ def test_the_closing_table_has_intervals_from_three_seeds_on(tmp_path):
     assert " ".join(rows["mean"]).startswith("mean ± half of the 95 % interval over the seeds")
     few = {line[0]: line for line in table(run) if line}
     assert few["0"][2:] == ["2", "150", "0.9105", "0.9000"], "two seeds have a mean alone"
+    assert "mean" not in few, "and nothing to explain"
 
 
 def test_the_closing_table_says_iterations_where_rounds_have_them(tmp_path):
@@ -124,3 +125,23 @@ def test_the_closing_table_of_a_long_training_fits_80_columns(tmp_path):
     Console(file=out, width=80).print(progress.summary(Run(run), [0, 1, 2]))
     assert "21000 ± 2484" in out.getvalue()
     assert "…" not in out.getvalue()
+
+
+def test_of_a_regression_it_is_r_squared_that_is_told(tmp_path):
+    facts = {**ROUND, "task": "regression"}
+    assert "test R² there 0.9809, at the end 0.9800" in progress.round_line(facts)
+    assert progress.evaluation_line(evaluation(3, 50, "regression")).endswith("validation R² 0.9000")
+    assert progress.evaluation_line(evaluation(3, 50)).endswith("validation 0.9000")
+    run = write_run(tmp_path / "numbers", seeds=2, change=lambda attributes: {"task": "regression"})
+    headings = [" ".join(line) for line in table(run)[:2]]
+    assert headings == ["early-stop test R² test R²", "round density seeds iteration there at the end"]
+
+
+def test_the_data_set_is_told_once_nothing_is_refused_any_more():
+    out = io.StringIO()
+    with Display([0, 1], 1, Console(file=out, width=60), opening="digits: [small] images") as display:
+        display.event(0, Retried("killed"))
+        assert out.getvalue() == ""
+        display.event(0, Begun((0, 1)))
+        display.event(1, Begun((0, 1)))
+    assert out.getvalue() == "digits: [small] images\n"

@@ -1,4 +1,4 @@
-"""One row per run: what came of it, what it cost, and what its masks and weights take on disk or on the wire."""
+"""One row per run: its accuracy, its cost, and the bytes of its masks and weights."""
 
 from collections.abc import Mapping, Sequence
 from math import prod
@@ -14,23 +14,29 @@ from ticketlab.means import mean_interval
 
 COLUMNS = {
     "run": Column("name of the run's folder"),
-    "label": Column("what figures call it"),
+    "label": Column("label in the figures"),
     "kind": Column("kind of experiment, or name of the control"),
-    "seeds": Column("how many seeds have the round", "seeds", digits=0),
-    "round": Column("the last one, or the last that more than half of the seeds have", "round", digits=0),
-    "density": Column("mean over the seeds", "density", digits=3),
-    "test_accuracy": Column("at the end of training, mean over the seeds", "{score}, end{unit}", scored=True),
-    "test_accuracy_interval": Column("its interval"),
-    "difference_to_dense": Column(
-        "of it, seed by seed, as in `paired.csv`", "minus the dense network's{unit}", scored=True
+    "seeds": Column("number of seeds that have the round", "seeds", digits=0),
+    "round": Column("the last round, or the last that more than half of the seeds have", "round", digits=0),
+    "density": Column("density, mean over the seeds", "density", digits=3),
+    "test_accuracy": Column(
+        "test accuracy at the end of training, mean over the seeds", "{score}, end{unit}", scored=True
     ),
-    "difference_to_dense_interval": Column("its interval"),
-    "inference_ratio": Column("as in `efficiency.csv`, mean", "inference FLOPs / dense", digits=3),
-    "total_training_ratio": Column("as in `efficiency.csv`, mean", "training FLOPs / one dense training", digits=2),
-    "seconds": Column("of all rounds up to that one, mean over the seeds", "seconds of training, a seed"),
-    "mask_bytes": Column("of one mask with a bit for each weight", "bytes of the mask, packed", digits=0),
+    "test_accuracy_interval": Column("interval of that mean"),
+    "difference_to_dense": Column(
+        "its mean difference to the dense network, seed by seed, as in `paired.csv`",
+        "minus the dense network's{unit}",
+        scored=True,
+    ),
+    "difference_to_dense_interval": Column("interval of that difference"),
+    "inference_ratio": Column("mean of this column of `efficiency.csv`", "inference FLOPs / dense", digits=3),
+    "total_training_ratio": Column(
+        "mean of this column of `efficiency.csv`", "training FLOPs / one dense training", digits=2
+    ),
+    "seconds": Column("duration of all rounds up to that one, mean over the seeds", "seconds of training, a seed"),
+    "mask_bytes": Column("size of one mask with a bit for each weight", "bytes of the mask, packed", digits=0),
     "compressed_weight_bytes": Column(
-        "of the kept weights as compressed sparse rows", "bytes of the kept weights, compressed", digits=0
+        "size of the kept weights as compressed sparse rows", "bytes of the kept weights, compressed", digits=0
     ),
 }
 

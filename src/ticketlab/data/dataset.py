@@ -1,6 +1,6 @@
-"""A data set in memory: what its arrays must be, how they are split, in which order they are used.
+"""A data set in memory: the requirements on its arrays, its split, and the order of its samples.
 
-Does not know where data sets come from (data.py).
+This module does not know where data sets come from (sources.py).
 """
 
 import hashlib
@@ -12,25 +12,25 @@ from ticketlab.errors import BadInput
 from ticketlab.random_streams import stream
 
 VALIDATION_SHARE = 5_000 / 60_000
-CHUNK = 4096  # samples looked at at once
+CHUNK = 4096  # samples checked at once
 
 
 @dataclass(frozen=True)
 class DataFacts:
-    """What a run keeps of its data set, beside what it learnt from it; None where that is not known.
+    """The facts that a run keeps of its data set; None where a fact is unknown.
 
     Attributes:
-        name: as in `--dataset`.
-        sha256: of all of its arrays, hexadecimal.
+        name: name of the data set, as in `--dataset`.
+        sha256: SHA-256 of all of its arrays, hexadecimal.
         task: "classification" or "regression".
         input_kind: "image" or "table".
-        constant: bool of the shape of one sample: which inputs are the same in all samples for training.
-        classes: the labels as they were stored, sorted, one for each output; of a regression, empty.
+        constant: which inputs are the same in all training samples, bool of the shape of one sample.
+        classes: labels as they were stored, sorted, one for each output; empty in a regression.
         outputs: number of the network's outputs.
-        scale: what stored inputs are multiplied by for the network.
-        offset: what is added to that.
-        samples: number of those for training, those for validation left out.
-        test_samples: number of those for testing.
+        scale: factor on stored inputs for the network.
+        offset: number added to the scaled inputs.
+        samples: number of training samples, without those held out for validation.
+        test_samples: number of test samples.
     """
 
     name: str
@@ -48,19 +48,18 @@ class DataFacts:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set for classification or regression, its inputs as they were stored.
+    """A data set for classification or regression, with its inputs as they were stored.
 
     Attributes:
-        name: as in `--dataset`.
-        x_train: (samples, ...) uint8 or float32, the training and the validation samples in their original order.
-        y_train: (samples,) int32 from 0 to classes − 1, or of a regression (samples, outputs) float32.
-        x_test: (samples, ...), like x_train.
-        y_test: like y_train.
-        scale: what the stored values are multiplied by for the network: 1/255 for images of uint8, 1/16 for digits,
-            else 1.
-        classes: the labels as they were stored, sorted; of a regression, empty.
-        digest: SHA-256 of all of this, hexadecimal.
-        offset: what is added to that for the network.
+        name: name of the data set, as in `--dataset`.
+        x_train: training and validation samples in their original order, (samples, ...) uint8 or float32.
+        y_train: their targets, (samples,) int32 from 0 to classes − 1 or, in a regression, (samples, outputs) float32.
+        x_test: test samples, like x_train.
+        y_test: targets of the test samples, like y_train.
+        scale: factor on the stored inputs for the network: 1/255 for images of uint8, 1/16 for digits, else 1.
+        classes: labels as they were stored, sorted; empty in a regression.
+        digest: SHA-256 of all arrays, hexadecimal.
+        offset: number added to the scaled inputs for the network.
         input_kind: "image" or "table".
     """
 
@@ -82,12 +81,12 @@ class Dataset:
 
     @property
     def samples(self) -> int:
-        """Number of the samples for training, those for validation left out."""
+        """Number of training samples, without those held out for validation."""
         return split(len(self.x_train))[0].size
 
     @property
     def task(self) -> str:
-        """What is learnt: "classification" or "regression"."""
+        """Task to be learnt: "classification" or "regression"."""
         return "classification" if self.classes.size else "regression"
 
     @property
@@ -97,14 +96,14 @@ class Dataset:
 
     @property
     def constant(self) -> np.ndarray:
-        """Which inputs are the same in all samples for training, those for validation left out; bool, of a sample."""
+        """Which inputs are the same in all training samples without validation; bool, of a sample's shape."""
         indices, _ = split(len(self.x_train))
         first = self.x_train[indices[0]]
         chunks = (self.x_train[indices[start : start + CHUNK]] for start in range(0, indices.size, CHUNK))
         return np.logical_and.reduce([(chunk == first).all(axis=0) for chunk in chunks])
 
     def facts(self) -> DataFacts:
-        """Return what a run keeps of it."""
+        """Return the facts that a run keeps of the data set."""
         return DataFacts(
             self.name,
             self.digest,
@@ -135,7 +134,7 @@ def split(samples: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def standardised(dataset: Dataset) -> Dataset:
-    """Scale inputs so that all those of the training samples together have mean 0 and deviation 1.
+    """Scale inputs so that all inputs of the training samples together have mean 0 and standard deviation 1.
 
     >>> x, y = np.array([[1.0, 3.0]] * 24), np.arange(24) % 2
     >>> dataset = standardised(from_arrays("mine", x, y, x, y))
@@ -143,7 +142,7 @@ def standardised(dataset: Dataset) -> Dataset:
     (1.0, -2.0)
     """
     inputs = dataset.x_train[split(len(dataset.x_train))[0]]
-    scale = 1 / (float(inputs.std(dtype=np.float64)) or 1.0)  # inputs that are all the same become 0
+    scale = 1 / (float(inputs.std(dtype=np.float64)) or 1.0)  # constant inputs become 0
     return replace(dataset, scale=scale, offset=-float(inputs.mean(dtype=np.float64)) * scale)
 
 
@@ -153,7 +152,7 @@ def batches(indices: np.ndarray, batch_size: int, seed: int, start: int, stop: i
     The epochs' permutations follow each other without a gap: every sample is used once per epoch, no batch is short.
 
     Returns:
-        (stop − start, batch_size) int32.
+        Indices of samples, (stop − start, batch_size) int32.
 
     >>> order = batches(np.arange(10, dtype=np.int32), 4, 0, 0, 5)
     >>> order.shape, bool((np.sort(order.ravel()[:10]) == np.arange(10)).all())
@@ -167,9 +166,9 @@ def batches(indices: np.ndarray, batch_size: int, seed: int, start: int, stop: i
 
 
 def variance(targets: np.ndarray) -> float:
-    """Return the mean squared deviation of a regression's targets from their mean, not a number where there is none.
+    """Return the variance of a regression's targets, NaN without targets.
 
-    This is the loss of the best constant, by which a loss is judged: ``R² = 1 − loss / variance``.
+    It is the loss of the best constant prediction, hence ``R² = 1 − loss / variance``.
 
     >>> variance(np.array([[0.0], [2.0]]))
     1.0
@@ -189,21 +188,21 @@ def from_arrays(
     scale: float | None = None,
     source: str = "arrays",
 ) -> Dataset:
-    """Check arrays and make a data set of them.
+    """Check arrays and make a data set from them.
 
     Args:
-        name: of the data set.
-        x_train: (samples, ...) numbers; uint8 stays as it is, all others become float32.
-        y_train: (samples,) integer labels; or, for regression, (samples,) or (samples, outputs) numbers.
-        x_test: like x_train.
-        y_test: like y_train.
-        task: "classification" or "regression"; if left out, the former where all targets are whole numbers.
-        input_kind: "image" or "table"; if left out, the latter where samples have one axis.
-        scale: what inputs are multiplied by; 1/255 for images of uint8 and 1 for others if left out.
-        source: named by errors.
+        name: name of the data set.
+        x_train: training samples, (samples, ...) numbers; uint8 stays as it is, other types become float32.
+        y_train: their targets: (samples,) integer labels or, for regression, (samples,) or (samples, outputs) numbers.
+        x_test: test samples, like x_train.
+        y_test: targets of the test samples, like y_train.
+        task: "classification" or "regression"; if left out, "classification" where all targets are whole numbers.
+        input_kind: "image" or "table"; if left out, "table" where samples have one axis.
+        scale: factor on the inputs; if left out, 1/255 for images of uint8 and 1 for others.
+        source: origin of the arrays, named in errors.
 
     Raises:
-        BadInput: if they do not make a data set.
+        BadInput: if the arrays do not make a data set.
 
     >>> x, y = np.zeros((24, 5)), np.arange(24) % 3
     >>> from_arrays("mine", x, y, x, y).task, from_arrays("mine", x, y / 2, x, y / 2).task
@@ -248,7 +247,7 @@ def _targets(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the targets of a regression, or labels as indices into the sorted classes; and the classes.
 
-    Numbers that are not all whole are for regression, and all others where `task` says so.
+    Numbers that are not all whole make a regression; whole numbers do where `task` says so.
     """
     given = {"y_train": y_train, "y_test": y_test}
     for name, y in given.items():
@@ -267,7 +266,7 @@ def _targets(
         return parts[0], parts[1], np.empty(0)
     if not _whole(y_test):
         raise BadInput(f"{source}: `y_test` must have the classes of `y_train`. Received: numbers that are not whole")
-    parts = [y.reshape(-1).astype(np.int64) for y in given.values()]  # CIFAR-10 as Keras stores it is (samples, 1)
+    parts = [y.reshape(-1).astype(np.int64) for y in given.values()]  # Keras stores CIFAR-10's labels as (samples, 1)
     classes, y_train = np.unique(parts[0], return_inverse=True)
     if classes.size < 2:
         raise BadInput(f"{source}: `y_train` must have at least 2 classes. Received: {classes.tolist()}")

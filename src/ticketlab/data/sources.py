@@ -1,8 +1,8 @@
-"""Data sets by name: where the files are looked for, what they must hold, what is downloaded.
+"""Data sets by name: where files are looked for, what they must hold, which data sets are downloaded.
 
 A file is ``<name>.npz`` with ``x_train, y_train, x_test, y_test``, images or tables. It is looked for in the given
-folder, else in ``$TICKETLAB_DATA``, else in the Keras cache; then the data sets of `DOWNLOADS` are downloaded.
-scikit-learn's ``digits`` is always there. To add a data set, put its file into the folder; no code is needed.
+folder, then in ``$TICKETLAB_DATA``, then in the Keras cache; the data sets of `DOWNLOADS` can be downloaded.
+scikit-learn's ``digits`` is always available. To add a data set, put its file into the folder; no code is needed.
 """
 
 import os
@@ -44,12 +44,12 @@ def resolve(name: str | None, data_dir: Path | None = None, usual: str = "mnist"
     """Decide which data set a run uses, downloading it if need be.
 
     Args:
-        name: as given by the person; None means the usual one or, where that cannot be had, digits.
-        data_dir: the folder to search first.
-        usual: what the command is for.
+        name: name that the user gave; None means the usual data set or, if that is unavailable, digits.
+        data_dir: folder to search first.
+        usual: data set of the command where none is given.
 
     Returns:
-        The name, and what to tell the person if it is not the one they would expect.
+        The name, and a message to the user if it is not the expected one.
 
     Raises:
         BadInput: if the named data set can be neither found nor downloaded.
@@ -76,8 +76,8 @@ def load_dataset(name: str, data_dir: Path | None = None) -> Dataset:
     """Find a data set, download it if need be, read it, and check it.
 
     Args:
-        name: ``digits``, one of `DOWNLOADS`, or that of a file ``<name>.npz``.
-        data_dir: the folder to search first.
+        name: ``digits``, one of `DOWNLOADS`, or the name of a file ``<name>.npz``.
+        data_dir: folder to search first.
 
     Raises:
         BadInput: if it can be neither found nor downloaded, or its arrays do not make a data set.
@@ -90,7 +90,7 @@ def load_dataset(name: str, data_dir: Path | None = None) -> Dataset:
 
 
 def find(name: str, data_dir: Path | None = None) -> Path | None:
-    """Return the first file of that data set, or None."""
+    """Return the first file found of a data set, or None."""
     candidates = [folder / f"{name}.npz" for folder in folders(data_dir)]
     return next((path for path in candidates if os.path.exists(path)), None)
 
@@ -99,10 +99,10 @@ def load(name: str, data_dir: Path | None = None, *, task: str | None = None, in
     """Read a data set that `resolve` has found, and check it.
 
     Args:
-        name: of the data set.
-        data_dir: the folder to search first.
-        task: as of `from_arrays`.
-        input_kind: as of `from_arrays`.
+        name: name of the data set.
+        data_dir: folder to search first.
+        task: task of the data set, as in `from_arrays`.
+        input_kind: kind of its inputs, as in `from_arrays`.
 
     Raises:
         BadInput: if the file cannot be read or its arrays do not make a data set.
@@ -130,7 +130,7 @@ def digits_split(samples: int = 1797) -> tuple[np.ndarray, np.ndarray]:
 
 def _digits() -> dict[str, np.ndarray]:
     """Return scikit-learn's 1,797 images of 8×8 pixels from 0 to 16, a sixth of them for testing."""
-    from sklearn.datasets import load_digits  # costs a second, and only this data set needs it
+    from sklearn.datasets import load_digits  # takes a second, and only this data set needs it
 
     bunch: Any = load_digits()
     x, y = bunch.data, bunch.target

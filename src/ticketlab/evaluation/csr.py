@@ -1,8 +1,8 @@
 """Sparse networks as compressed rows (CSR) in one .npz, which SciPy reads without ticketlab.
 
-A kernel is the matrix (everything that leads into a unit, units): a convolution's axes before the last are joined. It
-stands as ``<path>/data``, ``<path>/indices`` and ``<path>/indptr``, the arrays of ``scipy.sparse.csr_array``, with
-``<path>/shape``, the kernel's own shape. What has no mask is a plain array under its path. With SciPy alone::
+A kernel is a matrix with a column for each unit: all axes of a convolution's kernel before the last are joined. Its
+arrays are ``<path>/data``, ``<path>/indices`` and ``<path>/indptr``, those of ``scipy.sparse.csr_array``, and
+``<path>/shape``, the kernel's own shape. A variable without a mask is a plain array under its path. With SciPy alone::
 
     with np.load("net.npz", allow_pickle=False) as file:
         parts = tuple(file[f"dense_1/kernel/{name}"] for name in ("data", "indices", "indptr"))
@@ -33,20 +33,21 @@ PARTS = ("data", "indices", "indptr", "shape")
 
 
 def save_csr(path: Path | str, weights: "Arrays | keras.Model", masks: Arrays) -> None:
-    """Write weights as .npz, those that have a mask as compressed rows of what is kept.
+    """Write weights as .npz, those with a mask as compressed rows of the kept weights.
 
-    Kept weights are written bit by bit, zeros among them too, so that the file holds the masks; weights that are not
-    kept are left out, whatever they are. Floats of 16 bits, which SciPy has no matrices of, become float32.
+    All kept weights are written exactly, including zeros, so that the file holds the masks. Masked weights are left
+    out, whatever their values. Floats of 16 bits become float32, since SciPy has no matrices of them.
 
     Args:
-        path: of the file, which should end in .npz.
-        weights: {path: array}, as of a round's ``record.weights``, or a Keras model; the masks themselves for a file of
-            masks alone.
-        masks: {path: bool array of the weight's shape, of two axes or more}, as of ``record.masks`` or `prune`.
+        path: path of the file, which should end in .npz.
+        weights: {path: array}, such as a round's ``record.weights``, or a Keras model; the masks themselves for a file
+            of masks alone.
+        masks: {path: bool array of the weight's shape, of two axes or more}, such as ``record.masks`` or the result of
+            `prune`.
 
     Raises:
-        BadInput: if a mask has no weight, or another shape or no booleans.
-        WriteFailed: if the disk refuses.
+        BadInput: if a mask has no weight, another shape, or no booleans.
+        WriteFailed: if the file cannot be written.
     """
     arrays = weights if isinstance(weights, Mapping) else _of_model(weights)
     arrays = {name: array.astype(np.float32) if _is_half(array) else array for name, array in arrays.items()}
@@ -66,7 +67,7 @@ def save_csr(path: Path | str, weights: "Arrays | keras.Model", masks: Arrays) -
 
 
 def load_csr(path: Path | str) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Read a file of `save_csr`.
+    """Read a file that `save_csr` wrote.
 
     Returns:
         The weights, {path: dense array}, +0 where masked; and the masks, {path: bool array}.

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from ticketlab.data.dataset import Dataset, from_arrays
 from ticketlab.execution import local_pool
-from ticketlab.execution.progress import PAUSE, Display, data_line, screen
+from ticketlab.execution.progress import PAUSE, Display, data_line, screen, tell
 from ticketlab.experiments.checkpoints import complete
 from ticketlab.experiments.registry import EXPERIMENTS, prepare
 from ticketlab.networks.user_model import located
@@ -94,17 +94,19 @@ def run(
         run.begin(spec, dataset.digest)
         run.keep_data(dataset)
     console, pause = (console, 0.0) if console else (screen(), PAUSE)
-    console.print(data_line(spec, dataset), highlight=False, markup=False, soft_wrap=True)
     own, experiment = located(spec.network), EXPERIMENTS[spec.kind.name]
     if own:  # a worker's working directory may be another
         spec = replace(spec, network=f"{own[0].absolute()}:{own[1]}")
     if not (own or build or overwrite):  # your own network may have changed, which shows once it is built
         wanted = {seed: experiment.rounds(spec, dataset, run, seed) for seed in seeds}
         seeds = [seed for seed in seeds if not complete(spec, run, seed, wanted[seed])]
+    opening = data_line(spec, dataset)
     if not seeds:
+        tell(console, opening)
+        tell(console, "nothing left to do: every round that was asked for is on disk")
         return run, {}
     arguments = (experiment, spec.to_json(), str(run.folder), source, overwritten)
     job = local_pool.Job(prepare, arguments, spec.threads)
-    with Display(seeds, spec.last_round or 0, console, pause) as display:
+    with Display(seeds, spec.last_round or 0, console, pause, opening) as display:
         failures = local_pool.run(job, seeds, processes, display.event)
     return run, failures

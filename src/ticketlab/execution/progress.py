@@ -34,6 +34,11 @@ def screen() -> Console:
     return Console(force_jupyter=False, force_terminal=sys.stdout.isatty())
 
 
+def tell(console: Console, line: str) -> None:
+    """Print a line as it is, however long."""
+    console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
 class Display:
     """Show the events of a run: a context manager whose method `event` the pool calls.
 
@@ -42,10 +47,11 @@ class Display:
         rounds: number of rounds after round 0, as far as it is known before a replicate begins.
         console: console for progress, with live lines only if it is a terminal. Problems go to stderr, above them.
         pause: seconds between two plain lines of a replicate; the line of its last round is always printed.
+        opening: line that is printed when the first replicate begins, since nothing is refused from then on.
     """
 
-    def __init__(self, seeds: list[int], rounds: int, console: Console, pause: float = 0) -> None:
-        self._console, self._pause = console, pause
+    def __init__(self, seeds: list[int], rounds: int, console: Console, pause: float = 0, opening: str = "") -> None:
+        self._console, self._pause, self._opening = console, pause, opening
         self._printed: dict[int, float] = {}
         self._held: dict[int, str] = {}
         self._clock = _Clock(seeds, rounds)
@@ -75,6 +81,9 @@ class Display:
                 self._noted.add(message)
                 print(message, file=sys.stderr, flush=True)
             case Begun(rounds):
+                if self._opening:
+                    tell(self._console, self._opening)
+                    self._opening = ""
                 self._clock.begin(seed, len(rounds))
                 self._places[seed] = {number: place for place, number in enumerate(rounds)}
                 self._printed[seed] = time.monotonic()
@@ -172,14 +181,15 @@ def data_line(spec: Spec, dataset: Dataset) -> str:
 def evaluation_line(event: Evaluated) -> str:
     """Describe in one line how far a round's training is."""
     place = f"round {event.number:>2}  density {event.density:.4f}"
-    return f"{place}  iteration {event.iteration:>5}  validation {event.score:.4f}"
+    score = "" if event.task == CLASSIFICATION else f"{_SCORES[event.task]} "
+    return f"{place}  iteration {event.iteration:>5}  validation {score}{event.score:.4f}"
 
 
 def round_line(facts: Mapping[str, Any]) -> str:
     """Describe a finished round in one line."""
     return (
         f"round {facts['round']:>2}  density {facts['density']:.4f}  early stop {facts['early_stop_iteration']:>6}  "
-        f"test accuracy there "
+        f"test {_SCORES[facts.get('task', CLASSIFICATION)]} there "
         f"{facts['early_stop_test_accuracy']:.4f}, at the end {facts['test_accuracy']:.4f}  {facts['seconds']:.1f} s"
     )
 
@@ -191,7 +201,6 @@ def summary(run: Run, seeds: list[int], last: int | None = None) -> Table:
         show_edge=False,
         pad_edge=False,
         collapse_padding=True,  # for 80 columns
-        caption=CAPTION,
         caption_justify="left",
     )
     finished = {seed: [each for each in run.rounds(seed) if last is None or each <= last] for seed in seeds}
@@ -200,7 +209,10 @@ def summary(run: Run, seeds: list[int], last: int | None = None) -> Table:
         for round in sorted({each for rounds in finished.values() for each in rounds})
     }
     during_training = any("iteration" in record for records in rows.values() for record in records)
-    headings = ["round", *(["iteration"] if during_training else []), "density", "seeds", *_TABLE]
+    tasks = {record.get("task", CLASSIFICATION) for records in rows.values() for record in records}
+    score = _SCORES[tasks.pop() if tasks else CLASSIFICATION]
+    measures = [each.format(score=score) for each in _TABLE]
+    headings = ["round", *(["iteration"] if during_training else []), "density", "seeds", *measures]
     for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
     for round, records in rows.items():
@@ -210,14 +222,18 @@ def summary(run: Run, seeds: list[int], last: int | None = None) -> Table:
             _mean(np.array([record[name] for record in records], float), digits) for name, digits in _TABLE.values()
         ]
         table.add_row(str(round), *iteration, density, str(len(records)), *cells)
+        if any("±" in cell for cell in cells):
+            table.caption = CAPTION
     return table
 
 
+CLASSIFICATION = "classification"  # the task of files that say none
+_SCORES = {CLASSIFICATION: "accuracy", "regression": "R²"}
 CAPTION = "mean ± half of the 95 % interval over the seeds (Student t; from three seeds on)"
 _TABLE = {
     "early-stop\niteration": ("early_stop_iteration", 0),
-    "test accuracy\nthere": ("early_stop_test_accuracy", 4),
-    "test accuracy\nat the end": ("test_accuracy", 4),
+    "test {score}\nthere": ("early_stop_test_accuracy", 4),
+    "test {score}\nat the end": ("test_accuracy", 4),
 }
 
 

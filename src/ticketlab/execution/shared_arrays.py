@@ -1,6 +1,6 @@
-"""An object for several processes: pickled once, its large arrays in a file without a name that all of them map.
+"""An object shared by several processes: pickled once, with its large arrays in an unnamed file that all of them map.
 
-So a data set is read, checked and kept in memory once, however many workers there are.
+A data set is thus read, checked and kept in memory once, however many workers there are.
 """
 
 import io
@@ -12,15 +12,15 @@ import dill
 import numpy as np
 from multiprocess import reduction
 
-LARGE = 2**16  # bytes of an array from which on it is worth its place in the file
+LARGE = 2**16  # bytes from which an array goes into the file
 ALIGNMENT = 64
 
 
 class Shared:
-    """An object on its way to processes that are about to be started; it can be pickled as an argument of theirs alone.
+    """An object for processes that are about to start; it can be pickled only as an argument of theirs.
 
     Args:
-        value: whose arrays nobody may change: in the other processes they cannot be.
+        value: object whose arrays nobody may change; in the other processes they are read-only.
     """
 
     def __init__(self, value: Any) -> None:
@@ -52,7 +52,7 @@ class _Pickler(reduction.ForkingPickler):
         self._arrays = file
 
     def persistent_id(self, value: Any) -> tuple[int, str, tuple[int, ...]] | None:
-        """Write a large array to the file; what stands in its place is where it begins, and what it is."""
+        """Write a large array to the file; its position, type and shape take its place."""
         if type(value) is not np.ndarray or value.dtype.hasobject or value.nbytes < LARGE:
             return None
         self._arrays.write(b"\0" * (-self._arrays.tell() % ALIGNMENT))
@@ -67,7 +67,7 @@ class _Unpickler(dill.Unpickler):
         self._arrays = file
 
     def persistent_load(self, found: tuple[int, str, tuple[int, ...]]) -> np.ndarray:
-        """Return the array that stands in the file; the file stays mapped as long as there is one."""
+        """Return an array of the file, which stays mapped as long as an array of it exists."""
         begin, dtype, shape = found
         mapped = mmap.mmap(self._arrays.fileno(), 0, access=mmap.ACCESS_READ)
         return np.ndarray(shape, dtype, mapped, begin)

@@ -1,4 +1,4 @@
-"""The spec of rounds of falling density: what all kinds that prune round by round share."""
+"""The spec of rounds of falling density, shared by all kinds that prune round by round."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -38,11 +38,11 @@ class PruningSpec(Spec):
         return self.resolved.rounds
 
     def _decided(self) -> dict[str, Any]:
-        """As of `Spec`; what says more exactly which rounds puts the others aside."""
+        """Decide the fields that are left out; of the fields that choose rounds, the most specific one counts."""
         decided = super()._decided()
         if self.only_rounds:
             decided |= {"rounds": None, "target_density": None}
-        elif self.target_density is not None or (self.branch and self.rounds is LEFT_OUT):  # as many as its run has
+        elif self.target_density is not None or (self.branch and self.rounds is LEFT_OUT):  # all rounds of its run
             decided["rounds"] = None
         return decided
 

@@ -1,1 +1,1 @@
-"""What a run is: the fields that determine its numbers, its key, and its folder on disk."""
+"""A run: the fields that determine its numbers, its key, and its folder on disk."""

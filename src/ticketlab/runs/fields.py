@@ -1,4 +1,4 @@
-"""What a field of a spec declares, and whether a value does for it. Does not know which fields there are (spec.py)."""
+"""Declarations of a spec's fields, and the check of their values. This module does not know the fields (spec.py)."""
 
 import enum
 import re
@@ -10,7 +10,7 @@ from ticketlab.errors import BadInput
 
 
 class LeftOut(enum.Enum):
-    """Stands for the value of a field that is decided by the others."""
+    """The value of a field that is left out, which the other fields decide."""
 
     LEFT_OUT = "left out"
 
@@ -44,14 +44,15 @@ def option(
         default: value where the field is left out and nothing else decides it.
         group: heading of the flag in ``--help``.
         text: one line for ``--help``.
-        choices: the allowed names, for a field that holds a name; a table of rules by name will do.
-        valid: (predicate, words) that a given value must satisfy, as in "must be `words`".
+        choices: allowed names, for a field that holds a name; a table of rules by name will do.
+        valid: predicate that a given value must satisfy, and words for "must be `words`".
         key: whether the field belongs to the run key.
-        before: what runs did when there was no such field, if not the default: left out of the key like a default.
-        fitted: whether the other fields may have a value of their own for this one where it is left out.
+        before: value that describes runs from before the field existed, if it is not the default; the key leaves it out
+            like a default.
+        fitted: whether the other fields may decide this one where it is left out.
         excludes: fields that cannot be given together with this one.
-        belongs_to: the field for one of whose values a published value of this one holds, and for no other.
-        only_with: the one value of that field with which this one means anything; None where it always does.
+        belongs_to: field on whose value a published value of this one depends.
+        only_with: value of that field with which alone this one has a meaning; None where it always has.
     """
     notes = {"group": group, "help": text, "choices": choices, "valid": valid, "key": key}
     notes |= {"default": default, "before": default if before is MISSING else before}
@@ -80,7 +81,7 @@ def value_type(annotation: Any) -> type:
 
 
 def checked(each: Any, value: Any) -> Any:
-    """Return the value in its field's type. Raises BadInput if it does not fit."""
+    """Return a value in its field's type. Raises BadInput if the value does not fit."""
     if _open(each, value):
         return None
     kind = value_type(each.type)
@@ -107,5 +108,5 @@ def _open(each: Any, value: Any) -> bool:
 
 
 def refused(name: str, expected: str, received: Any) -> BadInput:
-    """Make the error that a field must be something else, in Keras's form."""
+    """Make the error of a field with a wrong value, in Keras's form."""
     return BadInput(f"`{name}` must be {expected}. Received: {name}={received}")

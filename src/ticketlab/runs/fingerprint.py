@@ -1,6 +1,6 @@
-"""What network.json says of a network, and whether two descriptions are of one and the same.
+"""Descriptions of networks in network.json, and whether two of them belong to the same network.
 
-Knows no Keras: what a network computes is found by probe.py.
+This module does not know Keras: probe.py finds out what a network computes.
 """
 
 import base64
@@ -12,18 +12,19 @@ from typing import Any
 
 import numpy as np
 
-TOLERANCE = 1e-4  # of the largest number: far above rounding, far below what another function makes
+TOLERANCE = 1e-4  # share of the largest number: far above rounding, far below the difference of another function
 
 
 def difference(stored: Mapping[str, Any], found: Mapping[str, Any]) -> str:
-    """Say in a few words how a network departs from the one that a run keeps; empty if it is the same.
+    """Say in a few words how a network differs from the one that a run keeps; empty if it is the same.
 
-    What counts is what it computes, not the code that says so. A run of an earlier version keeps Keras's JSON alone,
+    Networks are compared by what they compute, not by their code. A run of an earlier version keeps Keras's JSON alone,
     which can be compared only within one version of Keras.
 
     Args:
-        stored: "keras", the version that described the "model", and what `probe.fingerprint` returns, if it is kept.
-        found: the same of the network that is there now, with the fingerprint.
+        stored: description that the run keeps: "keras", the version that described the "model", and, if kept, the
+            fingerprint of `probe.fingerprint`.
+        found: description of the present network, with its fingerprint.
 
     >>> now = {"variables": {"k": [1]}, "computed": {"outputs": [2.0]}}
     >>> difference({**now, "computed": {"outputs": [2.00001]}}, now), difference({**now, "variables": {}}, now)
@@ -41,7 +42,7 @@ def difference(stored: Mapping[str, Any], found: Mapping[str, Any]) -> str:
 
 
 def close(wanted: np.ndarray, received: np.ndarray, tolerance: float) -> bool:
-    """Tell whether arrays are the same up to a share of the largest number; what is not finite must be so in both.
+    """Tell whether arrays are equal up to a share of the largest number; non-finite numbers must agree.
 
     >>> close(np.array([1.0, 1000.0]), np.array([1.05, 1000.0]), 1e-4)
     True
@@ -54,7 +55,7 @@ def close(wanted: np.ndarray, received: np.ndarray, tolerance: float) -> bool:
 
 
 def _without_lines(described: Any) -> Any:
-    """Return Keras's description with the code of lambda functions freed of where it stands in its file."""
+    """Return Keras's description without the line numbers in the code of lambda functions."""
     if isinstance(described, Mapping):
         if described.get("class_name") == "__lambda__":
             return {**described, "config": {**described["config"], "code": _meaning(described["config"]["code"])}}
@@ -65,7 +66,7 @@ def _without_lines(described: Any) -> Any:
 
 
 def _meaning(code: str) -> Any:
-    """Return what compiled code does, as Keras stores it; the text itself where it is of another version of Python."""
+    """Return the instructions of code that Keras stores; the text itself if another Python version wrote it."""
     try:
         return _instructions(marshal.loads(base64.b64decode(code)))
     except (binascii.Error, ValueError, EOFError, TypeError):

@@ -1,7 +1,7 @@
 """Runs on disk: one folder per run, in it one immutable HDF5 file per round, found by name.
 
-Knows names and what belongs together; does not know how a file is written (hdf5.py), nor what the numbers mean. The
-layout stands in docs/design.md, section 4.
+This module knows names of files and which belong together. It does not know how a file is written (hdf5.py), nor what
+the numbers mean. docs/file_format.md describes the layout.
 """
 
 import contextlib
@@ -37,7 +37,7 @@ class Run:
 
     @cached_property
     def description(self) -> dict[str, Any]:
-        """What spec.json says. Raises BadInput if there is none."""
+        """The content of spec.json. Raises BadInput if there is none."""
         try:
             return json.loads((self.folder / "spec.json").read_text())
         except (OSError, ValueError) as error:
@@ -51,14 +51,14 @@ class Run:
 
     @property
     def kind(self) -> Kind:
-        """Its kind of experiment. Raises BadInput if spec.json does not say it."""
+        """The kind of experiment. Raises BadInput if spec.json does not say it."""
         try:
             return Kind.of(self.description)
         except KeyError as error:
             raise BadInput(f"{self.folder} must be of a known kind of experiment. Received: {error}") from error
 
     def begin(self, spec: Spec, data_digest: str, *, anew: bool = False) -> None:
-        """Create the folder, or make sure that what lies there is this very run, unless it has no rounds and is anew.
+        """Create the folder, or make sure that it holds this run; with `anew`, a run without rounds is begun anew.
 
         Raises:
             BadInput: if the folder cannot be written, or belongs to another spec or other data.
@@ -101,7 +101,7 @@ class Run:
 
     @property
     def network(self) -> dict[str, Any] | None:
-        """What network.json says; None for a run that has none. Raises BadInput if it cannot be read."""
+        """The content of network.json; None for a run that has none. Raises BadInput if it cannot be read."""
         path = self.folder / "network.json"
         try:
             return json.loads(path.read_text()) if path.exists() else None
@@ -110,7 +110,7 @@ class Run:
 
     @property
     def data(self) -> DataFacts | None:
-        """What the run keeps of its data set; None for a run of an earlier version. Raises Damaged."""
+        """The facts that the run keeps of its data set; None for a run of an earlier version. Raises Damaged."""
         if not self._data_path.exists():
             return None
         record = Record(self._data_path)
@@ -120,10 +120,10 @@ class Run:
         return DataFacts(**facts)
 
     def keep_data(self, dataset: Dataset) -> None:
-        """Keep the facts of the data set as data.h5, unless they are there; a damaged file is set aside.
+        """Keep the facts of the data set as data.h5, unless the file exists; a damaged file is set aside.
 
         Raises:
-            WriteFailed: if the disk refuses.
+            WriteFailed: if the file cannot be written.
         """
         try:
             if self.data is not None:
@@ -135,12 +135,12 @@ class Run:
         write_file(self._data_path, facts, {"arrays": arrays})
 
     def check_network(self, network: Mapping[str, Any]) -> None:
-        """Make sure that the network, as `architecture.difference` takes it, is the run's own. Raises BadInput."""
+        """Make sure that a network, described as for `fingerprint.difference`, is the run's own. Raises BadInput."""
         if self.network and (other := difference(self.network, network)):
             raise BadInput(f"{self.folder} was computed with another network of that name ({other}): {ELSEWHERE}")
 
     def keep_network(self, network: Mapping[str, Any]) -> None:
-        """Keep the network as network.json: as it was when the run began, and what was not kept of it then."""
+        """Keep the network as network.json, as it was when the run began; facts that were not kept then are added."""
         if (kept := {**network, **(self.network or {})}) != self.network:
             write_bytes(self.folder / "network.json", json.dumps(kept, indent=1).encode())
 
@@ -174,7 +174,7 @@ class Run:
 
     @contextlib.contextmanager
     def claim(self, seed: int) -> Iterator[None]:
-        """Hold a seed's folder for this process alone; remove what a killed process left half-written.
+        """Hold a seed's folder for this process alone; remove files that a killed process left half-written.
 
         Raises:
             TicketlabError: if another process keeps working on this seed.
@@ -187,9 +187,9 @@ class Run:
 
 
 def find_run(spec: Spec, models_dir: Path) -> Run:
-    """Open the run of a spec, which need not be there; a branch's lies beside its run.
+    """Open the run of a spec, which need not exist yet; a branch lies beside its run.
 
-    Where there is no folder of the spec's own name, that of the name which an earlier version gave it is the run.
+    If no folder has the spec's own name, a folder with the name that an earlier version gave it is the run.
     """
     names = spec.trunk().folder_names()
     name = next((each for each in names if (models_dir / each).exists()), names[0])
@@ -204,9 +204,9 @@ def _numbers(folder: Path, pattern: str) -> list[int]:
 
 
 def differences(stored: Mapping[str, Any], spec: Spec) -> str:
-    """Say in a few words where a stored description departs from a spec; empty if it does not.
+    """Say in a few words where a stored description differs from a spec; empty if it does not.
 
-    A field that the stored one lacks is newer than it and has its default; one that changes no number does not count.
+    A field that the description lacks is newer and has its default; a field that changes no number does not count.
     """
     there, here = spec.from_json(json.dumps(stored)).normal(), spec.normal()
     differing = [name for name in here if there[name] != here[name]]

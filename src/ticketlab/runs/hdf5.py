@@ -1,6 +1,7 @@
 """One HDF5 file: written once and atomically, read lazily, every checksum compared.
 
-A file under its final name is complete. Knows bytes and integrity; does not know which files a run has (storage.py).
+A file under its final name is complete. This module knows bytes and integrity; it does not know which files a run has
+(folder.py).
 """
 
 import contextlib
@@ -31,16 +32,16 @@ class Damaged(TicketlabError):
 def write_file(path: Path, attributes: Mapping[str, Any], groups: Groups, gzip_level: int = GZIP_LEVEL) -> None:
     """Write one HDF5 file atomically: it exists whole under its name, or not at all.
 
-    The file is made in memory and written as bytes, so that a full disk is an ordinary error and not one inside HDF5.
+    The file is made in memory and written as bytes, so that a full disk is an ordinary error, not one inside HDF5.
 
     Args:
-        path: the final name; its folder exists.
-        attributes: of the file, numbers and strings.
+        path: final name of the file, in a folder that exists.
+        attributes: attributes of the file, numbers and strings.
         groups: {group: {dataset path: array}}; arrays are compressed and checksummed.
-        gzip_level: from 1 to 9; with 9 a mask takes two thirds of the space and 300 times as long.
+        gzip_level: level of compression from 1 to 9; at 9, a mask takes two thirds of the space and 300 times as long.
 
     Raises:
-        WriteFailed: if the disk refuses.
+        WriteFailed: if the file cannot be written.
     """
     # HDF5's newer layout has checksums on names and attributes too.
     with h5py.File(image := io.BytesIO(), "w", libver=("v110", "v110")) as file:
@@ -74,10 +75,10 @@ class Record:
     """One HDF5 file, read lazily: attributes now, arrays when they are asked for, with their checksums.
 
     Args:
-        path: of the file.
+        path: path of the file.
 
     Raises:
-        Damaged: here and in every method, if the file cannot be read.
+        Damaged: if the file cannot be read; every method may raise this.
     """
 
     def __init__(self, path: Path) -> None:
@@ -95,10 +96,10 @@ class Record:
     def contents(self) -> dict[str, dict[str, np.ndarray]]:
         """Read all arrays of all groups at once, {group: {dataset path: array}}."""
         with self._open() as file:
-            return {str(name): _arrays(file[name]) for name in file}  # `items` would say None of a broken one
+            return {str(name): _arrays(file[name]) for name in file}  # `items` would give None for a broken group
 
     def verify(self) -> None:
-        """Read everything once, so that every checksum is compared."""
+        """Read everything once, which compares every checksum."""
         self.contents()
 
     @property
@@ -113,7 +114,7 @@ class Record:
 
     @property
     def rewind(self) -> dict[str, np.ndarray]:
-        """The state that rounds rewind to, {path: float32 array}; empty but in round 0."""
+        """The state to which rounds rewind, {path: float32 array}; empty except in round 0."""
         return self.arrays("rewind")
 
     @property
@@ -128,7 +129,7 @@ class Record:
                 yield file
         except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
             number = getattr(error, "errno", None)
-            if number and number != errno.EISDIR:  # the system refused; the content may be sound
+            if number and number != errno.EISDIR:  # the system refused; the content may be undamaged
                 raise TicketlabError(f"cannot open {self.path}: {os.strerror(number)}") from error
             raise Damaged(f"{self.path} cannot be read: {' '.join(str(error).split())}") from error
 
@@ -140,7 +141,7 @@ def set_aside(path: Path) -> Path:
 
 
 def _stored(value: Any) -> Any:
-    """Give texts a fixed length: those of variable length would lie in a part of the file that has no checksums."""
+    """Give texts a fixed length: texts of variable length would lie in a part of the file without checksums."""
     if not isinstance(value, str):
         return value
     return np.array(value.encode(), h5py.string_dtype("utf-8", max(1, len(value.encode()))))

@@ -1,4 +1,4 @@
-"""What a kind of experiment is, as far as its files say it: read by whatever looks at a run."""
+"""Kinds of experiment, as far as the files of a run describe them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 
 Rounds = Literal["chain", "independent", "stretches"]
 
-# of the kinds whose spec.json said nothing of it in earlier versions
+# relations of rounds in kinds whose spec.json did not name them in earlier versions
 BEFORE: dict[str, Rounds] = {"imp": "chain", "before_training": "independent", "sparse_training": "stretches"}
 
 
@@ -15,9 +15,9 @@ class Kind:
     """A kind of experiment.
 
     Attributes:
-        name: in spec.json, run keys and folder names.
-        rounds: whether each round rests on the one before ("chain"), they stand side by side ("independent"), or they
-            are the parts of one training ("stretches").
+        name: name in spec.json, run keys and folder names.
+        rounds: relation of the rounds: each starts from the one before ("chain"), none depends on another
+            ("independent"), or they are parts of one training ("stretches").
 
     >>> Kind("sparse_training", "stretches").place, Kind("imp", "chain").place
     ('iteration', 'density')
@@ -28,11 +28,11 @@ class Kind:
 
     @property
     def place(self) -> Literal["density", "iteration"]:
-        """The column of a table of rounds that tells them apart: where each ends in the training, or its density."""
+        """The column that tells rounds apart: the iteration at which each ends, or its density."""
         return "iteration" if self.rounds == "stretches" else "density"
 
     @classmethod
     def of(cls, description: Mapping[str, Any]) -> Self:
-        """Read it from what spec.json says; that of earlier versions lacks `rounds`."""
+        """Read the kind from the content of spec.json; earlier versions did not write `rounds`."""
         name = description["kind"]
         return cls(name, description.get("rounds") or BEFORE[name])

@@ -1,4 +1,4 @@
-"""A folder held for one process alone, as long as it lives. Knows nothing of what lies in it."""
+"""A folder held for one process alone, as long as the process lives, whatever lies in it."""
 
 import contextlib
 import fcntl
@@ -17,12 +17,12 @@ def held(folder: Path, otherwise: str) -> Iterator[None]:
     """Make a folder and hold it.
 
     Args:
-        folder: whose parent exists.
-        otherwise: what to say if another process keeps holding it for `LOCK_SECONDS`.
+        folder: folder to hold, whose parent exists.
+        otherwise: message of the error if another process keeps holding it for `LOCK_SECONDS`.
 
     Raises:
-        TicketlabError: if another process does.
-        WriteFailed: if the disk refuses.
+        TicketlabError: if another process holds the folder that long.
+        WriteFailed: if the folder cannot be written.
     """
     try:
         folder.mkdir(exist_ok=True)

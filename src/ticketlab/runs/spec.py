@@ -1,9 +1,9 @@
-"""What determines the numbers of a run: frozen dataclasses ⇄ JSON ⇄ run key.
+"""Specs, which determine the numbers of a run: frozen dataclasses ⇄ JSON ⇄ run key.
 
-One field is one flag (train.py makes it), one entry of the metadata in every file, and one part of the run key. A field
-that does not change the numbers of a round (how many rounds, say) is marked ``key=False`` and stays out of the key,
-one that changes none beside the others is there at its default. The key leaves out defaults: a new field's default must
-therefore be the old behaviour. What each kind of experiment adds to these fields stands in kinds.py.
+One field is one flag (cli/flags.py makes it), one entry of the metadata in every file, and one part of the run key. A
+field that does not change the numbers of a round (the number of rounds, say) is marked ``key=False`` and stays out of
+the key. A field that changes no number given the others enters at its default. The key leaves out defaults, so a new
+field's default must be the old behaviour. Each kind of experiment adds its own fields, in its spec.py.
 """
 
 import hashlib
@@ -46,10 +46,10 @@ ENGINES = ("auto", "dense", "sparse")
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Spec:
-    """What every kind of experiment shares: data, network, one training, the numerics.
+    """The fields that every kind of experiment shares: data, network, one training, the numerics.
 
-    Fields hold what was given. What was left out is decided by the others: published for the network, fitting the data
-    set (defaults.py). `resolved` has all of it, and is what everything computes with.
+    Fields hold the given values. Fields that are left out are decided by the others: published for the network, or
+    fitted to the data set (defaults.py). `resolved` has all values, and every computation uses it.
 
     >>> from ticketlab.experiments.lottery.spec import ImpSpec
     >>> spec = ImpSpec(network="conv2", batch_size=20)
@@ -60,7 +60,7 @@ class Spec:
     """
 
     kind: ClassVar[Kind]
-    branch: ClassVar[str | None] = None  # which control this is; most kinds have none
+    branch: ClassVar[str | None] = None  # name of the control; most kinds have none
 
     dataset: str = option("mnist", "data and network", "name of the data set", valid=NAME)
     network: str = option(
@@ -74,20 +74,21 @@ class Spec:
     task: str | None = option(
         None,
         "data and network",
-        "what is learnt (default: classification where all targets are whole numbers, else "
-        "regression; a run that names it is another one than a run that leaves it out)",
+        "task to be learnt (default: classification where all targets are whole numbers, else "
+        "regression; given explicitly, it makes another run)",
         choices=TASKS,
     )
     input_kind: str | None = option(
         None,
         "data and network",
-        "what samples are (default: table where they have one axis, else image; a run that names it is another one)",
+        "kind of the inputs (default: table where samples have one axis, else image; given explicitly, it makes "
+        "another run)",
         choices=INPUT_KINDS,
     )
     inputs: str = option(
         "unit",
         "data and network",
-        "what networks see. unit: images of uint8 scaled to [0, 1], other inputs as they are stored; "
+        "scaling of the inputs. unit: images of uint8 scaled to [0, 1], other inputs as they are stored; "
         "standardised: the training samples' mean subtracted, divided by their standard deviation",
         choices=INPUTS,
     )
@@ -137,7 +138,7 @@ class Spec:
     engine: str = option(
         "auto",
         "training",
-        "what trains a round. dense: whole matrices; sparse: kept weights alone, in networks of dense "
+        "engine that trains a round. dense: whole matrices; sparse: kept weights alone, in networks of dense "
         "layers, with the same results up to rounding; auto: sparse below --break-even-density",
         choices=ENGINES,
         before="dense",
@@ -170,25 +171,25 @@ class Spec:
 
     @property
     def given(self) -> dict[str, Any]:
-        """The fields that were given, but for those at their defaults."""
+        """The given fields, except those at their defaults."""
         defaults = {each.name: each.default for each in fields(self)}
         return {name: value for name, value in self._values().items() if value != defaults[name]}
 
     @cached_property
     def resolved(self) -> Self:
-        """The same spec with nothing left out; itself where nothing is."""
+        """The same spec with nothing left out; the spec itself if nothing is left out."""
         values = {name: value for name, value in self._decided().items() if value != getattr(self, name)}
         return replace(self, **values) if values else self
 
     def _decided(self) -> dict[str, Any]:
-        """Decide the fields that are left out; from one that is not, this changes nothing."""
+        """Decide the fields that are left out; given fields stay as they are."""
         fitting = self.compatible(NETWORK_DEFAULTS.get(self.network, {}), self.given)
         published = {**DATASET_DEFAULTS.get(self.dataset, {}), **fitting}
         left_out = [each for each in fields(self) if getattr(self, each.name) is LEFT_OUT]
         return {each.name: published.get(each.name, each.metadata["default"]) for each in left_out}
 
     def _check(self) -> None:
-        """Refuse what the fields forbid together, where none is left out. Raises BadInput."""
+        """Refuse combinations of fields, none of which is left out. Raises BadInput."""
         values, defaults = self._values(), {each.name: each.metadata["default"] for each in fields(self)}
         for name, expected in self.clashes(values).items():
             if values[name] not in (None, defaults[name]):
@@ -204,7 +205,7 @@ class Spec:
 
     @classmethod
     def clashes(cls, values: Mapping[str, Any]) -> dict[str, str]:
-        """Say of each field that means nothing beside the values of others what it must be instead.
+        """Return, for each field that has no meaning given the others, what it must be instead.
 
         >>> Spec.clashes({"engine": "dense"})["break_even_density"]
         'left out without the engine auto'
@@ -226,14 +227,14 @@ class Spec:
 
     @classmethod
     def exclusive(cls, values: Mapping[str, Any]) -> list[tuple[str, str]]:
-        """List the pairs of fields that have values here though only one of them can be meant."""
+        """List the pairs of fields that are both given although they exclude each other."""
         there = [each for each in fields(cls) if values.get(each.name) not in (None, ())]
         pairs = [(each.name, other) for each in there for other in each.metadata["excludes"]]
         return [(name, other) for name, other in pairs if values.get(other) not in (None, ())]
 
     @classmethod
     def compatible(cls, settings: Mapping[str, Any], chosen: Mapping[str, Any]) -> dict[str, Any]:
-        """Leave out of some settings what was chosen otherwise, and what does not go together with what was chosen.
+        """Leave out those settings that the choices override or exclude.
 
         >>> Spec.compatible({"optimizer": "sgd", "momentum": 0.9, "batch_size": 128}, {"optimizer": "adam"})
         {'batch_size': 128}
@@ -251,25 +252,25 @@ class Spec:
 
     @property
     def last_round(self) -> int | None:
-        """The last of the rounds that are asked for by their number; None where rounds are chosen otherwise."""
+        """The last round, where rounds are given by their number; None where they are chosen otherwise."""
         return None
 
     @property
     def averages(self) -> bool:
-        """Whether the engine is to keep running averages of all gradients, which the dense one alone can."""
+        """Whether the engine keeps running averages of all gradients, which only the dense engine can."""
         return False
 
     def idle(self) -> set[str]:
-        """Name the fields that change no number beside the others."""
+        """Name the fields that change no number, given the others."""
         names = set()
         if is_mlp(self.network) is False or self.averages:
-            names |= {"engine", "break_even_density"}  # it is dense anyway
+            names |= {"engine", "break_even_density"}  # the engine is dense anyway
         if is_mlp(self.network) and self.engine == "sparse":
             names |= {"threads"}
         return names
 
     def trunk(self) -> Self:
-        """Return the spec of the run that this one's belongs to: of a branch another one."""
+        """Return the spec of the run that a branch belongs to; for other runs, the spec itself."""
         return self
 
     def learning_rates(self, start: int, stop: int) -> np.ndarray:
@@ -281,23 +282,23 @@ class Spec:
     def described(self) -> dict[str, Any]:
         """Return the fields that determine the numbers, with nothing left out: the metadata of every file.
 
-        Of a network of your own, the file's name stands there without its folder.
+        The file of your own network is named without its folder.
         """
         spec = self.resolved
         values = {each.name: getattr(spec, each.name) for each in fields(spec) if each.metadata["key"]}
         return values | {"network": PurePath(spec.network).name}
 
     def normal(self) -> dict[str, Any]:
-        """Return `described` with idle fields at their defaults: the same for all specs that compute the same."""
+        """Return `described` with idle fields at their defaults; specs that compute the same give the same."""
         defaults, idle = {each.name: each.metadata["default"] for each in fields(self)}, self.idle()
         return {name: defaults[name] if name in idle else value for name, value in self.described().items()}
 
     def corrected(self) -> dict[str, Any]:
-        """Return a part of the key for specs whose numbers earlier versions had wrong, {} for others."""
+        """Return a part of the key for specs whose numbers were wrong in earlier versions, {} for others."""
         return {}
 
     def key(self) -> str:
-        """Return ten hexadecimal digits that name this run among all others of its kind."""
+        """Return the ten hexadecimal digits that identify this run among those of its kind."""
         return self._hashed(self.normal() | self.corrected())
 
     def folder_name(self) -> str:
@@ -305,7 +306,7 @@ class Spec:
         return self._named(self.key())
 
     def folder_names(self) -> list[str]:
-        """List the names that the run's folder may have: its own, and that of versions whose keys held idle fields."""
+        """List the names that the run's folder may have: its own, and those of versions whose keys held idle fields."""
         earlier = [] if self.corrected() else [self._named(self._hashed(self.described()))]
         return list(dict.fromkeys([self.folder_name(), *earlier]))
 
@@ -325,10 +326,10 @@ class Spec:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read a spec back with nothing left out, one of an earlier version as what it was.
+        """Read a spec, with nothing left out; a spec of an earlier version keeps its behaviour.
 
         Raises:
-            BadInput: on unknown fields and bad values.
+            BadInput: if a field is unknown or a value is not allowed.
         """
         values = {each.name: each.metadata["before"] for each in fields(cls) if each.metadata["key"]} | json.loads(text)
         unknown = sorted(set(values) - {each.name for each in fields(cls)})

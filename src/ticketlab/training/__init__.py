@@ -1,1 +1,1 @@
-"""One training: its engines, its loop, and what a process needs for it."""
+"""One training: its engines, its loop, its optimizers, and its data and network."""

@@ -1,7 +1,7 @@
-"""What a process computes a run with: its data, network and engines. The same for every kind of experiment.
+"""A run's data, network and engines in one process, for every kind of experiment.
 
-Knows where these come from, that a run keeps to the network it began with, and which engine trains which round.
-TensorFlow is imported by `prepare_context`, and numba by the sparse engine.
+This module knows where data and network come from, that a run keeps its network, and which engine trains which round.
+`prepare_context` imports TensorFlow, and the sparse engine numba.
 """
 
 import json
@@ -33,13 +33,13 @@ Build = Callable[[tuple[int, ...], int], "keras.Model"]
 
 @dataclass(frozen=True)
 class Source:
-    """Where data and network come from.
+    """The origin of data and network.
 
     Attributes:
         data_dir: folder that is searched for the data set first.
-        dataset: arrays given from Python, in place of those found by the spec's name of the data set.
-        build: a function ``(input_shape, outputs) -> keras.Model`` given from Python, in place of the network found by
-            the spec's name.
+        dataset: data set given from Python, in place of the one that the spec names.
+        build: function ``(input_shape, outputs) -> keras.Model`` given from Python, in place of the network that the
+            spec names.
     """
 
     data_dir: Path | None = None
@@ -65,7 +65,7 @@ class Source:
 
 
 def check_context(spec: Spec, dataset: Dataset, source: Source) -> None:
-    """Refuse what spec, data and network forbid together, as far as can be told without TensorFlow. Raises BadInput."""
+    """Refuse a spec that data or network do not allow, as far as can be told without TensorFlow. Raises BadInput."""
     if spec.batch_size > dataset.samples:
         most = f"at most the {dataset.samples} training samples"
         raise BadInput(f"`batch_size` must be {most}. Received: {spec.batch_size}")
@@ -79,14 +79,13 @@ def check_context(spec: Spec, dataset: Dataset, source: Source) -> None:
 
 @dataclass(frozen=True)
 class EngineKind:
-    """An engine, and when it is the one to compute with.
+    """A kind of engine, and when it is used.
 
     Attributes:
-        fits: tells whether it is for a network and settings.
-        pays: tells whether a spec takes it for the fastest at a density.
-        make: makes one.
-        checked: whether what it computes is first compared with the network's own outputs, which it gives by a method
-            `outputs`.
+        fits: function that tells whether the engine can train a network with these settings.
+        pays: function that tells whether a spec expects the engine to be the fastest at a density.
+        make: function that makes an engine.
+        checked: whether the engine's method `outputs` is first compared with the network's own outputs.
     """
 
     fits: Callable[["keras.Model", EngineSettings], bool]
@@ -107,7 +106,7 @@ def _dense_engine(model: "keras.Model", dataset: Dataset, settings: EngineSettin
     return DenseEngine(model, dataset, settings)
 
 
-# by the names in `spec.ENGINES`; "auto" takes the first that does
+# by the names in `spec.ENGINES`; "auto" takes the first that fits and pays
 ENGINES = {
     "sparse": EngineKind(
         fits=lambda model, settings: bool(dense_layers(model)) and not settings.averages,
@@ -125,17 +124,17 @@ class Context:
     Attributes:
         spec: the experiment.
         model: the network.
-        dataset: the arrays.
-        paths: of the prunable kernels.
-        shapes: of the prunable kernels by path.
-        train_indices: of the samples for training.
-        costs: of the prunable layers by path.
-        outputs: the paths of the output layers' kernels.
+        dataset: the data set.
+        paths: paths of the prunable kernels.
+        shapes: shapes of the prunable kernels by path.
+        train_indices: indices of the training samples.
+        costs: costs of the prunable layers by path.
+        outputs: paths of the output layers' kernels.
         chained: whether each prunable layer is fed by exactly the one before.
-        engines: those made so far, by name.
+        engines: engines made so far, by name.
 
     Raises:
-        BadInput: if the spec asks for an engine that is not for the network, or that computes something else.
+        BadInput: if the spec asks for an engine that does not fit the network, or whose outputs differ.
     """
 
     def __init__(self, spec: Spec, model: "keras.Model", dataset: Dataset) -> None:
@@ -155,11 +154,11 @@ class Context:
             raise BadInput(f"`engine` must be auto or dense: {self._disagreement()}. Received: engine={spec.engine}")
 
     def choose(self, masks: Arrays) -> str:
-        """Name the engine that trains under these masks: a matter of spec, network and density alone."""
+        """Name the engine that trains under these masks; it follows from spec, network and density alone."""
         return next(name for name in self._in_question(masks) if self._agrees(name))
 
     def notice(self, masks: Arrays) -> str | None:
-        """Return what to tell the person where the engine that would train under these masks disagrees, else None."""
+        """Return a note for the user if the engine that should train under these masks disagrees, else None."""
         if self._agrees(self._in_question(masks)[0]):
             return None
         return f"the {self.choose(masks)} engine trains every round: {self._disagreement()}"
@@ -169,7 +168,7 @@ class Context:
         return self.named(self.choose(masks))
 
     def named(self, name: str) -> Engine:
-        """Return the engine of that name, a key of `ENGINES`; it is made once."""
+        """Return the engine of a name, a key of `ENGINES`; it is made once."""
         if name not in self.engines:
             self.engines[name] = ENGINES[name].make(self.model, self.dataset, self._settings)
         return self.engines[name]
@@ -181,7 +180,7 @@ class Context:
         return [name for name in self._fitting if ENGINES[name].pays(self.spec, share)]
 
     def _agrees(self, name: str) -> bool:
-        """Tell whether an engine gives what the network gives; tried once in a process, with the same result."""
+        """Tell whether an engine gives the network's outputs; tried once per process, always with the same result."""
         from ticketlab.networks import probe
 
         if name not in self._agreed:
@@ -203,7 +202,7 @@ def described(model: "keras.Model", dataset: Dataset) -> dict[str, Any]:
 
     try:
         text = model.to_json()
-    except Exception as error:  # whatever a class of one's own does
+    except Exception as error:  # a user-defined class may raise anything
         reason = textwrap.shorten(f"{type(error).__name__}: {error}", 300)
         raise BadInput(f"`network` must be one that Keras can describe as JSON. Received: {reason}") from error
     return {"keras": keras.__version__, "model": json.loads(text), **probe.fingerprint(model, dataset)}
@@ -222,16 +221,17 @@ def prepare_context(
 
     Args:
         spec: the experiment.
-        run: keeps the network that it begins with.
-        source: of data and network.
-        trunk: the run that `run` is a branch of, which must be of the same network.
-        overwritten: rounds that are to be computed again; where these are all, the run may begin anew on other data or
-            with another network.
-        agree: raises BadInput where the experiment refuses the kernels' shapes or which of them are outputs'.
+        run: the run, which keeps the network that it began with.
+        source: origin of data and network.
+        trunk: the run of which `run` is a branch; it must have the same network.
+        overwritten: rounds to compute again; where these are all, the run may begin anew on other data or with another
+            network.
+        agree: function of the kernels' shapes and the output layers' paths that raises BadInput where the experiment
+            refuses them.
 
     Raises:
         BadInput: if data or network are not those that the run began with, or if the network does not fit.
-        TicketlabError: if another process is computing what is to be computed again.
+        TicketlabError: if another process is computing the rounds to overwrite.
     """
     dataset, anew = source.data(spec), overwritten.everything(run)
     if not anew:
@@ -259,7 +259,7 @@ def prepare_context(
 
 
 def _begin_anew(run: Run, spec: Spec, dataset: Dataset, network: dict[str, Any]) -> None:
-    """Make a run without rounds one of this data and network, unless it is so or another worker has been faster."""
+    """Give a run without rounds this data and network, unless it has them or another worker has been faster."""
     with held(run.folder, f"{run.folder} is being begun by another process"):
         try:
             run.check(spec, dataset.digest)
@@ -271,5 +271,5 @@ def _begin_anew(run: Run, spec: Spec, dataset: Dataset, network: dict[str, Any])
 
 
 def refuse_sparse(network: str) -> NoReturn:
-    """Raise BadInput: the sparse engine is not for this network."""
+    """Raise BadInput: the sparse engine cannot train this network."""
     raise BadInput(f"`engine` must be auto or dense: {network} is not a chain of dense layers. Received: engine=sparse")

@@ -1,6 +1,6 @@
-"""The one training loop, compiled: whole stretches of iterations in one call, masks applied inside.
+"""The dense engine: whole stretches of iterations in one compiled call, with masks applied inside.
 
-Knows a network, its data and an optimizer. Knows nothing of rounds, files or when to evaluate (training.py).
+This module knows a network, its data and an optimizer. It does not know rounds, files or when to evaluate (loop.py).
 """
 
 import functools
@@ -19,7 +19,7 @@ from ticketlab.sparsity.masks import Arrays
 from ticketlab.training.engine import EngineSettings, Scalar, Tensors
 from ticketlab.training.optimizers import AVERAGE, BETA_1, penalised, slot_names, update
 
-STRETCH = 200  # iterations that one call has room for, the same for all trainings, so that none compiles anew
+STRETCH = 200  # iterations that one call has room for, the same in all trainings, so that none compiles anew
 # samples whose outputs are computed together, and how many of such chunks in one call, between which signals are served
 EVALUATION_BATCH, EVALUATION_CHUNKS = 500, 20
 CONVOLUTIONS_EVALUATION_BATCH, CONVOLUTIONS_EVALUATION_CHUNKS = 100, 2  # whose activations are larger
@@ -30,14 +30,14 @@ class DenseEngine:
 
     The data stays in memory as it was stored and is gathered and scaled inside the loop. New weights and new masks are
     assigned, so nothing is compiled again from round to round or from seed to seed. Each step ends with the masks, so
-    anything read out is exactly zero where masked. XLA compiles the loop of dense-only networks (and of all networks
+    all arrays read out are exactly zero where masked. XLA compiles the loop of dense-only networks (and of all networks
     on a GPU); for convolutions on a CPU it would be many times slower than the plain graph, so there it compiles the
     optimizer's step alone. The loss is cross-entropy, or the mean squared error where the targets are numbers.
 
     Args:
-        model: a built Keras model that `refusals.refuse` finds nothing to say against.
-        dataset: the arrays.
-        settings: of the steps; running averages of all gradients are kept as the slot `AVERAGE` of each kernel.
+        model: a built Keras model that meets the requirements of `requirements.refuse`.
+        dataset: the data set.
+        settings: settings of the steps; the slot `AVERAGE` of each kernel holds the running average of its gradients.
     """
 
     def __init__(self, model: keras.Model, dataset: Dataset, settings: EngineSettings) -> None:
@@ -88,8 +88,8 @@ class DenseEngine:
         Args:
             order: (steps, batch size) int32 indices of training samples.
             rates: (steps,) float32 learning rates.
-            total: the sum of the losses of steps before, which is added to one by one: so it comes to the same bits
-                whether these steps are done in one call or in several.
+            total: sum of the losses of earlier steps, to which each loss is added in turn; hence the sum has the same
+                bits whether the steps are done in one call or in several.
 
         Returns:
             The sum of the steps' losses, without penalties, and of `total`.
@@ -103,7 +103,7 @@ class DenseEngine:
         """Differentiate a batch's loss by all weights, kept or not, in training mode; no weight is changed.
 
         Args:
-            chosen: (batch size,) int32 training samples.
+            chosen: (batch size,) int32 indices of training samples.
 
         Returns:
             The mean loss, without penalties, and {path: gradient} of the prunable kernels.
@@ -112,7 +112,7 @@ class DenseEngine:
         return float(loss), {path: gradients[path].numpy() for path in self.paths}
 
     def evaluate(self, part: str) -> tuple[float, float]:
-        """Return mean loss and accuracy on "validation" or "test"; of a regression, R² in place of the accuracy."""
+        """Return mean loss and accuracy on "validation" or "test"; in a regression, R² in place of the accuracy."""
         chunks = self._evaluations[part]
         sums = tf.constant(0.0), tf.constant(0.0)
         for begin in range(0, chunks.number, self._evaluation_chunks):
@@ -122,18 +122,18 @@ class DenseEngine:
         return loss, hits if self.task == "classification" else 1 - loss / self._variances[part]
 
     def weights(self) -> dict[str, np.ndarray]:
-        """Copy out all variables that travel from round to round: the trained ones and normalisation statistics."""
+        """Copy all variables that are carried from round to round: trained ones and normalisation statistics."""
         return {path: variable.numpy().copy() for path, variable in self._variables.items()}
 
     def optimizer_state(self) -> dict[str, np.ndarray]:
-        """Copy the optimizer's number of steps and its slots out, as ``<variable's path>/<slot>``."""
+        """Copy the optimizer's number of steps and its slots, as ``<variable's path>/<slot>``."""
         return {name: variable.numpy().copy() for name, variable in self._optimizer_variables().items()}
 
     def functions(self, weights: Arrays, samples: np.ndarray) -> tuple[Scalar, Scalar]:
-        """Return two differentiable functions of the prunable kernels, {path: tensor}; all else is as in `weights`.
+        """Return two differentiable functions of the prunable kernels, {path: tensor}; other variables are fixed.
 
         Args:
-            weights: all that is carried, {path: array}.
+            weights: values of all carried variables, {path: array}.
             samples: indices of training samples.
 
         Returns:
@@ -155,7 +155,7 @@ class DenseEngine:
         return loss, flow
 
     def _compile(self) -> None:
-        """Compile now, so that no round's seconds hold it, and give back the memory that compiling took."""
+        """Compile now, so that no round's seconds include it, and give back the memory that compiling took."""
         try:
             self._compile_functions()
         except tf.errors.OpError:  # by a damaged file of what was compiled before, perhaps
@@ -176,7 +176,7 @@ class DenseEngine:
             self.evaluate(part)
 
     def _train_stretch(self, order: np.ndarray, rates: np.ndarray, total: float) -> float:
-        """Do the steps of one call, which takes as many rows whatever their number, so that none compiles anew."""
+        """Do the steps of one call; rows are padded to a fixed number, so that none compiles anew."""
         indices, speeds = np.zeros((STRETCH, self._settings.batch_size), np.int32), np.zeros(STRETCH, np.float32)
         indices[: len(order)], speeds[: len(order)] = order, rates
         steps = tf.constant(len(order))
@@ -216,7 +216,7 @@ class DenseEngine:
         return loss, {path: tf.convert_to_tensor(gradient) for path, gradient in gradients.items()}
 
     def _optimizer_step(self, gradients: Tensors, rate: tf.Tensor) -> None:
-        """Move the trained variables; their masks are the last operation."""
+        """Update the trained variables; their masks are the last operation."""
         step = tf.cast(self._steps, tf.float32)
         for path, average in self._averages.items():
             average.assign_add((gradients[path] - average) * (1 - BETA_1))
@@ -239,7 +239,7 @@ class DenseEngine:
         loss: tf.Tensor,
         correct: tf.Tensor,
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Add a call's chunks to the sums of loss and hits over those before."""
+        """Add a call's chunks to the sums of losses and correct answers so far."""
 
         def add(chunk: tf.Tensor, loss: tf.Tensor, correct: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
             inputs, labels = self._batch(order[chunk])
@@ -258,10 +258,10 @@ class _Chunks:
     """Samples in rows of equal length.
 
     Attributes:
-        order: (rows, length) int32 indices.
-        counted: of the same shape, float32, 1 where an index counts and 0 where it pads.
-        number: of the rows in which some count.
-        samples: number of those that count.
+        order: indices of samples, (rows, length) int32.
+        counted: float32 of the same shape, 1 where an index counts and 0 where it pads.
+        number: number of rows with at least one counted index.
+        samples: number of counted indices.
     """
 
     order: tf.Tensor
@@ -271,7 +271,7 @@ class _Chunks:
 
     @classmethod
     def of(cls, indices: np.ndarray, length: int, rows: int) -> Self:
-        """Cut indices into rows; fewer than one row of them make a row that is shorter."""
+        """Cut indices into rows; fewer than one row's worth make a shorter row."""
         length = min(length, indices.size)
         order, counted = np.zeros(rows * length, np.int32), np.zeros(rows * length, np.float32)
         order[: indices.size], counted[: indices.size] = indices, 1

@@ -1,6 +1,6 @@
-"""What an engine is: it trains and evaluates one network on one data set. The protocol, and the settings of one.
+"""The protocol of an engine, which trains and evaluates one network on one data set, and its settings.
 
-Knows neither TensorFlow nor numba, nor when what is computed (loop.py).
+This module knows neither TensorFlow nor numba, nor when an engine is called (loop.py).
 """
 
 from collections.abc import Callable, Mapping
@@ -21,15 +21,15 @@ Scalar = Callable[[Tensors], "tf.Tensor"]
 
 @dataclass(frozen=True)
 class EngineSettings:
-    """What an engine needs of a spec: two specs with the same settings can share one.
+    """The fields of a spec that an engine needs: two specs with the same settings can share an engine.
 
     Attributes:
-        batch_size: samples of one step.
+        batch_size: number of samples of one step.
         optimizer: "adam" or "sgd".
-        momentum: of SGD.
+        momentum: momentum of SGD.
         nesterov: whether SGD's momentum is Nesterov's.
-        weight_decay: so many times a kernel's weight is added to its gradient.
-        l1_penalty: the same with the weight's sign.
+        weight_decay: factor by which a kernel's weight is added to its gradient.
+        l1_penalty: factor by which the weight's sign is added to its gradient.
         averages: whether running averages of the gradients of all weights are kept, masked ones too.
     """
 
@@ -48,13 +48,13 @@ class EngineSettings:
 
 
 class Engine(Protocol):
-    """What computes steps and evaluations of one network on one data set; weights and masks go in and out as arrays.
+    """It computes steps and evaluations of one network on one data set; weights and masks are dicts of arrays.
 
-    Whatever is read out is exactly zero where masked. No result depends on how steps are cut into calls.
+    All arrays read out are exactly zero where masked. No result depends on how steps are divided into calls.
 
     Attributes:
         task: "classification" or "regression".
-        train_indices: int32 indices of the training samples, those for validation left out.
+        train_indices: int32 indices of the training samples, without those held out for validation.
     """
 
     task: str
@@ -70,8 +70,8 @@ class Engine(Protocol):
         Args:
             order: (steps, batch size) int32 indices of training samples.
             rates: (steps,) float32 learning rates.
-            total: the sum of the losses of the steps before, to which each loss is added in turn: so the sum has the
-                same bits whether the steps are done in one call or in several.
+            total: sum of the losses of earlier steps, to which each loss is added in turn; hence the sum has the same
+                bits whether the steps are done in one call or in several.
 
         Returns:
             The sum of the steps' losses, without penalties, and of `total`.
@@ -90,13 +90,13 @@ class Engine(Protocol):
         ...
 
     def evaluate(self, part: str) -> tuple[float, float]:
-        """Return mean loss and accuracy on "validation" or "test"; of a regression, R² in place of the accuracy."""
+        """Return mean loss and accuracy on "validation" or "test"; in a regression, R² in place of the accuracy."""
         ...
 
     def weights(self) -> dict[str, np.ndarray]:
-        """Copy out all that travels from round to round: trained variables and normalisation statistics."""
+        """Copy all variables that are carried from round to round: trained ones and normalisation statistics."""
         ...
 
     def optimizer_state(self) -> dict[str, np.ndarray]:
-        """Copy out the optimizer's number of steps and its slots, as ``<variable's path>/<slot>``."""
+        """Copy the optimizer's number of steps and its slots, as ``<variable's path>/<slot>``."""
         ...

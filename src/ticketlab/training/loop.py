@@ -1,8 +1,8 @@
 """One training from a ticket to its end, as a timeline: update masks, step, keep, evaluate, save; resumable anywhere.
 
-Stretches are cut into pieces of about a second, between which signals are served and states saved; no bit depends on
-where. Knows when to evaluate and what to remember. Does not know how a step is computed (engine.py), nor where states
-are kept (storage.py), nor what follows a training (lottery.py).
+Stretches are divided into pieces of about a second, between which signals are served and states saved; no bit depends
+on the division. This module knows when to evaluate and what to remember. It does not know how a step is computed
+(engine.py), nor where states are kept (checkpoints.py), nor what follows a training.
 """
 
 import math
@@ -28,20 +28,20 @@ class Checkpoint:
     """A training at one of its evaluations, before its first step, or between two evaluations.
 
     Attributes:
-        iteration: steps done, counted from the beginning of round 0.
-        weights: {path: array}, zero where masked.
-        masks: {path: bool array}.
-        optimizer: {path: array}; None for a fresh optimizer.
-        history: one row (iteration, validation loss, validation accuracy, train loss) per evaluation; the last is the
-            mean over the steps since the one before, not a number where there was none.
-        early_stop: the row of minimum validation loss, the first of them; empty before the first evaluation. It may be
-            older than the history, of masks with as many weights.
-        best: weights at that iteration.
+        iteration: number of steps done, counted from the beginning of round 0.
+        weights: weights {path: array}, zero where masked.
+        masks: masks {path: bool array}.
+        optimizer: state of the optimizer, {path: array}; None for a fresh optimizer.
+        history: one row (iteration, validation loss, validation accuracy, train loss) per evaluation; the train loss is
+            the mean over the steps since the previous evaluation, NaN without steps.
+        early_stop: the first row of minimum validation loss; empty before the first evaluation. It may be older than
+            the history, from masks with as many weights.
+        best: weights at the iteration of `early_stop`.
         kept: weights at the iteration `keep_at`, once it is reached.
-        seconds: spent on training and evaluation so far.
-        steps: done since the last evaluation.
-        losses: their sum up to the last of the stretches that are done.
-        running: their sum in the stretch that is not done yet, as the engine adds them up.
+        seconds: time spent on training and evaluation so far.
+        steps: number of steps since the last evaluation.
+        losses: sum of these steps' losses over the finished stretches.
+        running: sum of these steps' losses in the unfinished stretch, as the engine adds them up.
     """
 
     iteration: int
@@ -58,7 +58,7 @@ class Checkpoint:
     running: float = 0.0
 
     def evaluated(self, row: tuple[float, ...], weights: Callable[[], Arrays], seconds: float) -> Self:
-        """Return the checkpoint after one more evaluation; weights are asked for where it is the best so far."""
+        """Return the checkpoint after one more evaluation; `weights` is called only if it is the best so far."""
         improved = not self.early_stop or row[1] < self.early_stop[1]
         return replace(
             self,
@@ -74,13 +74,13 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Change:
-    """What an update of the masks leaves.
+    """The result of an update of the masks.
 
     Attributes:
-        weights: {path: array}, zero where masked.
-        masks: {path: bool array}.
-        optimizer: {path: array}.
-        losses: of the iterations whose place it took.
+        weights: weights {path: array}, zero where masked.
+        masks: masks {path: bool array}.
+        optimizer: state of the optimizer, {path: array}.
+        losses: losses of the iterations whose place the update took.
     """
 
     weights: Arrays
@@ -96,12 +96,12 @@ def unchanged(engine: Engine, masks: Arrays, iteration: int) -> Change:
 
 @dataclass(frozen=True)
 class Updates:
-    """When masks change during a training, and how.
+    """When and how masks change during a training.
 
     Attributes:
-        iterations: before which they change, unless they are the training's last one; in a training without iterations,
-            before its evaluation.
-        change: makes the change, from the engine, the present masks and the iteration.
+        iterations: iterations before which masks change, except the training's last one; in a training without
+            iterations, masks change before its evaluation.
+        change: function of the engine, the present masks and the iteration that makes the change.
     """
 
     iterations: Collection[int] = ()
@@ -110,16 +110,16 @@ class Updates:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a training consists of, wherever it begins.
+    """The plan of a training, wherever it begins.
 
     Attributes:
-        stop: the last iteration; where a training begins there, its weights are evaluated as they are.
-        order: samples of the iterations from its first argument to its second, (iterations, batch size) int32.
-        rates: learning rates of the iterations from its first argument to its second.
-        eval_every: iterations between two evaluations.
-        updates: of the masks.
+        stop: the last iteration; a training that begins there only evaluates its weights.
+        order: function ``(start, stop)`` that gives the samples of these iterations, (iterations, batch size) int32.
+        rates: function ``(start, stop)`` that gives the learning rates of these iterations.
+        eval_every: number of iterations between two evaluations.
+        updates: updates of the masks.
         keep_at: iteration whose weights are remembered as `kept`.
-        patience: end after so many evaluations without a new minimum of the validation loss.
+        patience: number of evaluations without a new minimum of the validation loss after which training ends.
     """
 
     stop: int
@@ -133,12 +133,12 @@ class Plan:
 
 @dataclass(frozen=True)
 class Observer:
-    """Who is told of a training.
+    """The functions that a training reports to.
 
     Attributes:
-        report: called after every evaluation; the checkpoint it gets has no new weights.
-        save: called with a whole checkpoint every `save_every` seconds, wherever the training is.
-        save_every: seconds.
+        report: function called after every evaluation, with a checkpoint without new weights.
+        save: function called with a whole checkpoint every `save_every` seconds, wherever the training is.
+        save_every: number of seconds between two saves.
     """
 
     report: Callable[[Checkpoint], object] = lambda checkpoint: None
@@ -154,13 +154,13 @@ def train(
     The early-stop iteration is the evaluated iteration of minimum validation loss (Frankle & Carbin 2019, section 1).
 
     Args:
-        engines: gives what computes the steps under some masks.
-        begin: where to begin.
-        plan: what the training consists of.
-        observer: who is told.
+        engines: function that gives the engine for some masks.
+        begin: checkpoint from which to go on.
+        plan: plan of the training.
+        observer: functions to report to.
 
     Raises:
-        Diverged: where the validation loss is no longer finite.
+        Diverged: if the validation loss is no longer finite.
     """
     training = _Training(engines, begin, plan, observer)
     for pause in training.pauses:
@@ -181,10 +181,10 @@ class _Training:
     """A training at some iteration.
 
     Attributes:
-        state: where the training is; its weights and optimizer, which the engine has, are those of a while ago.
-        evaluations: the iterations at which it is evaluated.
-        updates: the iterations before which masks change.
-        pauses: the iterations at which something else happens than steps.
+        state: state of the training; the engine holds newer weights and a newer optimizer state.
+        evaluations: iterations at which the training is evaluated.
+        updates: iterations before which masks change.
+        pauses: iterations at which something other than steps happens.
     """
 
     def __init__(self, engines: Callable[[Arrays], Engine], begin: Checkpoint, plan: Plan, observer: Observer) -> None:
@@ -202,7 +202,7 @@ class _Training:
     def update_masks(self) -> None:
         """Make the update before this iteration, which may take the place of its step."""
         change = self._plan.updates.change(self._engine, self.state.masks, self.state.iteration)
-        if kept(change.masks) < kept(self.state.masks):  # what was best with more weights is best no longer
+        if kept(change.masks) < kept(self.state.masks):  # the best state with more weights no longer counts
             self.state = replace(self.state, early_stop=(), best={})
         self.state = replace(
             self.state,
@@ -241,13 +241,13 @@ class _Training:
 
     @property
     def out_of_patience(self) -> bool:
-        """Whether the plan's patience ends with this evaluation; not before there is what is to be kept."""
+        """Whether the plan's patience ends with this evaluation, but not before the weights of `keep_at` are kept."""
         if not self._plan.patience or self.state.iteration < (self._plan.keep_at or 0):
             return False
         return _without_improvement(self.state) >= self._plan.patience
 
     def save(self) -> None:
-        """Save the training if it is time, and there are steps left."""
+        """Save the training if it is time and steps are left."""
         now = time.perf_counter()
         if self.state.iteration < self._plan.stop and now - self._saved >= self._observer.save_every:
             self._observer.save(replace(self.whole(), seconds=self._seconds()))
@@ -266,7 +266,7 @@ class _Training:
 
 
 def piece_length(seconds: float) -> int:
-    """Return how many iterations to do at once where the last ones took so many seconds each; at first, one.
+    """Return how many iterations to do at once, given the seconds that each of the last ones took; at first, one.
 
     >>> piece_length(math.inf), piece_length(0.01), piece_length(5.0)
     (1, 100, 1)

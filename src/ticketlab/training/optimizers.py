@@ -1,8 +1,8 @@
 """Optimizer steps as pure functions of tensors, with Keras's formulas and defaults.
 
 Keras's own optimizers have no stateless form on TensorFlow: inside a compiled loop they cost a third of an iteration
-more on two threads, and their slots cannot be named and masked by a variable's path. A test holds these to them.
-TensorFlow is imported inside functions: the sparse engine has the same constants without it.
+more on two threads, and their slots cannot be named and masked by a variable's path. A test compares these steps with
+Keras's. TensorFlow is imported inside functions, so the sparse engine shares the constants without it.
 """
 
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
-AVERAGE = "average"  # of a kernel's gradients, with the decay BETA_1 in every step: no slot of an optimizer
+AVERAGE = "average"  # slot of the running average of a kernel's gradients, with decay BETA_1; no slot of an optimizer
 Slots = dict[str, "tf.Tensor"]
 
 
@@ -38,9 +38,9 @@ def update(
         settings: optimizer and momentum.
         rate: float32 learning rate of this step.
         step: float32 number of this step since the slots were 0, from 1.
-        weight: of any shape.
-        gradient: of the same shape.
-        slots: {name: tensor of the same shape}.
+        weight: variable of any shape.
+        gradient: its gradient, of the same shape.
+        slots: its slots, {name: tensor of the same shape}.
     """
     if settings.optimizer == "adam":
         return adam(rate, step, weight, gradient, slots)
@@ -50,7 +50,7 @@ def update(
 def adam(
     rate: "tf.Tensor", step: "tf.Tensor", weight: "tf.Tensor", gradient: "tf.Tensor", slots: Slots
 ) -> tuple["tf.Tensor", Slots]:
-    """Do a step of Adam (Kingma & Ba 2015, arXiv 1412.6980, algorithm 1 in the form of its section 2's last remark)."""
+    """Do a step of Adam (Kingma & Ba 2015, arXiv 1412.6980, algorithm 1 in the form at the end of section 2)."""
     import tensorflow as tf
 
     momentum = slots["momentum"] + (gradient - slots["momentum"]) * (1 - BETA_1)

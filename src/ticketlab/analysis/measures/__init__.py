@@ -1,7 +1,7 @@
-"""What is measured of rounds, as one table, `MEASURES`, and of pairs of masks, `mask_similarity.SIMILARITIES`.
+"""Measures of rounds, in one table, `MEASURES`; `mask_similarity.SIMILARITIES` holds those of pairs of masks.
 
-To add a measure of rounds: a function of a `LoadedRound`, and an entry here. Tables, figures and report follow from it;
-a test asks for its columns in outputs/README.md.
+To add a measure of rounds, write a function of a `LoadedRound` and add an entry here. Tables, figures and report follow
+from the entry; a test compares its columns with outputs/README.md.
 """
 
 from ticketlab.analysis.confidence import COUNT, PERCENT, SHARE
@@ -46,9 +46,9 @@ def _degrees(way: str, where: str) -> dict[str, Column]:
     return {
         f"{way}_degree_mean": Column(f"kept weights {where}, mean over the units"),
         f"{way}_degree_variance": Column(f"kept weights {where}, variance over the units"),
-        f"{way}_degree_variance_chance": Column("that variance in random masks with the layer's density, expected"),
+        f"{way}_degree_variance_chance": Column("expected variance in random masks with the layer's density"),
         f"{way}_degree_variance_ratio": Column(
-            "variance / that of chance", f"variance of {way}-degrees / chance", bounds=COUNT, level=1
+            "variance / that expected by chance", f"variance of {way}-degrees / chance", bounds=COUNT, level=1
         ),
     }
 
@@ -60,35 +60,35 @@ MEASURES: dict[str, Measure] = {
         {
             "density": DENSITY,
             "early_stop_iteration": Column(
-                "iteration of the least validation loss",
+                "iteration of minimum validation loss",
                 "early-stop iteration",
                 digits=0,
                 bounds=COUNT,
                 listed="Training",
             ),
             "early_stop_test_accuracy": Column(
-                "at that iteration", "{score}, early stop{unit}", scored=True, listed="Training"
+                "test accuracy at that iteration", "{score}, early stop{unit}", scored=True, listed="Training"
             ),
-            "early_stop_validation_loss": Column("at that iteration"),
+            "early_stop_validation_loss": Column("validation loss at that iteration"),
             "early_stop_censored": Column(
                 "whether the early stop is a lower bound: it lies within one evaluation of the last iteration allowed"
             ),
             "test_accuracy": Column(
-                "at the end of the round's training", "{score}, end{unit}", scored=True, listed="Training"
+                "test accuracy at the end of the round's training", "{score}, end{unit}", scored=True, listed="Training"
             ),
-            "test_loss": Column("at the end of the round's training"),
+            "test_loss": Column("test loss at the end of the round's training"),
             "untrained_test_accuracy": Column(
-                "of the weights that the round starts from, under its mask, before any step",
+                "test accuracy of the round's initial weights under its mask, before any step",
                 "{score}, untrained{unit}",
                 scored=True,
                 listed="Training",
             ),
             "iteration": Column("optimizer step at which a round of sparse training ends"),
             "seconds": Column("duration of the round's training"),
-            "inference_flops": Column("operations of one sample's way forward, of kept weights alone"),
-            "dense_inference_flops": Column("operations of one sample's way forward, of all weights"),
+            "inference_flops": Column("operations of one sample's forward pass, with kept weights alone"),
+            "dense_inference_flops": Column("operations of one sample's forward pass, with all weights"),
             "training_flops": Column("operations of the round's training"),
-            "training_flops_paper": Column("the same as the method's paper counts them"),
+            "training_flops_paper": Column("operations of the round's training as the method's paper counts them"),
         },
         varying=True,
     ),
@@ -101,9 +101,9 @@ MEASURES: dict[str, Measure] = {
         {
             "density": DENSITY,
             "iteration": Column("optimizer step of the evaluation"),
-            "validation_loss": Column("on the validation samples"),
-            "validation_accuracy": Column("on the validation samples"),
-            "train_loss": Column("mean over the batches since the evaluation before"),
+            "validation_loss": Column("loss on the validation samples"),
+            "validation_accuracy": Column("accuracy on the validation samples"),
+            "train_loss": Column("mean loss over the batches since the previous evaluation"),
         },
         varying=True,
     ),
@@ -112,30 +112,28 @@ MEASURES: dict[str, Measure] = {
         "structure",
         {
             "layer": LAYER,
-            "weights": Column("all weights"),
-            "kept": Column("kept weights"),
+            "weights": Column("number of all weights"),
+            "kept": Column("number of kept weights"),
             "density": Column("kept / all weights of the layer", "density of the layer", bounds=SHARE),
             "on_path": Column("kept weights on a path from input to output"),
             "effective_density": Column(
-                "weights on such a path / all weights", "effective density", digits=3, bounds=SHARE, listed="Masks"
+                "kept weights on such a path / all weights", "effective density", digits=3, bounds=SHARE, listed="Masks"
             ),
-            "varying_weights": Column(
-                "all weights but those from inputs that are the same in all samples for training"
-            ),
-            "varying_kept": Column("kept weights among these"),
-            "varying_density": Column("kept / all of these"),
-            "varying_on_path": Column("weights on a path among these"),
-            "varying_effective_density": Column("weights on a path / all of these"),
-            "inputs": Column("units in"),
-            "unused_inputs": Column("units in without a kept weight", "unused inputs", bounds=COUNT, listed="Masks"),
-            "units": Column("units out; of convolutions, a unit is a channel"),
-            "no_way_in": Column("units out that no path from the input reaches"),
-            "no_way_out": Column("units out from which no path reaches the output"),
-            "dead": Column("units out on no path, for either reason", "dead units", bounds=COUNT, listed="Masks"),
-            "pairs": Column("pairs of a unit in and a unit out"),
+            "varying_weights": Column("all weights but those from inputs that are constant over the training samples"),
+            "varying_kept": Column("kept weights among these weights"),
+            "varying_density": Column("kept / all of these weights"),
+            "varying_on_path": Column("kept weights on a path among these weights"),
+            "varying_effective_density": Column("kept weights on a path / all of these weights"),
+            "inputs": Column("input units"),
+            "unused_inputs": Column("input units without a kept weight", "unused inputs", bounds=COUNT, listed="Masks"),
+            "units": Column("output units; in convolutions, a unit is a channel"),
+            "no_way_in": Column("output units that no path from the input reaches"),
+            "no_way_out": Column("output units from which no path reaches the output"),
+            "dead": Column("output units on no path, for either reason", "dead units", bounds=COUNT, listed="Masks"),
+            "pairs": Column("pairs of an input unit and an output unit"),
             "kept_pairs": Column("pairs with a kept weight"),
-            **_degrees("in", "into a unit out"),
-            **_degrees("out", "from a unit in"),
+            **_degrees("in", "into an output unit"),
+            **_degrees("out", "from an input unit"),
         },
         figures=[
             Curves(
@@ -153,11 +151,11 @@ MEASURES: dict[str, Measure] = {
         {
             "layer": LAYER,
             "direction": Column(
-                "`in`: weights into a unit out; `out`: from a unit in; `pair`: of a convolution's window"
+                "weights into an output unit (`in`), from an input unit (`out`), or of a kernel window (`pair`)"
             ),
             "degree": Column("number of kept weights"),
-            "units": Column("units (or windows) that have it"),
-            "units_chance": Column("how many do in random masks with the layer's density, expected"),
+            "units": Column("number of units (or windows) with that degree"),
+            "units_chance": Column("expected number in random masks with the layer's density"),
         },
     ),
     "input pixels": Measure(
@@ -165,7 +163,7 @@ MEASURES: dict[str, Measure] = {
         "pixels",
         {
             "connections": Column("kept weights of the input layer"),
-            "pixels": Column("of the image"),
+            "pixels": Column("pixels of the image"),
             "unused_pixels": Column(
                 "pixels without a kept weight",
                 "pixels without connection",
@@ -194,8 +192,8 @@ MEASURES: dict[str, Measure] = {
         input_pixels.trend,
         "pixel_trend",
         {
-            "side": Column("of a centred square, in pixels"),
-            "connections_per_pixel": Column("mean in it"),
+            "side": Column("side of a centred square, in pixels"),
+            "connections_per_pixel": Column("mean number of kept weights per pixel in it"),
         },
     ),
     "weights": Measure(
@@ -203,25 +201,32 @@ MEASURES: dict[str, Measure] = {
         "weights",
         {
             "layer": LAYER,
-            "weights": Column("all weights"),
-            "kept": Column("kept weights"),
+            "weights": Column("number of all weights"),
+            "kept": Column("number of kept weights"),
             **{
-                f"{moment}_{part}_{name}": Column(f"{what} of the {whose}, {when}")
+                f"{moment}_{part}_{name}": Column(f"{what} among the {whose}, {when}")
                 for moment, when in (
                     ("initial", "initially"),
-                    ("final", "at the end of the last training that had them"),
+                    ("final", "at the end of the last training that included them"),
                 )
                 for part, whose in (("kept", "kept weights"), ("pruned", "weights pruned before"))
-                for name, what in (("magnitude", "mean magnitude"), ("positive", "share of positive ones"))
+                for name, what in (("magnitude", "mean magnitude"), ("positive", "share of positive weights"))
             },
             "sign_changes": Column(
-                "share of the kept whose sign is another at the end", "sign changes (% of kept)", 100, bounds=PERCENT
+                "share of the kept weights whose sign changed in training",
+                "sign changes (% of kept)",
+                100,
+                bounds=PERCENT,
             ),
-            "magnitude_correlation": Column("Pearson's, between initial and final magnitudes of the kept"),
-            "pruned_next": Column("how many of the kept the next round lacks"),
-            "prune_fraction": Column("their share of the kept"),
-            "small_initially": Column("share of them among as many of the smallest initial magnitudes of the kept"),
-            "initial_percentile": Column("their mean place among the initial magnitudes of the kept, from 0 to 1"),
+            "magnitude_correlation": Column("Pearson correlation of initial and final magnitudes of the kept weights"),
+            "pruned_next": Column("number of kept weights that the next round prunes"),
+            "prune_fraction": Column("share of the kept weights that the next round prunes"),
+            "small_initially": Column(
+                "share of those pruned next that are among as many kept weights of smallest initial magnitude"
+            ),
+            "initial_percentile": Column(
+                "mean rank of those pruned next among the initial magnitudes of the kept weights, from 0 to 1"
+            ),
         },
     ),
     "distributions of weights": Measure(
@@ -229,11 +234,11 @@ MEASURES: dict[str, Measure] = {
         "histograms",
         {
             "layer": LAYER,
-            "moment": Column("`initial` or `final`"),
-            "part": Column("`kept` or `pruned`: of the weights that are kept, or of those pruned before"),
-            "left": Column("of the bin, which begins there"),
-            "right": Column("of the bin, which ends below"),
-            "count": Column("weights in it, of all seeds together"),
+            "moment": Column("`initial` or `final` weights"),
+            "part": Column("`kept` weights, or those `pruned` before"),
+            "left": Column("lower bound of the bin, included"),
+            "right": Column("upper bound of the bin, excluded"),
+            "count": Column("number of weights in the bin, all seeds together"),
         },
         keys=("round",),
         finish=weights.over_seeds,
@@ -242,25 +247,25 @@ MEASURES: dict[str, Measure] = {
         efficiency.cost,
         "efficiency",
         {
-            "inference_flops": Column("operations of one sample's way forward, by the kept weights alone"),
+            "inference_flops": Column("operations of one sample's forward pass, with kept weights alone"),
             "training_flops": Column("operations of the round's own training"),
-            "total_training_flops": Column("operations of all that it took to come to the round's end"),
+            "total_training_flops": Column("operations of all training up to the round's end"),
             "inference_ratio": Column(
-                "inference / that of the dense network",
+                "`inference_flops` / those of the dense network",
                 "inference FLOPs / those of the dense network",
                 digits=3,
                 bounds=COUNT,
                 listed="Training",
             ),
             "total_training_ratio": Column(
-                "total / that of training the dense network once",
+                "`total_training_flops` / those of training the dense network once",
                 "training FLOPs / those of one dense training",
                 digits=3,
                 bounds=COUNT,
                 listed="Training",
             ),
             "total_training_ratio_paper": Column(
-                "that ratio as the method's paper counts: of RigL, the average of ΔT steps and an update throughout"
+                "the same ratio as the method's paper counts: RigL averages ΔT steps and an update throughout"
             ),
         },
         finish=efficiency.totals,
@@ -270,7 +275,7 @@ MEASURES: dict[str, Measure] = {
         "exploration",
         {
             "share_ever_kept": Column(
-                "share of all weights that some saved mask up to the round keeps (R_s of Liu et al. 2021)",
+                "share of all weights that at least one mask saved up to the round keeps (R_s of Liu et al. 2021)",
                 "weights ever kept (%)",
                 100,
                 bounds=PERCENT,
@@ -281,8 +286,8 @@ MEASURES: dict[str, Measure] = {
             Curves(
                 "weights_ever_kept",
                 ["share_ever_kept"],
-                "Share of all weights that some saved mask up to then has kept: the exploration rate R_s of Liu et al. "
-                "(2021). What came and went between two saves is not seen.",
+                "Share of all weights that at least one mask saved up to then keeps: the exploration rate R_s of Liu "
+                "et al. (2021). Weights that came and went between two saves are not counted.",
             )
         ],
     ),

@@ -11,13 +11,13 @@ from ticketlab.sparsity.masks import Arrays
 
 OVERLAP_COLUMNS = {
     "run": "name of the run's folder",
-    "seed": "of the replicate",
+    "seed": "seed of the replicate",
     "round_a": "the earlier round",
-    "round_b": "the later one",
-    "density_a": "of the earlier mask",
-    "density_b": "of the later one",
-    "overlap": "as in `similarity.csv`",
-    "jaccard": "as in `similarity.csv`",
+    "round_b": "the later round",
+    "density_a": "density of the earlier mask",
+    "density_b": "density of the later mask",
+    "overlap": "overlap as in `similarity.csv`",
+    "jaccard": "Jaccard similarity as in `similarity.csv`",
 }
 
 

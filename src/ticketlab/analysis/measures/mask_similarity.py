@@ -110,31 +110,37 @@ class Similarity(NamedTuple):
 
 # To add a similarity: a function, and an entry here.
 SIMILARITIES: dict[str, Similarity] = {
-    "hamming": Similarity(hamming, "share of weights of which one mask keeps and the other does not"),
+    "hamming": Similarity(hamming, "share of weights that one mask keeps and the other does not"),
     "jaccard": Similarity(lambda both, a, b, total: jaccard(both, a, b), "a ∧ b / a ∨ b"),
-    "jaccard_chance": Similarity(lambda both, a, b, total: jaccard_chance(a, b, total), "that of random masks"),
-    "jaccard_excess": Similarity(jaccard_excess, "what is above that of random masks"),
-    "overlap": Similarity(lambda both, a, b, total: overlap(both, a, b), "a ∧ b / the smaller mask"),
-    "dice": Similarity(lambda both, a, b, total: dice(both, a, b), "a ∧ b / the arithmetic mean of both masks"),
-    "cosine": Similarity(lambda both, a, b, total: cosine(both, a, b), "a ∧ b / the geometric mean of both masks"),
-    "kappa": Similarity(kappa, "Cohen's: agreement above chance / the greatest possible"),
+    "jaccard_chance": Similarity(
+        lambda both, a, b, total: jaccard_chance(a, b, total), "expected Jaccard similarity of random masks"
+    ),
+    "jaccard_excess": Similarity(jaccard_excess, "Jaccard similarity minus that of random masks"),
+    "overlap": Similarity(lambda both, a, b, total: overlap(both, a, b), "a ∧ b / kept weights of the smaller mask"),
+    "dice": Similarity(
+        lambda both, a, b, total: dice(both, a, b), "a ∧ b / the arithmetic mean of both masks' kept weights"
+    ),
+    "cosine": Similarity(
+        lambda both, a, b, total: cosine(both, a, b), "a ∧ b / the geometric mean of both masks' kept weights"
+    ),
+    "kappa": Similarity(kappa, "Cohen's kappa: agreement above chance / the greatest possible"),
     "z": Similarity(
         lambda both, a, b, total: z_score(both, *independent(a, b, total)),
         "a ∧ b above chance, in standard deviations of chance",
     ),
-    "persistence": Similarity(lambda both, a, b, total: persistence(both, a), "a ∧ b / the first mask"),
+    "persistence": Similarity(lambda both, a, b, total: persistence(both, a), "a ∧ b / kept weights of the first mask"),
 }
 NULLS = {
     "layer": "against random masks with each layer's density",
-    "input": "against random masks with as many weights leaving each input unit, besides",
+    "input": "against random masks that also keep as many weights from each input unit",
 }
 PAIR_COLUMNS = {
     "run_a": "run of the first mask",
-    "seed_a": "its seed",
-    "round_a": "its round",
+    "seed_a": "seed of the first mask",
+    "round_a": "round of the first mask",
     "run_b": "run of the second mask",
-    "seed_b": "its seed",
-    "round_b": "its round",
+    "seed_b": "seed of the second mask",
+    "round_b": "round of the second mask",
     "layer": "path of the kernel, or `all` for all prunable layers together",
     "density_a": "kept weights / all weights of the layer, first mask",
     "density_b": "kept weights / all weights of the layer, second mask",

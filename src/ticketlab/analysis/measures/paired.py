@@ -21,18 +21,18 @@ KEYS = {
     "run": "name of the run's folder",
     "against": "`dense`, or the folder of a control",
     "metric": "a column of `rounds.csv`",
-    "round": "the run's",
-    "density": "the run's, mean over the seeds",
-    "iteration": "the run's, in sparse training",
+    "round": "round of the run",
+    "density": "density of the run, mean over the seeds",
+    "iteration": "iteration of the run, in sparse training",
 }
 COLUMNS = {
     **KEYS,
-    "seeds": "how many seeds both have",
-    "mean": "of run − against",
-    "interval": "its interval",
-    "censored": "whether an early stop that is a lower bound is among them",
+    "seeds": "number of seeds that both have",
+    "mean": "mean of run − against",
+    "interval": "interval of the mean",
+    "censored": "whether one of the early stops is a lower bound",
 }
-SEEDS_COLUMNS = {**KEYS, "seed": "of the replicate", "value": "run − against"}
+SEEDS_COLUMNS = {**KEYS, "seed": "seed of the replicate", "value": "run − against"}
 # fields in which trainings may differ that one dense training stands for
 OTHERWISE = {*method_options(), "method", "save_every", "engine", "break_even_density"}
 

@@ -24,15 +24,15 @@ KEYS = [*(f"{name}_{side}" for side in "ab" for name in ("run", "seed", "round")
 UNMATCHED = ("jaccard_chance", "jaccard_excess")
 COLUMNS = {
     "run": "name of the run's folder",
-    "round": "its number",
+    "round": "number of the round",
     "density": "kept weights / all weights of the layer",
     "layer": "path of the kernel, or `all` for all prunable layers together",
-    "seeds": "how many seeds have the round",
-    "pairs": "how many pairs they make",
+    "seeds": "number of seeds that have the round",
+    "pairs": "number of pairs of these seeds",
     "measure": "a column of `similarity.csv`, or one of `matching.csv` with its null; "
     "`…_by_degrees`: before matching, against the null `degrees`",
-    "mean": "over the pairs",
-    "interval": "its interval",
+    "mean": "mean over the pairs",
+    "interval": "interval of the mean",
 }
 
 

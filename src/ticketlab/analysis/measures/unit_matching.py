@@ -21,17 +21,17 @@ from ticketlab.sparsity.masks import Arrays
 
 COLUMNS = {
     **PAIR_COLUMNS,
-    "null": "what random masks keep: `counts` of each layer; `inputs`: how many weights leave each input unit; "
-    "`degrees`: also how many reach each unit",
-    "draws": "pairs of random masks",
-    "jaccard": "before matching, of the masks",
-    "jaccard_chance": "before matching, of the random masks",
-    "jaccard_excess": "the difference",
-    "matched_jaccard": "after matching, of the masks",
-    "matched_jaccard_chance": "after matching, mean over the random masks",
-    "matched_jaccard_chance_sd": "its standard deviation",
-    "matched_jaccard_excess": "after matching, above that mean",
-    "matched_z": "the same in standard deviations",
+    "null": "what random masks preserve. `counts`: kept weights of each layer; `inputs`: also weights from each input "
+    "unit; `degrees`: also weights into each unit",
+    "draws": "number of pairs of random masks",
+    "jaccard": "Jaccard similarity of the masks before matching",
+    "jaccard_chance": "Jaccard similarity of the random masks before matching",
+    "jaccard_excess": "difference of the two",
+    "matched_jaccard": "Jaccard similarity of the masks after matching",
+    "matched_jaccard_chance": "mean Jaccard similarity of the random masks after matching",
+    "matched_jaccard_chance_sd": "standard deviation of the random masks' similarity",
+    "matched_jaccard_excess": "`matched_jaccard` minus that mean",
+    "matched_z": "the same difference in standard deviations",
 }
 Orders = dict[str, np.ndarray]
 Pairs = Sequence[tuple[int, int]]

@@ -1,8 +1,9 @@
-"""Controls of a ticket: what else could be trained in its place, from a round of a finished chain, in plain NumPy.
+"""Controls of a ticket: other weights and masks to train in its place, from a round of a finished chain, in NumPy.
 
-Each changes one thing about a ticket and leaves the rest: the weights, which of a layer's weights are kept, or how the
-mask was found (Frankle & Carbin 2019, arXiv 1803.03635; Zhou et al. 2019, arXiv 1905.01067). To add one: write a
-function ``(facts) -> (weights, masks)``, add its entry to `CONTROLS`. Does not know files, networks or training.
+Each control changes one thing about a ticket and leaves the rest: the weights, which of a layer's weights are kept, or
+how the mask was found (Frankle & Carbin 2019, arXiv 1803.03635; Zhou et al. 2019, arXiv 1905.01067). To add one, write
+a function ``(facts) -> (weights, masks)`` and add its entry to `CONTROLS`. This module does not know files, networks or
+training.
 """
 
 from collections.abc import Callable, Collection
@@ -19,19 +20,19 @@ Ticket = tuple[Arrays, Arrays]
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What a control may need to know of a round and its chain.
+    """The facts of a round and its chain that controls use.
 
     Attributes:
-        seed: of the replicate; every draw comes from a stream of it, named after the control.
-        round: whose ticket the control stands beside.
-        origin: all weights that the rounds rewind to, {path: array}.
+        seed: seed of the replicate; every draw comes from a stream of it, named after the control.
+        round: number of the round in whose ticket's place the control is trained.
+        origin: all weights to which the rounds rewind, {path: array}.
         initial: all weights at iteration 0; the same as `origin` where the rounds rewind to iteration 0.
         dense: all weights at the end of round 0.
-        masks: of this round, {path: bool array}.
-        fresh: draws new initial weights of the whole network.
-        criterion: a name of `pruning.CRITERIA`, by which the chain prunes.
-        scope: a name of `pruning.SCOPES`, likewise.
-        held: the layers that are not pruned.
+        masks: masks of this round, {path: bool array}.
+        fresh: function that draws new initial weights of the whole network.
+        criterion: the chain's pruning criterion, a name of `criteria.CRITERIA`.
+        scope: the chain's pruning scope, a name of `pruning.SCOPES`.
+        held: paths of the layers that are not pruned.
     """
 
     seed: int
@@ -51,10 +52,10 @@ class Control:
     """One control: how its ticket is made, and how it is trained.
 
     Attributes:
-        words: the papers' words for it, in figures and tables, which show controls in the order of `CONTROLS`.
-        choose: which weights and masks; the weights need not be masked yet.
-        trained: False where the control is the untrained network.
-        from_beginning: True where it trains from iteration 0, though the chain may rewind to a later one.
+        words: the papers' term for it, in figures and tables, which show controls in the order of `CONTROLS`.
+        choose: function of the facts that gives weights and masks; the weights need not be masked yet.
+        trained: whether the control is trained; False where it is the untrained network.
+        from_beginning: whether it trains from iteration 0 even if the chain rewinds to a later one.
     """
 
     words: str
@@ -101,10 +102,10 @@ def shuffled_weights(facts: Facts) -> Ticket:
 
 
 def one_shot(facts: Facts) -> Ticket:
-    """Prune at once what the chain pruned round by round, from round 0's final weights and by the chain's criterion.
+    """Prune at once instead of round by round, from round 0's final weights and by the chain's criterion.
 
-    As many weights as the ticket has are kept: in each layer or, in the scope "global", of all layers that are pruned.
-    (Frankle & Carbin 2019, section 2: one-shot pruning.)
+    It keeps as many weights as the ticket: in each layer or, in the scope "global", in all pruned layers together
+    (Frankle & Carbin 2019, section 2: one-shot pruning).
     """
     scores = criteria.score(
         facts.criterion, facts.masks, facts.initial, facts.dense, stream(facts.seed, "one-shot pruning")
@@ -147,7 +148,7 @@ CONTROLS: dict[str, Control] = {
     "supermask": Control("supermask (untrained)", supermask, trained=False),
 }
 
-# what the rounds of a chain may start from: the training's own weights, or those of a control in every round
+# weights from which the rounds of a chain may start: those of the training, or those of a control in every round
 WEIGHTS_FROM: dict[str, Control | None] = {
     "rewind": None,
     "final": None,

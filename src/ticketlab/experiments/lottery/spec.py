@@ -1,4 +1,4 @@
-"""The spec of iterative magnitude pruning, and what its fields forbid together."""
+"""The spec of iterative magnitude pruning: its fields, and which combinations are refused."""
 
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
@@ -21,7 +21,7 @@ from ticketlab.sparsity.pruning import SCOPES
 
 SCHEDULE_FROM = ("rewind", "final")
 
-# criteria by which earlier versions scored rounds that start from weights of their own against other initial weights
+# criteria that earlier versions applied to the wrong initial weights, in rounds that draw their own
 SCORED_WRONGLY = (
     "large_initial",
     "small_initial",
@@ -109,12 +109,12 @@ class ImpSpec(PruningSpec):
         return names
 
     def corrected(self) -> dict[str, Any]:
-        """As of `Spec`: such rounds were scored against the initial weights, which they never had."""
+        """Return that part of the key for rounds once scored against initial weights that they never had."""
         return {"scores": "start"} if self.begins_elsewhere and self.criterion in SCORED_WRONGLY else {}
 
     @property
     def begins_elsewhere(self) -> bool:
-        """Whether each pruned round starts from weights of its own, which the training before it never had."""
+        """Whether each pruned round draws its own initial weights instead of rewinding."""
         return WEIGHTS_FROM[self.weights_from] is not None
 
     def rewound_learning_rates(self, start: int, stop: int) -> np.ndarray:
@@ -129,5 +129,5 @@ class ImpSpec(PruningSpec):
         return replace(self, branch=None, only_rounds=(), rounds=LEFT_OUT) if self.branch else self
 
     def folder_name(self) -> str:
-        """Return the name of the run's folder; a branch's is that of its run and the branch's name."""
+        """Return the name of the run's folder; a branch's folder is named after its run and the branch."""
         return f"{self.trunk().folder_name()}-{self.branch}" if self.branch else super().folder_name()

@@ -1,10 +1,10 @@
-"""Pruning before training: scores of initial weights, and the masks they give at an overall density.
+"""Pruning at initialisation: scores of initial weights, and the masks that they give at an overall density.
 
-A method is a function ``(weights, loss, flow, rng) -> {path: scores}`` on TensorFlow tensors, where `loss` and `flow`
-are differentiable scalar functions of the prunable kernels, so any network and any data fit; the highest scores are
-kept. To add one: write the function, add its entry to `SALIENCIES`. Frankle et al. 2021 (arXiv 2009.08576) compare the
-methods. Does not know networks, data or training. TensorFlow is imported inside functions, so the names are known
-without it.
+A method is a function ``(weights, loss, flow, rng) -> {path: scores}`` on TensorFlow tensors; the highest scores are
+kept. `loss` and `flow` are differentiable scalar functions of the prunable kernels, so any network and any data fit. To
+add a method, write the function and add its entry to `SALIENCIES`. Frankle et al. 2021 (arXiv 2009.08576) compare the
+methods. This module does not know networks, data or training. TensorFlow is imported inside functions, so the names are
+known without it.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,8 +29,8 @@ class Saliency:
     """A method of scoring.
 
     Attributes:
-        scores: the function.
-        steps: in which it is published to prune.
+        scores: function that scores the weights.
+        steps: number of steps in which the published method prunes.
         uses_data: whether it differentiates the loss of training samples.
         fixed: whether its scores are the same under any masks, and so in any number of steps.
     """
@@ -60,9 +60,9 @@ def snip(weights: Tensors, loss: Scalar, flow: Scalar, rng: np.random.Generator)
 def grasp(weights: Tensors, loss: Scalar, flow: Scalar, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Score by w · Hg, g and H the loss's gradient and Hessian (Wang et al. 2020, arXiv 2002.07376, equation 8).
 
-    The paper removes the highest −w · Hg, the weights whose removal reduces the gradient flow gᵀg least or raises it
-    most; so the highest w · Hg stay. Hg is exact: the gradient of g · stop_gradient(g). The authors divide the logits
-    by 200 before the loss; that is for the `loss` given.
+    The paper removes the weights of highest −w · Hg, whose removal reduces the gradient flow gᵀg least or raises it
+    most; hence the highest w · Hg stay. Hg is exact: the gradient of g · stop_gradient(g). The authors divide the
+    logits by 200 before the loss, which is left to the caller's `loss`.
     """
     import tensorflow as tf
 
@@ -77,8 +77,8 @@ def grasp(weights: Tensors, loss: Scalar, flow: Scalar, rng: np.random.Generator
 def synflow(weights: Tensors, loss: Scalar, flow: Scalar, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Score by |w| · ∂R/∂|w|, R the flow through |w|: the sum of |products| over all paths through a weight.
 
-    Tanaka et al. 2020 (arXiv 2006.05467, equation 3 and algorithm 1, 100 steps). No data is used. Each unit's scores in
-    equal its scores out as long as all biases are 0, as they are drawn; biases below 0 would break this.
+    This is equation 3 of Tanaka et al. 2020 (arXiv 2006.05467, algorithm 1, 100 steps). No data is used. The scores
+    into a unit add up to those out of it as long as all biases are 0, as initially; negative biases would break this.
     """
     import tensorflow as tf
 
@@ -102,18 +102,18 @@ def saliency_scores(
 ) -> Arrays:
     """Score the weights of a network under masks.
 
-    Masked weights enter `loss` and `flow` as exact zeros and as constants: gradient and Hessian are of the kept ones.
+    Masked weights enter `loss` and `flow` as constant zeros: gradient and Hessian concern the kept weights alone.
 
     Args:
         method: a name of `SALIENCIES`.
-        weights: the prunable kernels, {path: array}; scores are of their precision.
+        weights: the prunable kernels, {path: array}; scores have their precision.
         present: the masks so far, {path: bool array}.
         loss: mean training loss on some samples, a differentiable function of {path: tensor}.
-        flow: sum of the logits for an all-ones input, likewise.
-        rng: for methods that draw.
+        flow: sum of the logits for an all-ones input, a differentiable function of {path: tensor}.
+        rng: random stream for methods that draw.
 
     Returns:
-        {path: scores of the kernel's shape}; those of masked positions mean nothing.
+        {path: scores of the kernel's shape}; scores of masked positions are undefined.
 
     Raises:
         TicketlabError: where a score is not a finite number.
@@ -145,27 +145,29 @@ def prune_before_training(
     steps: int | None = None,
     rng: np.random.Generator,
 ) -> dict[str, np.ndarray]:
-    """Find the masks of an overall density from the weights before training.
+    """Find the masks of an overall density from the initial weights.
 
-    After step k of n a share d^(k/n) of the weights is kept, d the density of all layers together ("global") or of each
-    layer; scores are computed anew under the masks so far (Tanaka et al. 2020, algorithm 1). Ties go by index.
+    After step k of n, the share d^(k/n) of the weights is kept, where d is the density of all layers together
+    ("global") or of each layer. Each step computes scores anew under the masks so far (Tanaka et al. 2020, algorithm
+    1). Ties are broken by index.
 
     Args:
         weights: the prunable kernels, {path: array}.
         loss: mean training loss on some samples, a differentiable function of {path: tensor}.
-        flow: sum of the logits for an all-ones input, likewise.
+        flow: sum of the logits for an all-ones input, a differentiable function of {path: tensor}.
         method: a name of `SALIENCIES`.
         density: kept / total over all layers; exactly ``round(density × total)`` weights are kept.
-        distribution: "global" compares scores over all layers; a name of `densities.DISTRIBUTIONS` fixes each layer's
+        distribution: "global" compares scores over all layers; a name of `DISTRIBUTIONS` fixes each layer's
             density and compares scores within layers.
-        steps: how often to score and prune; the method's own number if left out.
-        rng: for methods that draw.
+        steps: number of times to score and prune; the method's own number if left out.
+        rng: random stream for methods that draw.
 
     Returns:
         {path: bool array}
 
     Raises:
-        BadInput: on an unknown name, a density outside (0, 1] or without a weight for each layer, fewer than 1 step.
+        BadInput: if a name is unknown, the density lies outside (0, 1] or leaves layers without a weight, or there is
+            no step.
         TicketlabError: where a score is not a finite number.
     """
     _check(method, distribution, steps)
@@ -182,7 +184,7 @@ def prune_before_training(
 
 
 def _counts_after(share: float, counts: Mapping[str, int] | int, weights: Arrays) -> dict[str, int] | int:
-    """Count what is kept after a share of the steps: total × (final / total) ** share, so the last count is exact."""
+    """Count the kept weights after a share of the steps: total × (final / total) ** share; the last count is exact."""
     if isinstance(counts, Mapping):
         return {path: _count_after(share, count, weights[path].size) for path, count in counts.items()}
     return _count_after(share, counts, masks.total(weights))

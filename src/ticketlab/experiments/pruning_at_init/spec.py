@@ -14,7 +14,7 @@ from ticketlab.runs.kinds import Kind
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class PruningAtInitSpec(PruningSpec):
-    """Pruning before training; round r has the density ``(1 − prune_rate)^r`` (compared in arXiv 2009.08576)."""
+    """Pruning at initialisation; round r has the density ``(1 − prune_rate)^r`` (compared in arXiv 2009.08576)."""
 
     kind: ClassVar[Kind] = Kind("before_training", "independent")
 

@@ -1,4 +1,4 @@
-"""How many weights a sparse training keeps in each layer at an iteration, and what that costs."""
+"""How many weights a sparse training keeps in each layer at an iteration, and how many operations it costs."""
 
 import math
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from ticketlab.sparsity.flops import Cost
 
 
 def final_counts(spec: SparseTrainingSpec, shapes: Shapes) -> dict[str, int]:
-    """Count the weights that each layer keeps in the end. Raises BadInput where layers cannot hold what is asked for.
+    """Count the weights that each layer finally keeps. Raises BadInput where the layers do not allow the density.
 
     >>> shapes = {"a": (784, 512), "b": (512, 128), "c": (128, 10)}
     >>> final_counts(SparseTrainingSpec(epsilon=11, dense_output=True).resolved, shapes)
@@ -47,7 +47,7 @@ def counts_at(spec: SparseTrainingSpec, shapes: Shapes, iteration: int) -> dict[
 
 
 def first_masks(spec: SparseTrainingSpec, shapes: Shapes, seed: int) -> dict[str, np.ndarray]:
-    """Draw what is kept at first: uniformly among all masks with these numbers of weights in each layer."""
+    """Draw the first masks uniformly among all with the first number of weights in each layer."""
     counts = counts_at(spec, shapes, 0)
     filled = {path: (np.arange(math.prod(shape)) < counts[path]).reshape(shape) for path, shape in shapes.items()}
     return masks.random_masks(filled, stream(seed, "first mask"))
@@ -58,20 +58,20 @@ def training_flops(
 ) -> float:
     """Count the operations of the iterations from `start` to `stop` (see flops.py).
 
-    RigL needs the gradients of all weights at its updates alone. SNFS averages them in every iteration to the end, also
-    after the last update, where nothing asks for them any more.
+    RigL needs the gradients of all weights at its updates alone. SNFS averages them in every iteration to the end, even
+    after the last update, when they are no longer used.
 
     Args:
         spec: the experiment.
-        costs: of the layers by path.
-        shapes: of their kernels.
-        samples: for training, which make an epoch.
-        start: of the iterations.
-        stop: of the iterations.
+        costs: costs of the layers by path.
+        shapes: shapes of their kernels by path.
+        samples: number of training samples, which make an epoch.
+        start: iteration at which to begin.
+        stop: iteration at which to stop.
     """
     dense = flops.inference(costs, distributions.layer_sizes(shapes))
     updates = spec.updates(samples)
-    changes = [0, *updates] if spec.chosen.schedule.reached else [0]  # of the number of weights
+    changes = [0, *updates] if spec.chosen.schedule.reached else [0]  # where the number of weights changes
     total, begins = 0.0, [start, *(each for each in changes if start < each < stop)]
     for begin, end in pairwise([*begins, stop]):
         update = max(each for each in changes if each <= begin)
@@ -86,9 +86,10 @@ def training_flops(
 def paper_flops(
     spec: SparseTrainingSpec, costs: Mapping[str, Cost], shapes: Shapes, samples: int, iterations: int
 ) -> float | None:
-    """Count the operations of so many iterations as the paper's tables do; None where that is no other number.
+    """Count the operations of some iterations as the paper's tables do; None where the count does not differ.
 
-    Of RigL, the average of ΔT steps and an update holds throughout (Evci et al. 2020, arXiv 1911.11134, appendix H).
+    For RigL, each iteration counts as the average of ΔT steps and an update (Evci et al. 2020, arXiv 1911.11134,
+    appendix H).
     """
     if spec.needs != "batch":
         return None

@@ -1,7 +1,7 @@
 """How a sparse training changes its masks: what an update drops, grows and clears, in all layers.
 
-Carries the rules of drop_grow.py over to all layers, weights and slots of the optimizer. Does not know rounds,
-files or steps (loop.py, experiment.py).
+This module applies the rules of drop_grow.py to all layers, weights and slots of the optimizer. It does not know
+rounds, files or steps (loop.py, experiment.py).
 """
 
 from typing import TYPE_CHECKING
@@ -25,30 +25,30 @@ if TYPE_CHECKING:
     from ticketlab.training.engine import Engine
     from ticketlab.training.loop import Change
 
-NORMAL_DEVIATION = 0.1  # of new weights; Mocanu et al.'s code
+NORMAL_DEVIATION = 0.1  # standard deviation of new weights in Mocanu et al.'s code
 
 
 class Rules:
-    """What a spec's updates do, in one process and for one seed.
+    """The updates of a spec, in one process and for one seed.
 
     Args:
         spec: the experiment.
         model: the network, from whose initialisers new weights may be drawn.
-        shapes: of its prunable kernels.
-        seed: of the replicate.
+        shapes: shapes of its prunable kernels by path.
+        seed: seed of the replicate.
     """
 
     def __init__(self, spec: SparseTrainingSpec, model: "keras.Model", shapes: Shapes, seed: int) -> None:
         self._spec, self._model, self._shapes, self._seed = spec, model, shapes, seed
 
     def change(self, engine: "Engine", present: Arrays, iteration: int) -> "Change":
-        """Make the update before an iteration; one that needs its batch's gradients takes the place of its step."""
+        """Make the update before an iteration; an update that needs the batch's gradients replaces the step."""
         weights = numbers(engine.weights(), iteration)
         make = self._exchange if self._spec.chosen.grow else self._prune
         return make(engine, weights, present, iteration)
 
     def _prune(self, engine: "Engine", weights: Arrays, present: Arrays, iteration: int) -> "Change":
-        """Keep the weights of largest magnitude, as many as the schedule says."""
+        """Keep the weights of largest magnitude, in the number of the schedule."""
         from ticketlab.training.loop import Change
 
         scores = {path: np.abs(weights[path]) for path in present}
@@ -76,7 +76,7 @@ class Rules:
         return Change(weights, grown, cleared(optimizer, survivors), losses)
 
     def _gradients(self, engine: "Engine", optimizer: Arrays, iteration: int) -> tuple[Arrays, tuple[float, ...]]:
-        """Return the gradients that the grow rule needs; and the loss of their batch, if they took one."""
+        """Return the gradients that the grow rule needs, and the loss of their batch if one was used."""
         from ticketlab.training.optimizers import AVERAGE
 
         if self._spec.needs == "none":
@@ -88,7 +88,7 @@ class Rules:
         return numbers(gradients, iteration), (loss,)
 
     def _drawn(self, iteration: int) -> dict[str, np.ndarray]:
-        """Draw what new weights are, at all positions."""
+        """Draw values of new weights for all positions."""
         from ticketlab.networks import variables
 
         if self._spec.grown == "initialiser":
@@ -100,7 +100,7 @@ class Rules:
 
 
 def numbers(arrays: Arrays, iteration: int) -> Arrays:
-    """Return the arrays. Raises Diverged where there is one that is not all numbers."""
+    """Return the arrays. Raises Diverged if one of them contains NaN."""
     for path, array in arrays.items():
         if np.isnan(array).any():
             raise Diverged(f"training diverged: {path} is nan before the update at iteration {iteration}")
@@ -108,7 +108,7 @@ def numbers(arrays: Arrays, iteration: int) -> Arrays:
 
 
 def cleared(optimizer: Arrays, survivors: Arrays) -> dict[str, np.ndarray]:
-    """Set the optimizer's slots of all but the surviving weights to 0; averages of all gradients stay.
+    """Set the optimizer's slots to 0 except for surviving weights; averages of all gradients stay.
 
     >>> cleared({"steps": np.array(7), "k/momentum": np.array([2.0, 3.0])}, {"k": np.array([True, False])})
     {'steps': array(7), 'k/momentum': array([2., 0.])}

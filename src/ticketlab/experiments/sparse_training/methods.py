@@ -14,15 +14,15 @@ from ticketlab.sparsity.drop_grow import GROWS, Grow
 
 @dataclass(frozen=True)
 class Method:
-    """What a method is made of.
+    """A method of sparse training.
 
     Attributes:
-        words: the papers' words for it, in figures and tables.
-        options: the fields of the spec that mean something for it, and what they are where they are left out; the drop
-            rule is one of them.
-        grow: the rule by which an update grows new weights; None where it exchanges none.
-        schedule: how it comes to its final density.
-        until: the share of the iterations after which masks stay as they are, where that is left out.
+        words: the papers' term for it, in figures and tables.
+        options: fields of the spec that have a meaning for it, and their values where they are left out; the drop rule
+            is one of them.
+        grow: rule by which an update grows weights; None where updates grow none.
+        schedule: schedule that leads to its final density.
+        until: share of the iterations after which masks stay as they are, where `update_until` is left out.
     """
 
     words: str

@@ -1,4 +1,4 @@
-"""The spec of sparse training: fields, and what they forbid together. What methods there are stands in methods.py."""
+"""The spec of sparse training: its fields, and which combinations are refused. methods.py holds the methods."""
 
 import math
 from collections.abc import Mapping
@@ -15,14 +15,14 @@ from ticketlab.sparsity.distributions import DISTRIBUTIONS
 from ticketlab.sparsity.drop_grow import DROPS, Needed
 
 GROWN = ("zero", "normal", "initialiser")
-SAVES = 10  # in equal stretches, where nothing else is said
+SAVES = 10  # number of saves, in equal stretches, where `save_every` is left out
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class SparseTrainingSpec(Spec):
     """One training, sparse from the start or becoming so; a round is a stretch between two saves.
 
-    Fields that are left out are the method's own; those that mean nothing for it are refused.
+    Fields that are left out take the method's own values; fields that have no meaning for the method are refused.
 
     >>> spec = SparseTrainingSpec(method="set", iterations=1000).resolved
     >>> spec.density, spec.distribution, spec.drop, spec.drop_fraction, spec.update_until, spec.save_every
@@ -39,7 +39,7 @@ class SparseTrainingSpec(Spec):
     density: float | None = option(
         None,
         "density",
-        "kept / total of all layers, in the end (default: 0.1)",
+        "final density: kept / total over all layers (default: 0.1)",
         valid=UNIT,
         fitted=True,
         excludes=("epsilon",),
@@ -69,13 +69,13 @@ class SparseTrainingSpec(Spec):
         "gradual ¾ of it)", valid=POSITIVE, fitted=True,
     )  # fmt: skip
     drop: str | None = option(
-        None, "mask updates", "which weights go: the smallest, or the smallest of each sign (default: set sign, others "
-        "magnitude)", choices=DROPS, fitted=True,
+        None, "mask updates", "weights that updates drop: the smallest, or the smallest of each sign (default: set "
+        "sign, others magnitude)", choices=DROPS, fitted=True,
     )  # fmt: skip
     drop_fraction: float | None = option(
         None,
         "mask updates",
-        "share of a layer's kept weights that an update exchanges (default: 0.3)",
+        "share of a layer's kept weights that an update drops and regrows (default: 0.3)",
         valid=OPEN_UNIT,
         fitted=True,
     )
@@ -84,7 +84,7 @@ class SparseTrainingSpec(Spec):
         choices=FRACTION_SCHEDULES, fitted=True,
     )  # fmt: skip
     grown: str | None = option(
-        None, "mask updates", "what new weights are: 0, N(0, 0.1²), or drawn by the initialiser (default: set normal, "
+        None, "mask updates", "values of new weights: 0, N(0, 0.1²), or drawn by the initialiser (default: set normal, "
         "others zero)", choices=GROWN, fitted=True,
     )  # fmt: skip
     regrow: bool | None = option(
@@ -96,7 +96,7 @@ class SparseTrainingSpec(Spec):
     )  # fmt: skip
 
     def _decided(self) -> dict[str, Any]:
-        """As of `Spec`; what is None is left out as well."""
+        """Decide the fields that are left out; a field that is None counts as left out."""
         decided, own = super()._decided(), dict(self.chosen.options)
         values = self._values() | decided
         if values["epsilon"] is not None:
@@ -150,7 +150,7 @@ class SparseTrainingSpec(Spec):
 
     @property
     def averages(self) -> bool:
-        """As of `Spec`: where weights grow by them."""
+        """Whether the engine keeps running averages of all gradients: where weights grow by them."""
         return self.needs == "averages"
 
     @property
@@ -165,12 +165,12 @@ class SparseTrainingSpec(Spec):
 
     @property
     def _reached(self) -> int | None:
-        """The iteration of the update that leaves the final density, where there is one."""
+        """The iteration of the update that reaches the final density, if there is one."""
         reached, spec = self.chosen.schedule.reached, self.resolved
         return reached(spec.update_until, spec.iterations) if reached else None
 
     def idle(self) -> set[str]:
-        """As of `Spec`; a network that stays dense is trained by the dense engine."""
+        """Name the fields that change no number; for a network that stays dense, the choice of engine is among them."""
         always_dense = self.stays_dense and self.engine != "sparse"
         return super().idle() | ({"engine", "break_even_density"} if always_dense else set())
 
@@ -178,7 +178,7 @@ class SparseTrainingSpec(Spec):
         """List the iterations before which connectivity changes.
 
         Args:
-            samples: for training, which make an epoch.
+            samples: number of training samples, which make an epoch.
 
         >>> SparseTrainingSpec(method="set", iterations=10, batch_size=2).updates(5)
         [3, 5, 8]
@@ -189,7 +189,7 @@ class SparseTrainingSpec(Spec):
         return times if self._reached is None else [*times, self._reached]
 
     def stretches(self, samples: int) -> list[tuple[int, int]]:
-        """List where rounds begin and end; round 0 is the beginning, and the cut a round without iterations.
+        """List the iterations at which rounds begin and end; round 0 and a cut have no iterations.
 
         >>> SparseTrainingSpec(method="cut", iterations=10, save_every=4).stretches(5)
         [(0, 0), (0, 4), (4, 8), (8, 10), (10, 10)]
@@ -201,5 +201,5 @@ class SparseTrainingSpec(Spec):
 
 
 def method_options() -> list[str]:
-    """Name the fields that mean something for some methods alone."""
+    """Name the fields that have a meaning for some methods only."""
     return list(dict.fromkeys(name for method in METHODS.values() for name in method.options))
