@@ -40,8 +40,10 @@ def similarity_charts(results: Results) -> Iterator[Chart]:
     pairs = results.placed(pairs.rename(columns={"run_a": "run", "round_a": "round"}))
     pairs = pairs.assign(similarity=pairs[EXCESSES[0].before], density=pairs[densities.columns].mean(axis=1))
     during_training = pairs["iteration"].notna() if "iteration" in pairs else pairs["round"] < 0
-    for one_training in sorted(set(during_training)):
+    for one_training in (False, True):
         each = pairs[during_training == one_training]
+        if each.empty:
+            continue
         ending = "-sparse_training" if one_training and results.mixed else ""
         if each[["seed_a", "seed_b"]].stack().nunique() >= FEWEST_SEEDS:
             yield _matrix_chart(f"similarity_matrix{ending}", results, each)

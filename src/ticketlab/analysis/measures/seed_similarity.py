@@ -5,7 +5,7 @@ unit_matching.py know the measures.
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -87,8 +87,7 @@ def _near(packed: PackedMasks, iterations: np.ndarray) -> np.ndarray:
             for (_, round), value in own.items() if other != run else ():
                 distances = (theirs - value).abs()
                 if distances.min() <= np.log(NEAR):
-                    there: Any = distances.idxmin()
-                    nearest.add((run, round, *there))
+                    nearest.add((run, round, *distances.index[distances.argmin()]))
     numbers = {place: number for number, place in enumerate(means.index)}
     table = np.zeros((len(numbers) + 1,) * 2, bool)
     for run, round, other, theirs in nearest:
