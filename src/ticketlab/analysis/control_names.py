@@ -10,10 +10,10 @@ CHANCE = "chance"
 LAST_ITERATION = "last iteration"
 
 
-def words(branch: str) -> str:
+def control_name(branch: str) -> str:
     """Return the words for a branch; of one that has none here, its name.
 
-    >>> words("random_reinit"), words("other_draws")
+    >>> control_name("random_reinit"), control_name("other_draws")
     ('random reinitialisation', 'other draws')
     """
     return CONTROLS[branch].words if branch in CONTROLS else branch.replace("_", " ")
@@ -24,10 +24,10 @@ def minus(label: str) -> str:
     return f"minus {label}"
 
 
-def place(branch: str) -> tuple[bool, int, str]:
+def shown_order(branch: str) -> tuple[bool, int, str]:
     """Return what branches are sorted by: trained before untrained, known ones in the order of `CONTROLS`.
 
-    >>> sorted(["supermask", "other_draws", "one_shot", "random_reinit"], key=place)
+    >>> sorted(["supermask", "other_draws", "one_shot", "random_reinit"], key=shown_order)
     ['random_reinit', 'one_shot', 'other_draws', 'supermask']
     """
     known = list(CONTROLS)

@@ -13,7 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from ticketlab.analysis.control_names import place
+from ticketlab.analysis.control_names import shown_order
 from ticketlab.data.dataset import DataFacts
 from ticketlab.errors import BadInput
 from ticketlab.experiments.lottery.spec import ImpSpec
@@ -36,7 +36,7 @@ class FinishedRun:
         name: of its folder, by which tables tell runs apart.
         description: what its spec.json says.
         records: one per seed and round, seed by seed.
-        branches: the controls computed from its rounds, in the order of `words.place`.
+        branches: the controls computed from its rounds, in the order of `control_names.shown_order`.
         kept_data: what its data.h5 says; None where there is none.
     """
 
@@ -152,7 +152,7 @@ def _branches(run: FinishedRun, beside: Path, named: Mapping[str, FinishedRun]) 
             branches.append(other)
         else:
             problems.append(f"{name} holds no readable round; left out")
-    return sorted(branches, key=lambda branch: place(branch.branch)), problems
+    return sorted(branches, key=lambda branch: shown_order(branch.branch)), problems
 
 
 def _other_network(run: Run, branch: Run) -> str:

@@ -20,7 +20,7 @@ def animation(plot: Callable[..., Axes], panels: Sequence[Panel]) -> bytes:
     """Draw panels one after the other, and return a GIF that repeats them without end.
 
     Args:
-        plot: as of `chart.chart`.
+        plot: as of `panels.chart`.
         panels: at least one; frames that look the same would become one.
     """
     writer = PillowWriter(FRAMES_PER_SECOND)
