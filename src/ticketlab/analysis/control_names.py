@@ -13,7 +13,7 @@ LAST_ITERATION = "last iteration"
 def words(branch: str) -> str:
     """Return the term for a branch, or its name if there is none.
 
-    >>> words("random_reinit"), words("other_draws")
+    >>> control_name("random_reinit"), control_name("other_draws")
     ('random reinitialisation', 'other draws')
     """
     return CONTROLS[branch].words if branch in CONTROLS else branch.replace("_", " ")
@@ -27,7 +27,7 @@ def minus(label: str) -> str:
 def place(branch: str) -> tuple[bool, int, str]:
     """Return the sort key of a branch: trained before untrained ones, known ones in the order of `CONTROLS`.
 
-    >>> sorted(["supermask", "other_draws", "one_shot", "random_reinit"], key=place)
+    >>> sorted(["supermask", "other_draws", "one_shot", "random_reinit"], key=shown_order)
     ['random_reinit', 'one_shot', 'other_draws', 'supermask']
     """
     known = list(CONTROLS)

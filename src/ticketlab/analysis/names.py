@@ -7,7 +7,7 @@ which their specs differ.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ticketlab.analysis.control_names import TICKET, words
+from ticketlab.analysis.control_names import TICKET, control_name
 from ticketlab.analysis.runs import FinishedRun, trunks
 from ticketlab.experiments.sparse_training.methods import METHODS
 from ticketlab.experiments.sparse_training.spec import SparseTrainingSpec, method_options
@@ -18,7 +18,7 @@ KINDS = {"imp": "IMP", "before_training": "pruning before training"}
 LONGEST = 48  # characters of a label that may name every difference; longer ones name as few as tell runs apart
 
 
-def labels(runs: Sequence[FinishedRun]) -> dict[str, str]:
+def run_names(runs: Sequence[FinishedRun]) -> dict[str, str]:
     """Name runs by the fields in which their specs differ, by their folders where these do not tell them apart.
 
     A field that a spec lacks, as that of another kind or of a later version, is not mentioned.
@@ -26,7 +26,7 @@ def labels(runs: Sequence[FinishedRun]) -> dict[str, str]:
     Returns:
         {name: label} of the runs and of their branches; a single run and its branches are called as in `family`.
 
-    >>> labels([FinishedRun("a", {"spec": {"x": 1, "y": 2}}, []), FinishedRun("b", {"spec": {"x": 1, "y": 3}}, [])])
+    >>> run_names([FinishedRun("a", {"spec": {"x": 1, "y": 2}}, []), FinishedRun("b", {"spec": {"x": 1, "y": 3}}, [])])
     {'a': 'y 2', 'b': 'y 3'}
     """
     own = trunks(runs)
@@ -34,7 +34,7 @@ def labels(runs: Sequence[FinishedRun]) -> dict[str, str]:
         return family(own[0])
     found = _told_apart(own)
     for run in own:
-        found |= {each.name: f"{found[run.name]}, {words(each.branch)}" for each in run.branches}
+        found |= {each.name: f"{found[run.name]}, {control_name(each.branch)}" for each in run.branches}
     return found
 
 
@@ -44,9 +44,9 @@ def family(run: FinishedRun) -> dict[str, str]:
     Returns:
         {name: label}, the run first
     """
-    own = words(run.branch) if run.branch else run.description["spec"].get("method", TICKET)
+    own = control_name(run.branch) if run.branch else run.description["spec"].get("method", TICKET)
     own = _sparse_training(run.description) or own
-    return {run.name: own} | {each.name: words(each.branch) for each in run.branches}
+    return {run.name: own} | {each.name: control_name(each.branch) for each in run.branches}
 
 
 def _told_apart(runs: Sequence[FinishedRun]) -> dict[str, str]:
@@ -116,7 +116,7 @@ def _described(facts: Mapping[str, Any], fields: Sequence[str]) -> str:
 def _said(name: str, value: Any) -> str:
     """Say a field's value as briefly as it can be understood."""
     if name == "branch":
-        return words(value) if value else ""
+        return control_name(value) if value else ""
     if name == "kind":
         return KINDS.get(value, value) or ""
     field = name.replace("_", " ")

@@ -24,7 +24,7 @@ from ticketlab.analysis.measures.seed_similarity import (
     seeds_table,
 )
 from ticketlab.analysis.measures.structure import only_varying
-from ticketlab.analysis.names import labels
+from ticketlab.analysis.names import run_names
 from ticketlab.analysis.round_axis import PLACES, position
 from ticketlab.analysis.runs import FinishedRun, trunks
 from ticketlab.analysis.shown_rounds import MATCHED, SHOWN, chosen_rounds
@@ -123,7 +123,7 @@ def measure(runs: Sequence[FinishedRun]) -> tuple[Results, list[str]]:
     wide = {table: _joined({name: each.tables[table] for name, each in found.items()}) for table in OF_BRANCHES}
     rounds = tables["rounds"] = wide["rounds"]
     tables["paired"], tables["paired_seeds"] = paired_tables(runs, rounds)
-    named = labels(runs)
+    named = run_names(runs)
     masks = {name: each.masks for name, each in found.items()}
     tables["summary"] = summary_table(list(everyone.values()), named, tables | wide, masks)
     tables["rounds_mean"] = mean_table(rounds, ["run", "round"])

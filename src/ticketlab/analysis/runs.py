@@ -13,7 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from ticketlab.analysis.control_names import place
+from ticketlab.analysis.control_names import shown_order
 from ticketlab.data.dataset import DataFacts
 from ticketlab.errors import BadInput
 from ticketlab.experiments.lottery.spec import ImpSpec
@@ -152,7 +152,7 @@ def _branches(run: FinishedRun, beside: Path, named: Mapping[str, FinishedRun]) 
             branches.append(other)
         else:
             problems.append(f"{name} holds no readable round; left out")
-    return sorted(branches, key=lambda branch: place(branch.branch)), problems
+    return sorted(branches, key=lambda branch: shown_order(branch.branch)), problems
 
 
 def _other_network(run: Run, branch: Run) -> str:

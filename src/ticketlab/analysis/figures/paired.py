@@ -7,7 +7,7 @@ import pandas as pd
 
 from ticketlab.analysis.accuracy import score
 from ticketlab.analysis.confidence import UNBOUNDED
-from ticketlab.analysis.control_names import DENSE, TICKET, UNTRAINED, minus, words
+from ticketlab.analysis.control_names import DENSE, TICKET, UNTRAINED, control_name, minus
 from ticketlab.analysis.figures import plots
 from ticketlab.analysis.figures.curves import ENDS, curves, over_seeds, with_singles
 from ticketlab.analysis.figures.panels import Chart, Panel, chart, with_numbers
@@ -39,7 +39,7 @@ def paired_charts(results: Results) -> Iterator[Chart]:
         if len(own) == 1 or run.branches:
             shown = {(run.name, AGAINST_DENSE): minus(DENSE)}
             trained = [each for each in run.branches if each.branch not in UNTRAINED]
-            shown |= {(run.name, each.name): minus(words(each.branch)) for each in trained}
+            shown |= {(run.name, each.name): minus(control_name(each.branch)) for each in trained}
             caption = f"{_named(run)} minus the dense network{' and minus its controls' * bool(trained)}, seed by seed."
             yield from _chart(results, f"paired-{run.name}" if len(own) > 1 else "paired", caption, shown, [run])
 

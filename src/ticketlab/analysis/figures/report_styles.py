@@ -5,7 +5,7 @@ Knows which labels are drawn together: runs; a run and its controls; layers; rou
 
 from collections.abc import Iterable
 
-from ticketlab.analysis.control_names import CHANCE, DENSE, LAST_ITERATION, TICKET, minus, words
+from ticketlab.analysis.control_names import CHANCE, DENSE, LAST_ITERATION, TICKET, control_name, minus
 from ticketlab.analysis.figures.axes import described
 from ticketlab.analysis.figures.styles import Style, chosen, dashed, marked, ordered, reference
 from ticketlab.analysis.layer_names import ALL, layer_names
@@ -16,7 +16,7 @@ from ticketlab.analysis.runs import trunks
 from ticketlab.experiments.lottery.controls import CONTROLS
 
 # a ticket's controls look the same in all reports
-CONTROL_STYLES = {name: marked(number) for number, name in enumerate((TICKET, *map(words, CONTROLS)))}
+CONTROL_STYLES = {name: marked(number) for number, name in enumerate((TICKET, *map(control_name, CONTROLS)))}
 REFERENCES = {name: reference(number) for number, name in enumerate((DENSE, CHANCE, LAST_ITERATION, ALL))}
 
 

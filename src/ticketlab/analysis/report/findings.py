@@ -10,7 +10,7 @@ import pandas as pd
 
 from ticketlab.analysis.accuracy import Score, score
 from ticketlab.analysis.confidence import COUNT, UNBOUNDED, quoted_seeds
-from ticketlab.analysis.control_names import UNTRAINED, words
+from ticketlab.analysis.control_names import UNTRAINED, control_name
 from ticketlab.analysis.report.training_findings import centre_margin, cost, outcome, persistence
 from ticketlab.analysis.results import Results
 from ticketlab.analysis.round_axis import said
@@ -133,7 +133,7 @@ def _control(results: Results, run: str, branch: FinishedRun) -> str:
     told = _score(results, run)
     (round,) = chosen_rounds(both, [ONE])
     both = both[both["round"] == round]
-    text = f"{words(branch.branch)} at density {both['density'].mean():.3f} (seeds: {len(both)}):"
+    text = f"{control_name(branch.branch)} at density {both['density'].mean():.3f} (seeds: {len(both)}):"
     if branch.branch not in UNTRAINED:
         ratio, left_out = _ratio(both, "", "_own")
         if len(ratio):

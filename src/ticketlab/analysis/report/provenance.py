@@ -7,7 +7,7 @@ from itertools import groupby
 
 import numpy as np
 
-from ticketlab.analysis.control_names import words
+from ticketlab.analysis.control_names import control_name
 from ticketlab.analysis.runs import FinishedRun
 from ticketlab.experiments.sparse_training.methods import METHODS
 from ticketlab.runs.folder import Record
@@ -29,7 +29,7 @@ def experiment(run: FinishedRun) -> str:
     spec, kind = run.description["spec"], run.description.get("kind")
     method = spec.get("method")
     parts = [KINDS.get(kind, kind), METHODS[method].words if method in METHODS else method]
-    return ", ".join(filter(None, [*parts, run.branch and f"control: {words(run.branch)}"]))
+    return ", ".join(filter(None, [*parts, run.branch and f"control: {control_name(run.branch)}"]))
 
 
 def provenance(run: FinishedRun) -> dict[str, str]:

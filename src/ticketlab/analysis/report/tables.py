@@ -10,7 +10,7 @@ import pandas as pd
 
 from ticketlab.analysis.accuracy import Score, score
 from ticketlab.analysis.confidence import UNBOUNDED, quoted
-from ticketlab.analysis.control_names import DENSE, UNTRAINED, words
+from ticketlab.analysis.control_names import DENSE, UNTRAINED, control_name
 from ticketlab.analysis.measures import MEASURES, Column
 from ticketlab.analysis.names import family
 from ticketlab.analysis.results import Results
@@ -79,7 +79,7 @@ def paired(results: Results, run: FinishedRun) -> Iterator[Titled]:
     if dense.any():
         headings = {name: column.heading for name, column in columns.items()}
         yield f"Difference from the {DENSE}", _differences(found[dense], columns, "metric", headings)
-    labels = {each.name: f"minus {words(each.branch)}" for each in run.branches}
+    labels = {each.name: f"minus {control_name(each.branch)}" for each in run.branches}
     for metric, rows in found[~dense].groupby("metric", sort=False):
         yield _capital(columns[metric].heading), _differences(rows, columns, "against", labels)
 
