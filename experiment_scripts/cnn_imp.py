@@ -1,4 +1,4 @@
-"""Iterative magnitude pruning of convolutional networks, Conv-2 on CIFAR-10 if not told otherwise."""
+"""Iterative magnitude pruning of convolutional networks, Conv-2 on CIFAR-10 by default."""
 
 import sys
 

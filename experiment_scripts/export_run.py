@@ -1,4 +1,4 @@
-"""A run in a form for other tools: masks, tickets, trained networks, a slim copy. The same as `ticketlab export`."""
+"""A run in a format for other tools: masks, tickets, trained networks, a slim copy. The same as `ticketlab export`."""
 
 import sys
 

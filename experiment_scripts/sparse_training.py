@@ -1,4 +1,4 @@
-"""Sparse training: static masks, SET, RigL, SNFS, gradual pruning … The same as `ticketlab sparse-training`."""
+"""Sparse training: static masks, SET, RigL, SNFS and others. The same as `ticketlab sparse-training`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""What turns the topology that sparse training learns: 24 runs as one experiment. The same as `ticketlab topology`."""
+"""Which factors change the topology that sparse training learns, in 24 runs. The same as `ticketlab topology`."""
 
 import sys
 

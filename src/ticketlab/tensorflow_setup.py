@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ticketlab.errors import TicketlabError
 
-ENOUGH_SPACE = 100e6  # free bytes; a program that XLA compiled takes up to 1e6
+ENOUGH_SPACE = 100e6  # free bytes; a program that XLA compiled takes up to 1 MB
 
 
 @contextlib.contextmanager

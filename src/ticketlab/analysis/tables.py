@@ -54,7 +54,7 @@ class RoundTables:
         for name, measure in self._measures.items():
             found = self._frame(name, measure)
             known = tables.get(measure.table)
-            tables[measure.table] = found if known is None else known.merge(found, how="left")
+            tables[measure.table] = found if known is None else known.merge(found, "left", validate="m:1")
         return tables
 
     def _frame(self, name: str, measure: Measure) -> pd.DataFrame:

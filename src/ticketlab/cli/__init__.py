@@ -1,1 +1,1 @@
-"""Commands: flags from specs, errors in one line, what is printed at the end."""
+"""Commands: flags from specs, errors in one line, subcommands."""

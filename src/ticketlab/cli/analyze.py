@@ -1,4 +1,4 @@
-"""Analysis as a command: run folders in, tables, figures and a report out; every problem in one line."""
+"""Analysis as a command: it reads folders of runs, and writes tables, figures and a report."""
 
 import os
 import sys
@@ -13,27 +13,27 @@ def main(description: str | None, argv: list[str] | None = None, prog: str | Non
     """Analyse finished runs as a command; return its exit status.
 
     Args:
-        description: for ``--help``.
-        argv: the flags; those of the process if left out.
-        prog: the command's name; the script's if left out.
+        description: text for ``--help``.
+        argv: flags; those of the process if left out.
+        prog: name of the command; the script's name if left out.
 
     Returns:
-        0 if all went well or only what the runs do not have was left out, each with a line on stderr; 1 if a file could
-        not be read, while the report is of all others, or not be written; 2 on bad input; 130 if interrupted.
+        0 on success, also where stderr names parts that the runs do not have; 1 if a file could not be read, so that
+        the report lacks it, or could not be written; 2 on bad input; 130 if interrupted.
     """
     parser = Parser(prog=prog, description=description)
     parser.add_argument(
-        "runs", nargs="+", type=Path, metavar="RUN", help="folder of a finished run; branches beside it are found"
+        "runs", nargs="+", type=Path, metavar="RUN", help="folder of a finished run; branches beside it are included"
     )
     parser.add_argument(
         "--outputs-dir",
         type=Path,
         default=Path("outputs"),
         metavar="DIR",
-        help="a folder named after the runs is written there (default: outputs)",
+        help="folder for the results, which are written to a subfolder named after the runs (default: outputs)",
     )
     flags = parser.parse_args(argv)
-    from ticketlab.analysis import outputs  # with pandas and matplotlib, which --help does not wait for
+    from ticketlab.analysis import outputs  # it imports pandas and matplotlib, for which --help does not wait
     from ticketlab.analysis.results import measure
     from ticketlab.analysis.runs import Unreadable, read_runs
 

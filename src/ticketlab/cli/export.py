@@ -1,4 +1,4 @@
-"""Export as a command: which run, which form, which round, where to; every problem in one line."""
+"""Export as a command: run, format, round and destination from flags."""
 
 import sys
 from pathlib import Path
@@ -16,24 +16,24 @@ def main(description: str | None, argv: list[str] | None = None, prog: str | Non
     """Export as a command; return its exit status.
 
     Args:
-        description: for ``--help``.
-        argv: the flags; those of the process if left out.
-        prog: the command's name; the script's if left out.
+        description: text for ``--help``.
+        argv: flags; those of the process if left out.
+        prog: name of the command; the script's name if left out.
 
     Returns:
-        0, 1 if a file could not be read or written, 2 on bad input, 130 if interrupted.
+        0 on success, 1 if a file could not be read or written, 2 on bad input, 130 if interrupted.
     """
     parser = Parser(prog=prog, description=description)
     parser.add_argument("run", type=Path, metavar="RUN", help="folder of a run")
     parser.add_argument("form", choices=SUFFIXES, help="what to export")
     parser.add_argument("--to", type=Path, required=True, metavar="PATH", help="file, or folder for slim, to write")
-    parser.add_argument("--seed", type=int, default=0, help="replicate (default: 0; all of them for slim)")
-    parser.add_argument("--round", type=int, default=0, help="round (default: 0, the dense one; all of them for slim)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the replicate (default: 0; all for slim)")
+    parser.add_argument("--round", type=int, default=0, help="round (default: 0, the dense one; all for slim)")
     parser.add_argument(
         "--data-dir",
         type=Path,
         metavar="DIR",
-        help="where <dataset>.npz is looked for first; .keras files need it of runs that keep no data.h5",
+        help="folder searched first for <dataset>.npz, which .keras files need for runs without data.h5",
     )
     flags = parser.parse_args(argv)
     try:
@@ -51,7 +51,7 @@ def main(description: str | None, argv: list[str] | None = None, prog: str | Non
 
 
 def _export(run: Run, form: str, seed: int, round: int, to: Path, data_dir: Path | None) -> list[Path]:
-    """Write what is asked for; return the files, or the folder."""
+    """Write the export; return its files or its folder."""
     if to.suffix != SUFFIXES[form] and form != "slim":
         raise BadInput(f"`to` must end in {SUFFIXES[form]} for {form}. Received: to={to}")
     if form == "slim":

@@ -26,14 +26,14 @@ def make_parser(
     prog: str | None = None,
     outputs: bool = False,
 ) -> Parser:
-    """Make the flags: one per field of the spec that is not fixed, and those that say where, how often and how.
+    """Make the flags: one for each field of the spec that is not fixed, and those for replicates and folders.
 
     Args:
-        spec_class: whose fields become flags.
-        description: for ``--help``.
+        spec_class: class of specs whose fields become flags.
+        description: text for ``--help``.
         fixed: names of fields that are no flags.
         usual: the command's own defaults of fields.
-        prog: the command's name; the script's if left out.
+        prog: name of the command; the script's name if left out.
         outputs: whether the command writes results of several runs, and so has a flag for their folder.
     """
     parser = Parser(prog=prog, usage="%(prog)s [FLAG …]", description=description)
@@ -44,24 +44,26 @@ def make_parser(
         type=_count,
         default=cores,
         metavar="N",
-        help=f"worker processes; 0: this one (default: all cores, {cores})",
+        help=f"number of worker processes; 0: compute in this one (default: all cores, {cores})",
     )
     usually = "one per process"
     if "branch" in {each.name for each in fields(spec_class)}:
         usually += "; with --branch, all of the run"
-    places.add_argument("--seeds", type=parse_numbers, metavar="S", help=f"0-7 or 0,2,5 (default: {usually})")
+    places.add_argument(
+        "--seeds", type=parse_numbers, metavar="S", help=f"replicates, as 0-7 or 0,2,5 (default: {usually})"
+    )
     places.add_argument(
         "--data-dir",
         type=Path,
         metavar="DIR",
-        help="where <dataset>.npz is looked for before $TICKETLAB_DATA and the Keras cache",
+        help="folder searched for <dataset>.npz before $TICKETLAB_DATA and the Keras cache",
     )
     places.add_argument(
         "--models-dir",
         type=Path,
         default=Path("models"),
         metavar="DIR",
-        help="where runs are written (default: models)",
+        help="folder of the runs (default: models)",
     )
     if outputs:
         places.add_argument(
@@ -69,7 +71,7 @@ def make_parser(
             type=Path,
             default=Path("outputs"),
             metavar="DIR",
-            help="where the result of all runs is written (default: outputs)",
+            help="folder of the result of all runs (default: outputs)",
         )
     names = {each.name for each in fields(spec_class)}
     presets = ", ".join(name for name, settings in PRESETS.items() if names.issuperset(settings))

@@ -1,6 +1,6 @@
-"""The command `ticketlab`, one subcommand for each experiment and for what comes after it.
+"""The command `ticketlab`, with one subcommand for each experiment, for analysis and for export.
 
-Each is loaded when it is asked for. Scripts start the same commands under their own names.
+Each subcommand is loaded when it is used. Scripts start the same commands under their own names.
 """
 
 import argparse
@@ -17,8 +17,8 @@ class Command:
     """A subcommand.
 
     Attributes:
-        description: for ``--help``; its first sentence is what the list of all commands shows.
-        start: called with description, flags and the program's name; returns the exit status.
+        description: text for ``--help``; the list of all commands shows its first sentence.
+        start: function of description, flags and the program's name that returns the exit status.
     """
 
     description: str
@@ -65,22 +65,22 @@ COMMANDS: dict[str, Command] = {
         partial(_train, "sparse_training"),
     ),
     "topology": Command(
-        "What turns the topology that sparse training learns: inputs × weight decay × drop rule × method, as 24 runs. "
-        "<outputs-dir>/topology_factorial/ gets its tables and its figure.",
+        "Which factors change the topology that sparse training learns: inputs × weight decay × drop rule × method, "
+        "as 24 runs. Tables and a figure go to <outputs-dir>/topology_factorial/.",
         _topology,
     ),
     "analyze": Command(
         "Tables, figures and a report of finished runs, offline and without TensorFlow. Writes "
-        "<outputs-dir>/<run>/ with rounds.csv, similarity.csv and more tables, figures/ and report.html; of several "
-        'runs together, the names of their folders are joined by "+".',
+        "<outputs-dir>/<run>/ with rounds.csv, similarity.csv and more tables, figures/ and report.html; for several "
+        'runs, the names of their folders are joined by "+".',
         _analyze,
     ),
     "export": Command(
-        "A run in a form for other tools. masks: a round's masks as .npz. csr: a round's weights as compressed sparse "
-        "rows in one .npz, which SciPy reads; of a run without weights, its masks. ticket: the weights that a run "
-        "rewinds to, under a round's masks, as a .keras file that plain Keras loads and evaluates on inputs as the "
-        "data set stores them; <file>.json beside it has the stored label of each output. trained: the same with the "
-        "weights at the end of the round. slim: the run without its weights.",
+        "A run in a format for other tools. masks: a round's masks as .npz. csr: a round's weights as compressed "
+        "sparse rows in one .npz, which SciPy reads; of a run without weights, its masks. ticket: the weights to "
+        "which a run rewinds, under a round's masks, as a .keras file that plain Keras loads and evaluates on "
+        "inputs as the data set stores them; <file>.json beside it has the stored label of each output. trained: "
+        "the same with the weights at the end of the round. slim: the run without its weights.",
         _export,
     ),
 }
@@ -91,8 +91,8 @@ def start(name: str, argv: list[str] | None = None, prog: str | None = None) -> 
 
     Args:
         name: a key of `COMMANDS`.
-        argv: the flags; those of the process if left out.
-        prog: what messages call it; the script's name if left out.
+        argv: flags; those of the process if left out.
+        prog: name of the command in messages; the script's name if left out.
     """
     return COMMANDS[name].start(COMMANDS[name].description, argv, prog)
 
@@ -101,7 +101,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run `ticketlab COMMAND …` and return its exit status; without a command, list all of them.
 
     Args:
-        argv: the command and its flags; those of the process if left out.
+        argv: command and flags; those of the process if left out.
     """
     arguments = sys.argv[1:] if argv is None else argv
     if arguments and arguments[0] in COMMANDS:

@@ -1,4 +1,4 @@
-"""How every command reads flags: no abbreviations, each mistake in one line. Does not know which flags there are."""
+"""How every command reads flags: no abbreviations, each mistake in one line, whatever the flags are."""
 
 import argparse
 import difflib
@@ -18,7 +18,7 @@ class Formatter(argparse.HelpFormatter):
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that takes no abbreviations and says each mistake in one line."""
+    """A parser that takes no abbreviations and reports each mistake in one line."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(allow_abbrev=False, **{"formatter_class": Formatter, **settings})

@@ -19,16 +19,16 @@ def main(
     argv: list[str] | None = None,
     prog: str | None = None,
 ) -> int:
-    """Compute one run after the other; return the exit status, as of `train.main`.
+    """Compute one run after the other; return the exit status, as `train.main` does.
 
     Args:
-        kind: of the experiment, a name of `EXPERIMENTS`.
-        description: for ``--help``.
-        cells: the fields in which each run differs from the others; they are no flags.
-        finish: called after each run with the folders of those that are complete and the one for outputs.
+        kind: kind of the experiment, a name of `EXPERIMENTS`.
+        description: text for ``--help``.
+        cells: for each run, the fields in which it differs from the others; they are no flags.
+        finish: function called after each run with the folders of the complete runs and the folder for outputs.
         usual: the command's own defaults of fields.
-        argv: the flags; those of the process if left out.
-        prog: the command's name; the script's if left out.
+        argv: flags; those of the process if left out.
+        prog: name of the command; the script's name if left out.
     """
     spec_class = registry.EXPERIMENTS[kind].spec
     parser = make_parser(spec_class, description, cells[0], usual, prog=prog, outputs=True)

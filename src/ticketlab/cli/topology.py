@@ -1,4 +1,4 @@
-"""The factorial experiment on topology as a command: which runs it consists of, and what is written of them."""
+"""The factorial experiment on topology as a command: its runs and its results."""
 
 import itertools
 from pathlib import Path
@@ -18,18 +18,18 @@ USUAL = {**PRESETS["set-mlp"], "iterations": 21_484, "grown": None}  # 50 epochs
 
 
 def main(description: str, argv: list[str] | None = None, prog: str | None = None) -> int:
-    """Compute all runs and what came of them; return the exit status.
+    """Compute all runs and their results; return the exit status.
 
     Args:
-        description: for ``--help``.
-        argv: the flags; those of the process if left out.
-        prog: the command's name; the script's if left out.
+        description: text for ``--help``.
+        argv: flags; those of the process if left out.
+        prog: name of the command; the script's name if left out.
     """
     return sweep.main("sparse_training", description, CELLS, finish, usual=USUAL, argv=argv, prog=prog)
 
 
 def finish(folders: list[Path], outputs_dir: Path) -> None:
-    """Write what came of all runs; what cannot be measured is refused after the first."""
+    """Write the results of all runs; runs that cannot be measured are refused after the first."""
     from ticketlab.analysis.factorial import measure, write
 
     runs = [Run(folder) for folder in folders]

@@ -1,4 +1,4 @@
-"""Flags from a spec, seeds from a text, errors as one line: what stands between a shell and `launch.run`."""
+"""One experiment as a command: from flags to a spec and `launch.run`, with errors in one line."""
 
 import signal
 import sys
@@ -36,12 +36,12 @@ def main(
     """Run an experiment as a command; return its exit status.
 
     Args:
-        kind: of the experiment, a name of `EXPERIMENTS`.
-        description: for ``--help``.
+        kind: kind of the experiment, a name of `EXPERIMENTS`.
+        description: text for ``--help``.
         fixed: fields of the spec that the command itself decides; they are no flags.
         usual: the command's own defaults of fields.
-        argv: the flags; those of the process if left out.
-        prog: the command's name; the script's if left out.
+        argv: flags; those of the process if left out.
+        prog: name of the command; the script's name if left out.
 
     Returns:
         0 if all replicates are complete, 1 if some failed, 2 on bad input, 130 if interrupted.
@@ -54,10 +54,10 @@ def main(
 
 
 def guarded(parser: Parser, flags: dict[str, Any], work: Callable[[], int]) -> int:
-    """Do a command's work and return its exit status; whatever goes wrong is told in one line."""
+    """Do a command's work and return its exit status; every error is reported in one line."""
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without ± gets a question mark
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cluster's time limit ends as calmly as Ctrl-C
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cluster's time limit ends a run as Ctrl-C does
     try:
         return work()
     except BadInput as error:
@@ -74,12 +74,12 @@ def guarded(parser: Parser, flags: dict[str, Any], work: Callable[[], int]) -> i
 def compute(
     spec_class: type[Spec], fixed: dict[str, Any], usual: dict[str, Any], flags: dict[str, Any]
 ) -> tuple[Run, int]:
-    """Compute one run, or only show what would be computed; return the run and the exit status."""
+    """Compute one run, or show what would be computed; return the run and the exit status."""
     data_dir, models_dir, processes = flags["data_dir"], flags["models_dir"], flags["processes"]
     given = {each.name: flags[each.name] for each in fields(spec_class) if each.name in flags}
     dry = flags["dry_run"]
     spec = resolve(spec_class, {**fixed, **given}, usual, flags["preset"], data_dir, download=not dry)
-    flags["dataset"] = spec.dataset  # of all runs of a command; told and downloaded once
+    flags["dataset"] = spec.dataset  # the same for all runs of a command; announced and downloaded once
     seeds = flags["seeds"] or launch.usual_seeds(spec, models_dir, processes)
     if dry:
         run = find_run(spec, models_dir)
@@ -114,9 +114,9 @@ def resolve(
     *,
     download: bool = True,
 ) -> Spec:
-    """Make the spec: of what was given, else the preset's, the command's, or what the spec itself decides.
+    """Make the spec: from given flags, else from the preset, the command's defaults, or the spec's own decisions.
 
-    Without `download`, a data set that is not here though it could be downloaded is taken as if it were.
+    Without `download`, a data set that could be downloaded counts as present.
     """
     names = {each.name for each in fields(spec_class)}
     published = PRESETS[preset] if preset else {}
@@ -126,7 +126,7 @@ def resolve(
     for name, other in spec_class.exclusive(given):
         raise BadInput(f"`{name}` must be given without `{other}`. Received: both")
     chosen = {**spec_class.compatible(published, given), **given}
-    # what can be refused is refused before any data is looked for
+    # flags are refused, where possible, before any data is looked for
     spec = spec_class(**{**spec_class.compatible(usual, chosen), **chosen})
     architectures.check_name(spec.network, spec.activation, spec.initialiser)
     named, expected = chosen.get("dataset"), usual.get("dataset", "mnist")
@@ -145,13 +145,13 @@ def _missing(name: str, data_dir: Path | None) -> bool:
 
 
 def _print_plan(spec: Spec, run: Run, seeds: list[int], flags: dict[str, Any], dataset: Dataset | None) -> None:
-    """Print each field, the folder, what is done of each seed, and what the data set is taken for, if it is here."""
+    """Print each field, the folder, the finished rounds of each seed and, if it is present, the data set."""
     clashes = spec.clashes({each.name: getattr(spec, each.name) for each in fields(spec)})
     for each in fields(spec):
         value = getattr(spec, each.name)
         shown = ", ".join(map(str, value)) if isinstance(value, tuple) else value
         print(f"{each.name:20} {'-' if each.name in clashes or shown in (None, '') else shown}")
-    print(f"{'-':20} no value, or none that means anything beside the others; --help says what then holds")
+    print(f"{'-':20} no value, or none with a meaning given the others; --help says what then holds")
     print(f"{'processes':20} {flags['processes']}")
     print(f"{'folder':20} {_shown(run.folder)}/")
     for seed in seeds:
@@ -165,7 +165,7 @@ def _print_plan(spec: Spec, run: Run, seeds: list[int], flags: dict[str, Any], d
 
 
 def _progress(done: list[int], asked: Sequence[int] | None, overwrite: bool) -> str:
-    """Say how far a seed is.
+    """Describe how far a seed is.
 
     >>> _progress([0, 1, 2, 5], range(5), False), _progress([0, 1], None, True)
     ('4 rounds done: 0-2, 5; 2 to do', '2 rounds done: 0-1; to be deleted first')

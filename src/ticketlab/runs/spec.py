@@ -74,20 +74,21 @@ class Spec:
     task: str | None = option(
         None,
         "data and network",
-        "what is learnt (default: classification where all targets are whole numbers, else "
-        "regression; a run that names it is another one than a run that leaves it out)",
+        "task to be learnt (default: classification where all targets are whole numbers, else "
+        "regression; given explicitly, it makes another run)",
         choices=TASKS,
     )
     input_kind: str | None = option(
         None,
         "data and network",
-        "what samples are (default: table where they have one axis, else image; a run that names it is another one)",
+        "kind of the inputs (default: table where samples have one axis, else image; given explicitly, it makes "
+        "another run)",
         choices=INPUT_KINDS,
     )
     inputs: str = option(
         "unit",
         "data and network",
-        "what networks see. unit: images of uint8 scaled to [0, 1], other inputs as they are stored; "
+        "scaling of the inputs. unit: images of uint8 scaled to [0, 1], other inputs as they are stored; "
         "standardised: the training samples' mean subtracted, divided by their standard deviation",
         choices=INPUTS,
     )
@@ -137,7 +138,7 @@ class Spec:
     engine: str = option(
         "auto",
         "training",
-        "what trains a round. dense: whole matrices; sparse: kept weights alone, in networks of dense "
+        "engine that trains a round. dense: whole matrices; sparse: kept weights alone, in networks of dense "
         "layers, with the same results up to rounding; auto: sparse below --break-even-density",
         choices=ENGINES,
         before="dense",

@@ -8,7 +8,7 @@ import pytest
 
 from rounds_on_disk import write_run
 from ticketlab.analysis.figures.measures import measure_charts
-from ticketlab.analysis.measures import MEASURES, Column, Curves, Measure
+from ticketlab.analysis.measures import LAYER, MEASURES, Column, Curves, Measure
 from ticketlab.analysis.report.page import report
 from ticketlab.analysis.results import measure
 from ticketlab.analysis.runs import read_runs
@@ -31,7 +31,9 @@ def entries(monkeypatch):
     figure = Curves("heaviest_unit", ["heaviest_unit"], caption)
     new = Measure(heaviest_unit, "rounds", {"heaviest_unit": column}, figures=[figure])
     monkeypatch.setitem(MEASURES, "heaviest unit", new)
-    monkeypatch.setitem(MEASURES, "widths", Measure(widest_layer, "structure", {"widest": Column("units", "width")}))
+    monkeypatch.setitem(
+        MEASURES, "widths", Measure(widest_layer, "structure", {"layer": LAYER, "widest": Column("units")})
+    )
 
 
 def test_a_measure_from_outside_has_its_column_figure_and_place_in_the_report(entries, tmp_path):

@@ -60,7 +60,8 @@ class Measure(NamedTuple):
         function: of a round to a row of {column: value}, to several such rows, or to {column: array}. `BadInput` says
             why it does not apply to a run.
         table: name of the CSV file. Measures of one table share its rows, by the columns that they have in common.
-        columns: {name: column}, in their order; without `varying`, a column of which nothing is known is left empty.
+        columns: {name: column}, in their order, those that tell rows apart among them, as `layer`. Without `varying`, a
+            column of which nothing is known is left empty.
         varying: whether a run has only those columns of which something is known, and perhaps others.
         keys: what tells its rows apart, beside columns.
         finish: what is made of all rows of a run, as sums along them.

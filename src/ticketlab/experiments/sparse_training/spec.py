@@ -39,7 +39,7 @@ class SparseTrainingSpec(Spec):
     density: float | None = option(
         None,
         "density",
-        "kept / total of all layers, in the end (default: 0.1)",
+        "final density: kept / total over all layers (default: 0.1)",
         valid=UNIT,
         fitted=True,
         excludes=("epsilon",),
@@ -69,13 +69,13 @@ class SparseTrainingSpec(Spec):
         "gradual ¾ of it)", valid=POSITIVE, fitted=True,
     )  # fmt: skip
     drop: str | None = option(
-        None, "mask updates", "which weights go: the smallest, or the smallest of each sign (default: set sign, others "
-        "magnitude)", choices=DROPS, fitted=True,
+        None, "mask updates", "weights that updates drop: the smallest, or the smallest of each sign (default: set "
+        "sign, others magnitude)", choices=DROPS, fitted=True,
     )  # fmt: skip
     drop_fraction: float | None = option(
         None,
         "mask updates",
-        "share of a layer's kept weights that an update exchanges (default: 0.3)",
+        "share of a layer's kept weights that an update drops and regrows (default: 0.3)",
         valid=OPEN_UNIT,
         fitted=True,
     )
@@ -84,7 +84,7 @@ class SparseTrainingSpec(Spec):
         choices=FRACTION_SCHEDULES, fitted=True,
     )  # fmt: skip
     grown: str | None = option(
-        None, "mask updates", "what new weights are: 0, N(0, 0.1²), or drawn by the initialiser (default: set normal, "
+        None, "mask updates", "values of new weights: 0, N(0, 0.1²), or drawn by the initialiser (default: set normal, "
         "others zero)", choices=GROWN, fitted=True,
     )  # fmt: skip
     regrow: bool | None = option(

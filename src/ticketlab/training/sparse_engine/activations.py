@@ -1,7 +1,7 @@
 """Activations and their derivatives on rows of float32, compiled into instructions on whole vectors.
 
 The C library's tanh, exp and erf take one number at a time, and would cost more than all the weights of a sparse
-network. The errors of what stands here instead are below 5e-7.
+network. The errors of the functions here are below 5e-7.
 """
 
 import math
@@ -16,10 +16,10 @@ from ticketlab.training.sparse_engine.structs import ONE, ZERO, compiled
 RELU, TANH, SIGMOID, GELU = (ACTIVATIONS.index(name) for name in ("relu", "tanh", "sigmoid", "gelu"))
 HALF, TWO = np.float32(0.5), np.float32(2)
 PER_DOUBLING = np.float32(1 / math.log(2))
-ROUNDER = np.float32(1.5 * 2**23)  # added and taken away again, it leaves the nearest whole number
-LN_2_HIGH = np.float32(355 / 512)  # of so few bits that its multiples are exact
+ROUNDER = np.float32(1.5 * 2**23)  # adding and subtracting it rounds to the nearest whole number
+LN_2_HIGH = np.float32(355 / 512)  # it has so few bits that its multiples are exact
 LN_2_LOW = np.float32(math.log(2) - 355 / 512)
-LARGEST = np.float32(80)  # of exponents
+LARGEST = np.float32(80)  # largest exponent
 TAYLOR = tuple(np.float32(1 / math.factorial(n)) for n in range(2, 8))
 # Abramowitz & Stegun 1964, formula 7.1.26
 ERF_P = np.float32(0.3275911)
@@ -29,12 +29,12 @@ ROOT_HALF, PEAK = np.float32(math.sqrt(0.5)), np.float32(1 / math.sqrt(2 * math.
 
 @compiled
 def activate(before: np.ndarray, after: np.ndarray, first: int, stop: int, activation: int) -> None:
-    """Compute what units give, (rows, lanes) float32, from what reaches them, for the rows from `first` to `stop`."""
+    """Compute units' outputs, (rows, lanes) float32, from their inputs, for the rows from `first` to `stop`."""
     for row in range(first, stop):
         z, a = before[row], after[row]
         for lane in range(len(z)):
             if activation == RELU:
-                a[lane] = ZERO if z[lane] < ZERO else z[lane]  # so that what is not a number stays so
+                a[lane] = ZERO if z[lane] < ZERO else z[lane]  # so that NaN stays NaN
             elif activation == TANH:
                 a[lane] = _tanh(z[lane])
             elif activation == SIGMOID:
@@ -47,7 +47,7 @@ def activate(before: np.ndarray, after: np.ndarray, first: int, stop: int, activ
 
 @compiled
 def derive(deltas: Any, before: Any, after: Any, first: int, stop: int, activation: int) -> None:
-    """Turn derivatives by what units give into derivatives by what reaches them, in place."""
+    """Turn derivatives by the units' outputs into derivatives by their inputs, in place."""
     for row in range(first, stop):
         d, z, a = deltas[row], before[row], after[row]
         for lane in range(len(d)):

@@ -1,6 +1,6 @@
-"""Gradients of all weights, kept or not, of a chain of dense layers whose kept weights alone are computed with.
+"""Gradients of all weights, kept or not, of a chain of dense layers that computes with its kept weights alone.
 
-What RigL grows by, in an update now and then: the one thing here whose cost follows the dense network.
+RigL grows by them, in one update now and then; only their cost follows the dense network.
 """
 
 from typing import Any
@@ -28,15 +28,15 @@ def dense_gradients(
     """Add the gradients of a batch's mean loss by all weights to `gradients`, and return that loss.
 
     Args:
-        samples: those for training.
-        chosen: (batch size,) int32 samples.
+        samples: training samples.
+        chosen: (batch size,) int32 indices of samples.
         inputs: (inputs, lanes) float32, changed.
         gradients: (weights of the dense network,) float32, kernels raveled one after the other; changed.
-        wiring: of the kept weights.
-        state: stays as it is.
-        buffers: changed.
-        settings: of network and optimizer.
-        width: a tuple as long as a row has vectors.
+        wiring: wiring of the kept weights.
+        state: weights and slots, unchanged.
+        buffers: buffers of a step, changed.
+        settings: settings of network and optimizer.
+        width: a tuple with as many entries as a row has vectors.
     """
     total, batch, lanes = 0.0, len(chosen), buffers.after.shape[1]
     for begin in range(0, batch, lanes):
@@ -57,7 +57,7 @@ def dense_gradients(
 
 @compiled
 def _gather_everything(samples, chosen, inputs, width):
-    """Put a batch's inputs into rows, those that have no kept weight as well."""
+    """Put a batch's inputs into rows, including inputs without a kept weight."""
     for row in range(len(inputs)):
         store(inputs, row, filled(ZERO, width))
     for lane in range(len(chosen)):

@@ -1,7 +1,8 @@
-"""The training loop for chains of dense layers with kept weights only, whose cost follows them.
+"""The sparse engine: chains of dense layers trained by their kept weights alone, at a cost that follows them.
 
-The same contract as engine.py's, and the same numbers up to rounding. Knows how a network, its data and an optimizer
-become the arrays of kernels.py; knows nothing of rounds, files or when to evaluate. Computes on one thread.
+It follows the protocol of training/engine.py and gives the dense engine's numbers up to rounding, on one thread. This
+module knows how a network, its data and an optimizer become the arrays of kernels.py. It does not know rounds, files or
+when to evaluate.
 """
 
 import math
@@ -31,9 +32,9 @@ class SparseEngine:
     """Train and evaluate a chain of dense layers; weights and masks go in and out as dicts of NumPy arrays.
 
     Args:
-        layers: of the network, from the inputs to the outputs.
-        dataset: the arrays.
-        settings: of the steps, without averages of all gradients, which this engine does not know.
+        layers: layers of the network, from the inputs to the outputs.
+        dataset: the data set.
+        settings: settings of the steps, without averages of all gradients, which this engine does not keep.
     """
 
     def __init__(self, layers: Sequence[DenseLayer], dataset: Dataset, settings: EngineSettings) -> None:
@@ -82,7 +83,7 @@ class SparseEngine:
         Args:
             order: (steps, batch size) int32 indices of training samples.
             rates: (steps,) float32 learning rates.
-            total: the sum of the losses of steps before, which is added to one by one.
+            total: sum of the losses of earlier steps, to which each loss is added in turn.
 
         Returns:
             The sum of the steps' losses, without penalties, and of `total`.
@@ -94,7 +95,7 @@ class SparseEngine:
         """Differentiate a batch's loss by all weights, kept or not; nothing is changed.
 
         Args:
-            chosen: (batch size,) int32 training samples.
+            chosen: (batch size,) int32 indices of training samples.
 
         Returns:
             The mean loss, without penalties, and {path: gradient} of the kernels.
@@ -102,13 +103,13 @@ class SparseEngine:
         found = np.zeros(sum(math.prod(layer.shape) for layer in self._layers), np.float32)
         inputs = _aligned(self._layers[0].shape[0], VECTOR * len(self._width))
         wiring, *others = self._network()
-        if not all(mask.any(axis=1).all() for mask in self._masks[1:]):  # what leads nowhere counts for what may grow
+        if not all(mask.any(axis=1).all() for mask in self._masks[1:]):  # weights may grow from units that lead nowhere
             wiring = wire(self._masks, self._presence, everything=True)
         loss = dense_gradients(self._train_samples, chosen, inputs, found, wiring, *others)
         return loss, self._kernels(found)
 
     def evaluate(self, part: str) -> tuple[float, float]:
-        """Return mean loss and accuracy on "validation" or "test"; of a regression, R² in place of the accuracy."""
+        """Return mean loss and accuracy on "validation" or "test"; in a regression, R² in place of the accuracy."""
         evaluated, chosen = self._evaluations[part]
         loss, hits = 0.0, 0
         for begin in range(0, len(chosen), EVALUATED):
@@ -117,7 +118,7 @@ class SparseEngine:
         return loss, hits / len(chosen) if self.task == "classification" else 1 - loss / self._variances[part]
 
     def outputs(self, chosen: np.ndarray) -> np.ndarray:
-        """Return what the network gives for some training samples, (chosen, outputs) float32."""
+        """Return the network's outputs for some training samples, (chosen, outputs) float32."""
         first, last = self._wiring.first[-2:].tolist()
         parts = []
         for begin in range(0, len(chosen), VECTOR * len(self._width)):
@@ -138,7 +139,7 @@ class SparseEngine:
         return state
 
     def _compile(self) -> None:
-        """Compile now, or read what an earlier process compiled, so that no round's seconds hold it."""
+        """Compile now, or read the kernels that an earlier process compiled, so that no round's seconds include it."""
         weights = {layer.kernel: np.zeros(layer.shape, np.float32) for layer in self._layers}
         biases = {layer.bias: np.zeros(layer.shape[1], np.float32) for layer in self._layers if layer.bias}
         self.load({**weights, **biases}, {path: kernel != 0 for path, kernel in weights.items()})
@@ -150,7 +151,7 @@ class SparseEngine:
         return self._wiring, self._state, self._buffers, self._settings, self._width
 
     def _compressed(self, arrays: Arrays, form: str = "{}") -> tuple[np.ndarray, np.ndarray]:
-        """Return what stands at the kept weights, (weights,), and what stands at the units' rows, (rows,)."""
+        """Return the values at the kept weights, (weights,), and the values at the units' rows, (rows,)."""
         kernels = np.concatenate([arrays[form.format(layer.kernel)].ravel() for layer in self._layers])
         biases = np.zeros(self._wiring.first[-1], np.float32)
         for layer, rows in zip(self._layers, self._rows(), strict=True):
@@ -190,13 +191,13 @@ class SparseEngine:
 def samples(inputs: np.ndarray, targets: np.ndarray, scale: float, offset: float) -> Samples:
     """Bring a part of a data set into the form in which it is gathered fastest.
 
-    Where less than a third of what a network sees is other than 0, only that is kept, which takes less memory as well.
+    Where less than a third of a network's inputs is other than 0, only those are kept, which also takes less memory.
 
     Args:
-        inputs: (samples, ...) as they are stored.
-        targets: (samples,) int32 labels or (samples, outputs) float32.
-        scale: what inputs are multiplied by.
-        offset: what is added then.
+        inputs: samples as they are stored, (samples, ...).
+        targets: their targets, (samples,) int32 labels or (samples, outputs) float32.
+        scale: factor on the inputs.
+        offset: number added to the scaled inputs.
     """
     inputs = inputs.reshape(len(inputs), -1)
     parts = [inputs[begin : begin + CHUNK] for begin in range(0, len(inputs), CHUNK)]
@@ -221,13 +222,13 @@ def samples(inputs: np.ndarray, targets: np.ndarray, scale: float, offset: float
 
 
 def _listed(inputs: np.ndarray, kind: type) -> tuple[np.ndarray, np.ndarray]:
-    """Return which inputs of the samples are other than 0, and their values, one sample after the other."""
+    """Return the indices and values of the inputs other than 0, one sample after the other."""
     there = inputs != 0
     return (np.flatnonzero(there) % inputs.shape[1]).astype(kind), inputs[there]
 
 
 def _presence(inputs: np.ndarray, left_out: np.ndarray) -> np.ndarray:
-    """Return the share of the samples, but for some, in which each input is other than 0."""
+    """Return, for each input, the share of the samples, except some, in which it is other than 0."""
     counts = sum(np.count_nonzero(inputs[begin : begin + CHUNK], axis=0) for begin in range(0, len(inputs), CHUNK))
     return (counts - np.count_nonzero(inputs[left_out], axis=0)) / (len(inputs) - len(left_out))
 

@@ -1,8 +1,8 @@
-"""Training and evaluation of a chain of dense layers: what is done, is done for kept weights only.
+"""Training and evaluation of a chain of dense layers, with kept weights only.
 
-What the units give on a batch are rows of float32, one number per sample, so that a kept weight costs a few
-instructions on whole rows, however irregular the mask. A batch of more samples than a row has lanes is done in parts.
-Knows arrays and the orders in which they are gone through (wiring.py); not where they come from (engine.py).
+The units' outputs on a batch are rows of float32, one number per sample. A kept weight thus costs a few instructions on
+whole rows, however irregular the mask. A batch with more samples than a row has lanes is computed in parts. This module
+knows arrays and the orders in which to go through them (tiled_csr.py), not where they come from (engine.py).
 """
 
 from typing import Any
@@ -16,9 +16,9 @@ from ticketlab.training.sparse_engine.simd import dot, filled, four_dots, load, 
 from ticketlab.training.sparse_engine.structs import ONE, ZERO, Buffers, Samples, Settings, State, compiled
 from ticketlab.training.sparse_engine.tiled_csr import Wiring
 
-BLOCK = 16  # rows that are filled together, so that what is written stays in the cache
-AHEAD = 2  # samples whose inputs are asked for before they are needed
-INDEX = np.uint64  # of loops: compilers need not ask whether such an index is negative
+BLOCK = 16  # rows that are filled together, so that written numbers stay in the cache
+AHEAD = 2  # samples whose inputs are prefetched
+INDEX = np.uint64  # type of loop indices: compilers need not check whether such an index is negative
 
 
 @compiled
@@ -37,16 +37,16 @@ def train(
     """Do one step of the optimizer per row of `order`, and return the sum of the steps' losses and of `total`.
 
     Args:
-        samples: those for training.
-        order: (steps, batch size) int32 samples.
+        samples: training samples.
+        order: (steps, batch size) int32 indices of samples.
         rates: (steps,) float32 learning rates.
-        steps: done before.
-        total: of losses before.
-        wiring: of the kept weights.
-        state: changed.
-        buffers: changed.
-        settings: of network and optimizer.
-        width: a tuple as long as a row has vectors.
+        steps: number of steps done before.
+        total: sum of the losses before.
+        wiring: wiring of the kept weights.
+        state: weights and slots, changed.
+        buffers: buffers of a step, changed.
+        settings: settings of network and optimizer.
+        width: a tuple with as many entries as a row has vectors.
     """
     batch, lanes = order.shape[1], buffers.after.shape[1]
     for step in range(len(order)):
@@ -74,7 +74,7 @@ def evaluate(
     settings: Settings,
     width: tuple[int, ...],
 ) -> tuple[float, int]:
-    """Add the chosen samples' losses, and how many are classified rightly; other arguments as of `train`."""
+    """Sum the chosen samples' losses and count correct answers; other arguments are those of `train`."""
     lanes = buffers.after.shape[1]
     for begin in range(0, len(chosen), lanes):
         part = chosen[begin : begin + lanes]
@@ -128,7 +128,7 @@ def _gather_listed(samples, chosen, wiring, buffers, width):
 
 @compiled
 def forward(wiring: Any, state: Any, buffers: Any, settings: Any, width: Any) -> None:
-    """Compute what all units give."""
+    """Compute the outputs of all units."""
     before, after = buffers.before, buffers.after
     for layer in range(len(settings.activations)):
         first, stop = wiring.first[layer + 1], wiring.first[layer + 2]
@@ -147,7 +147,7 @@ def forward(wiring: Any, state: Any, buffers: Any, settings: Any, width: Any) ->
 
 @compiled
 def _add_seldom_inputs(wiring, state, buffers, width):
-    """Go through those inputs row by row, so that one which the batch does not have costs nothing."""
+    """Go through rare inputs row by row, so that an input absent from the batch costs nothing."""
     before, target, place = buffers.before, wiring.target, wiring.place
     for strip in range(wiring.seldom, wiring.strips_of[1]):
         row, begin, end = wiring.strips[strip]

@@ -10,7 +10,7 @@ from ticketlab.training.sparse_engine.structs import ONE, ZERO, compiled
 
 @compiled
 def losses(samples: Any, chosen: Any, batch: int, wiring: Any, buffers: Any) -> tuple[float, int]:
-    """Return the sum of the samples' losses and the number of hits; write the deltas of the outputs for their mean."""
+    """Return the sum of losses and the number of correct answers; write the outputs' deltas for the mean loss."""
     first = wiring.first[len(wiring.first) - 2]
     outputs, deltas = buffers.after[first:], buffers.deltas[first:]
     deltas[:, len(chosen) :] = 0

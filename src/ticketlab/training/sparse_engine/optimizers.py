@@ -14,7 +14,7 @@ SHARE_1, SHARE_2 = np.float32(1 - BETA_1), np.float32(1 - BETA_2)
 
 @compiled
 def optimise(rate: Any, step: Any, state: Any, buffers: Any, settings: Any) -> None:
-    """Do one step of the optimizer, and forget the gradients."""
+    """Do one step of the optimizer, and set the gradients to 0."""
     weights, biases = state.weights, state.biases
     gradients, slots = buffers.weight_gradients, state.weight_slots
     for k in range(len(weights)):

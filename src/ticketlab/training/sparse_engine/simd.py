@@ -2,8 +2,8 @@
 
 A row is one float32 for each sample of a batch. Loops over plain arrays would be compiled to the same instructions
 only where the compiler can prove that no two rows overlap, which it cannot for rows that are looked up by their number.
-How long a row is must be known when a kernel is compiled: `width`, a tuple whose length is the number of vectors of
-`VECTOR` numbers, tells it by its type. Knows nothing of networks.
+The length of a row must be known when a kernel is compiled: `width`, a tuple with an entry for each vector of `VECTOR`
+numbers, tells it by its type. This module does not know networks.
 """
 
 from collections.abc import Callable
@@ -125,7 +125,7 @@ def prefetch(typing: Any, array: Any, number: Any) -> Any:
         byte = ir.IntType(8).as_pointer()
         kind = ir.FunctionType(ir.VoidType(), [byte, _INT, _INT, _INT])
         function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        builder.call(function, [builder.bitcast(wanted, byte), _INT(0), _INT(3), _INT(1)])  # to read, to keep, data
+        builder.call(function, [builder.bitcast(wanted, byte), _INT(0), _INT(3), _INT(1)])  # read, keep, data
         return context.get_dummy_value()
 
     return types.void(array, number), generate
@@ -161,7 +161,7 @@ def _spread(builder: Any, value: Any, lanes: int) -> Any:
 
 
 def _products(builder: Any, a: Any, b: Any) -> Any:
-    """Return one vector whose numbers add up to the product of two rows."""
+    """Return one vector whose numbers add up to the dot product of two rows."""
     chains: list[Any] = []  # two of them, since each step waits for the one before
     for at in range(0, a.type.count, VECTOR):
         x, y = (_pick(builder, row, row, range(at, at + VECTOR)) for row in (a, b))
@@ -173,7 +173,7 @@ def _products(builder: Any, a: Any, b: Any) -> Any:
 
 
 def _pick(builder: Any, x: Any, y: Any, places: Any) -> Any:
-    """Return the numbers at these places of two vectors, those of the second being counted on."""
+    """Return the numbers at these places of two vectors; places of the second follow those of the first."""
     return builder.shuffle_vector(x, y, ir.VectorType(_INT, len(places))(list(places)))
 
 

@@ -1,4 +1,4 @@
-"""How kernels are compiled, and what they work on as tuples of arrays: data, weights, buffers and settings."""
+"""How kernels are compiled, and the tuples of arrays on which they work: data, weights, buffers and settings."""
 
 import hashlib
 from collections.abc import Callable
@@ -14,10 +14,10 @@ VERSION = hashlib.sha256(b"".join(path.read_bytes() for path in SOURCES)).hexdig
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a function when it is first called, and keep that for later processes.
+    """Compile a function when it is first called, and cache it for later processes.
 
-    Numba compiles anew where the function's own file has changed, but not where what it calls has: hence the version
-    of all these files in the name under which it is kept.
+    Numba compiles anew if the function's own file has changed, but not if a called function's file has. Hence the
+    cache's name contains the version of all these files.
     """
     function.__qualname__ = f"{function.__qualname__}_{VERSION}"
     return njit(function, cache=True, error_model="numpy")
@@ -27,14 +27,14 @@ class Samples(NamedTuple):
     """A part of a data set.
 
     Attributes:
-        inputs: (samples, inputs) as they are stored; or none, where those other than 0 are listed:
+        inputs: inputs as they are stored, (samples, inputs); empty where the inputs other than 0 are listed.
         begins: (samples + 1,) int64, where each sample's list begins.
-        places: (listed,) the listed inputs, and `values`, as they are stored.
-        values: (listed,)
-        labels: (samples,) int32; or none, for a regression.
-        targets: (samples, outputs) float32 of a regression; or none.
-        scale: what inputs are multiplied by.
-        offset: what is added then; 0 where they are listed.
+        places: (listed,) indices of the listed inputs.
+        values: (listed,) their values, as they are stored.
+        labels: (samples,) int32; empty in a regression.
+        targets: (samples, outputs) float32 in a regression; else empty.
+        scale: factor on the inputs.
+        offset: number added to the scaled inputs; 0 where they are listed.
     """
 
     inputs: np.ndarray
@@ -48,13 +48,13 @@ class Samples(NamedTuple):
 
 
 class State(NamedTuple):
-    """What training changes, all float32.
+    """The arrays that training changes, all float32.
 
     Attributes:
-        weights: (weights,) in the order of the wiring.
-        biases: (rows,), 0 where there is none.
-        weight_slots: (slots, weights) of the optimizer.
-        bias_slots: (slots, rows).
+        weights: (weights,) kept weights in the order of the wiring.
+        biases: (rows,) biases, 0 where there is none.
+        weight_slots: (slots, weights) the optimizer's slots of the weights.
+        bias_slots: (slots, rows) the optimizer's slots of the biases.
     """
 
     weights: np.ndarray
@@ -64,11 +64,11 @@ class State(NamedTuple):
 
 
 class Buffers(NamedTuple):
-    """What a step needs in between.
+    """The intermediate arrays of a step.
 
     Attributes:
-        before: (rows, lanes) float32, what reaches the units, before their activation.
-        after: (rows, lanes) float32, the inputs and what the units give.
+        before: (rows, lanes) float32, sums into the units, before their activation.
+        after: (rows, lanes) float32, the inputs and the units' outputs.
         deltas: (rows, lanes) float32, the loss's derivatives by `before`.
         present: (rows of inputs,) uint8, whether the batch has an input other than 0.
         weight_gradients: (weights,) float32, 0 between steps.
@@ -84,16 +84,16 @@ class Buffers(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """What the spec and the network say.
+    """Settings of the spec and the network.
 
     Attributes:
-        activations: (layers,) places in `chain.ACTIVATIONS`.
-        biased: (layers,) bool, whether they have biases.
-        adam: or else SGD.
-        momentum: of SGD.
-        nesterov: of SGD.
-        weight_decay: of the weights.
-        l1_penalty: of the weights.
+        activations: (layers,) indices in `mlp.ACTIVATIONS`.
+        biased: (layers,) bool, whether a layer has biases.
+        adam: whether the optimizer is Adam; else it is SGD.
+        momentum: momentum of SGD.
+        nesterov: whether SGD's momentum is Nesterov's.
+        weight_decay: weight decay of the weights.
+        l1_penalty: L1 penalty of the weights.
     """
 
     activations: np.ndarray

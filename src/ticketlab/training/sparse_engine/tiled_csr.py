@@ -1,9 +1,9 @@
-"""Chains of dense layers with kept weights only: which weight leads from where to where, in two compressed orders.
+"""Chains of dense layers with kept weights only: the ends of each weight, in two compressed orders.
 
-Inputs and units are numbered as rows, from the inputs that have a kept weight to the outputs. Unit by unit, the weights
-that lead to it stand together in pieces; row by row, those that it leads to in strips. Where a layer has so many rows
-that their numbers would not stay in the processor's first cache, both are cut at tiles of neighbouring rows, as long as
-they keep some weights in each. Pure NumPy; what is done along these orders is the affair of kernels.py.
+Inputs and units are numbered as rows, from the inputs that have a kept weight to the outputs. Pieces hold the weights
+into a unit, unit by unit; strips hold the weights from a row, row by row. A layer may have so many rows that their
+numbers would not stay in the processor's first cache. Both are then cut at tiles of neighbouring rows, as long as each
+keeps some weights. The module is pure NumPy; kernels.py computes along these orders.
 """
 
 from collections.abc import Sequence
@@ -51,9 +51,9 @@ class Wiring(NamedTuple):
 def wire(masks: Sequence[np.ndarray], presence: np.ndarray, *, everything: bool = False) -> Wiring:
     """Compress the masks of a chain of dense layers.
 
-    Units from which no kept weights lead to an output have neither pieces nor strips: what they compute has no effect,
-    and no gradient reaches their weights. With `everything` they have, because gradients of weights that are not kept
-    depend on what they give.
+    Units from which no kept weights lead to an output have neither pieces nor strips: their outputs have no effect, and
+    no gradient reaches their weights. With `everything` they have both, because gradients of masked weights depend on
+    their outputs.
 
     Args:
         masks: (inputs, units) bool of each layer, from the inputs to the outputs.
@@ -111,7 +111,7 @@ class _Layer(NamedTuple):
 
 
 def _useful(masks: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Tell of each layer's units whether kept weights lead from them to an output."""
+    """Tell for each layer's units whether kept weights lead from them to an output."""
     useful: list[np.ndarray] = [np.ones(masks[-1].shape[1], bool)]
     for mask in masks[:0:-1]:
         useful.insert(0, np.logical_or.reduce(mask[:, useful[0]], axis=1))
@@ -133,7 +133,7 @@ def _wire_layer(mask: np.ndarray, useful: np.ndarray, often: int) -> _Layer:
 
 
 def _tile(mask: np.ndarray) -> int:
-    """Return how many neighbouring rows of a mask (rows, units) are gone through together."""
+    """Return how many neighbouring rows of a mask (rows, units) make a tile."""
     rows, units = mask.shape
     tiles = max(1, min(-(-rows // TILE), int(np.count_nonzero(mask)) // (RUN * max(1, units))))
     return max(1, -(-rows // tiles))
