@@ -40,12 +40,15 @@ def compiled_folder() -> Path | None:
     elsewhere. TensorFlow writes a file under another name first, so that several workers may write at the same time.
     """
     processor = Path("/proc/cpuinfo")
-    facts = processor.read_text().split("\n\n")[0].splitlines() if processor.exists() else [platform.processor()]
-    kind = [line for line in facts if not line.startswith(("processor", "cpu MHz", "core id", "apicid", "initial"))]
+    if processor.exists():
+        lines = processor.read_text().split("\n\n")[0].splitlines()
+        kind = [line for line in lines if line.startswith(("model name", "flags", "Features", "CPU "))]
+    else:
+        kind = [platform.processor()]
     text = "\n".join([importlib.metadata.version("tensorflow"), platform.machine(), *kind])
     name = f"xla-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
     named = os.environ.get("NUMBA_CACHE_DIR")
-    usual = [Path(__file__).parent / "__pycache__", Path.home() / ".cache" / "ticketlab"]
+    usual = [Path(__file__).parent / "__pycache__", Path(os.path.expanduser("~/.cache/ticketlab"))]
     for folder in [Path(named)] if named else usual:
         with contextlib.suppress(OSError):
             (folder / name).mkdir(parents=True, exist_ok=True)
