@@ -27,8 +27,8 @@ def main(description: str | None, argv: list[str] | None = None, prog: str | Non
     parser.add_argument("run", type=Path, metavar="RUN", help="folder of a run")
     parser.add_argument("form", choices=SUFFIXES, help="what to export")
     parser.add_argument("--to", type=Path, required=True, metavar="PATH", help="file, or folder for slim, to write")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the replicate (default: 0; all for slim)")
-    parser.add_argument("--round", type=int, default=0, help="round (default: 0, the dense one; all for slim)")
+    parser.add_argument("--seed", type=int, help="seed of the replicate (default: 0; of slim, which has all, none)")
+    parser.add_argument("--round", type=int, help="round (default: 0, the dense one; of slim, which has all, none)")
     parser.add_argument(
         "--data-dir",
         type=Path,
@@ -50,14 +50,16 @@ def main(description: str | None, argv: list[str] | None = None, prog: str | Non
     return 0
 
 
-def _export(run: Run, form: str, seed: int, round: int, to: Path, data_dir: Path | None) -> list[Path]:
+def _export(run: Run, form: str, seed: int | None, number: int | None, to: Path, data_dir: Path | None) -> list[Path]:
     """Write the export; return its files or its folder."""
     if to.suffix != SUFFIXES[form] and form != "slim":
         raise BadInput(f"`to` must end in {SUFFIXES[form]} for {form}. Received: to={to}")
     if form == "slim":
+        if (seed, number) != (None, None):
+            raise BadInput("`seed` and `round` must be left out for slim, which has all of them")
         export.slim_copy(run, to)
         return [to]
-    record = _record(run, seed, round)
+    record = _record(run, seed or 0, number or 0)
     if form == "masks":
         export.save_masks(record, to)
         return [to]

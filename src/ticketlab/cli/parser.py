@@ -27,6 +27,8 @@ class Parser(argparse.ArgumentParser):
         """End with one line on stderr and exit status 2."""
         unknown = re.match(r"unrecognized arguments: (--[\w-]+)", message)
         if unknown:
-            close = difflib.get_close_matches(unknown[1], list(self._option_string_actions), n=1)
+            known = list(self._option_string_actions)
+            begun = [flag for flag in known if flag.startswith(unknown[1])]  # an abbreviation
+            close = begun or difflib.get_close_matches(unknown[1], known, n=1)
             message += f" (did you mean {close[0]}?)" if close else ""
         self.exit(2, f"{self.prog}: error: {' '.join(message.split())}\n")

@@ -65,7 +65,7 @@ def _accuracy(results: Results, run: str) -> str:
         return f"{text}. No later mean difference is below 0; the last round has density {last:.3f}."
     least = gains[below[0]].dropna()
     return (
-        f"{text}. The mean difference first falls below 0 at density {density[below[0]]:.3f}: "
+        f"{text}. After that round, the mean difference first falls below 0 at density {density[below[0]]:.3f}: "
         f"{quoted_seeds(least, told.digits)} {told.points} (seeds: {len(least)})."
     )
 
