@@ -59,7 +59,10 @@ class Overwritten:
                 file.unlink(missing_ok=True)
 
     def _old(self, file: Path) -> bool:
-        return file.exists() and file.stat().st_mtime_ns == self.files.get(file)
+        try:
+            return file.stat().st_mtime_ns == self.files.get(file)
+        except FileNotFoundError:  # another worker has just deleted it
+            return False
 
 
 NOTHING = Overwritten()
