@@ -10,7 +10,7 @@ CHANCE = "chance"
 LAST_ITERATION = "last iteration"
 
 
-def words(branch: str) -> str:
+def control_name(branch: str) -> str:
     """Return the term for a branch, or its name if there is none.
 
     >>> control_name("random_reinit"), control_name("other_draws")
@@ -24,7 +24,7 @@ def minus(label: str) -> str:
     return f"minus {label}"
 
 
-def place(branch: str) -> tuple[bool, int, str]:
+def shown_order(branch: str) -> tuple[bool, int, str]:
     """Return the sort key of a branch: trained before untrained ones, known ones in the order of `CONTROLS`.
 
     >>> sorted(["supermask", "other_draws", "one_shot", "random_reinit"], key=shown_order)
