@@ -75,8 +75,8 @@ def spawned(pipe) -> None:
 
 def prepare_training(data_dir: Path | None, processes: int, meeting: str):
     """Make the job of a worker that trains a little and tells its memory when all others have come as far."""
-    from ticketlab import masks
     from ticketlab.networks import architectures
+    from ticketlab.sparsity import masks
     from ticketlab.training.dense_engine import DenseEngine
     from ticketlab.training.engine import EngineSettings
 
@@ -182,7 +182,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as meeting:
         job = local_pool.Job(prepare_training, (flags.data_dir, flags.processes, meeting))
         collect = lambda seed, event: facts.append(event) if isinstance(event, Memory) else None  # noqa: E731
-        local_pool.run(job, range(flags.processes), flags.processes, collect)
+        failures = local_pool.run(job, range(flags.processes), flags.processes, collect)
+    if failures:
+        raise SystemExit(f"workers failed: {failures}")
     mean = {name: statistics.mean(getattr(each, name) for each in facts) for name in Memory.__annotations__}
     print(
         f"per worker: {mean['private']:.0f} MB private, of which {mean['data']:.0f} MB data, "
