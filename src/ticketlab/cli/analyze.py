@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ticketlab.cli.parser import Parser
-from ticketlab.errors import BadInput, TicketlabError
+from ticketlab.errors import BadInput
 
 
 def main(description: str | None, argv: list[str] | None = None, prog: str | None = None) -> int:
@@ -37,7 +37,7 @@ def main(description: str | None, argv: list[str] | None = None, prog: str | Non
     from ticketlab.analysis.results import measure
     from ticketlab.analysis.runs import Unreadable, read_runs
 
-    try:
+    def work() -> int:
         runs, problems = read_runs(flags.runs)
         _say(problems)
         folder = flags.outputs_dir / outputs.folder_name([run.name for run in runs])
@@ -47,15 +47,9 @@ def main(description: str | None, argv: list[str] | None = None, prog: str | Non
         counts = outputs.write(results, folder, [*problems, *left_out])
         print(f"report: {folder / 'report.html'}")
         print(f"{counts.tables} tables, {counts.figures} figures in {folder}")
-    except BadInput as error:
-        parser.error(str(error))
-    except TicketlabError as error:
-        _say([f"{parser.prog}: {error}"])
-        return 1
-    except KeyboardInterrupt:
-        _say(["interrupted: the outputs are incomplete; the same command writes all of them again"])
-        return 130
-    return int(any(isinstance(line, Unreadable) for line in problems))
+        return int(any(isinstance(line, Unreadable) for line in problems))
+
+    return parser.guarded(work, "interrupted: the outputs are incomplete; the same command writes all of them again")
 
 
 def _make(folder: Path) -> None:

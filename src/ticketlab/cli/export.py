@@ -1,11 +1,10 @@
 """Export as a command: run, format, round and destination from flags."""
 
-import sys
 from pathlib import Path
 
 from ticketlab import tensorflow_setup
 from ticketlab.cli.parser import Parser
-from ticketlab.errors import BadInput, TicketlabError
+from ticketlab.errors import BadInput
 from ticketlab.evaluation import csr, export
 from ticketlab.runs.folder import Record, Run
 
@@ -36,18 +35,12 @@ def main(description: str | None, argv: list[str] | None = None, prog: str | Non
         help="folder searched first for <dataset>.npz, which .keras files need for runs without data.h5",
     )
     flags = parser.parse_args(argv)
-    try:
-        written = _export(Run(flags.run), flags.form, flags.seed, flags.round, flags.to, flags.data_dir)
-    except BadInput as error:
-        parser.error(str(error))
-    except TicketlabError as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
-    print(*written, sep="\n")
-    return 0
+
+    def work() -> int:
+        print(*_export(Run(flags.run), flags.form, flags.seed, flags.round, flags.to, flags.data_dir), sep="\n")
+        return 0
+
+    return parser.guarded(work, "interrupted")
 
 
 def _export(run: Run, form: str, seed: int | None, number: int | None, to: Path, data_dir: Path | None) -> list[Path]:

@@ -1,10 +1,14 @@
-"""How every command reads flags: no abbreviations, each mistake in one line, whatever the flags are."""
+"""How every command reads flags and ends: no abbreviations, each mistake in one line, whatever the flags are."""
 
 import argparse
 import difflib
 import re
+import sys
 import textwrap
+from collections.abc import Callable
 from typing import Any, NoReturn
+
+from ticketlab.errors import BadInput, TicketlabError
 
 
 class Formatter(argparse.HelpFormatter):
@@ -32,3 +36,26 @@ class Parser(argparse.ArgumentParser):
             close = begun or difflib.get_close_matches(unknown[1], known, n=1)
             message += f" (did you mean {close[0]}?)" if close else ""
         self.exit(2, f"{self.prog}: error: {' '.join(message.split())}\n")
+
+    def guarded(self, work: Callable[[], int], interrupted: str) -> int:
+        """Do a command's work and return its exit status; every error is reported in one line.
+
+        Args:
+            work: function that returns the exit status.
+            interrupted: line for a person who interrupts the work.
+
+        Returns:
+            The status of the work, 1 if a file could not be read or written, 2 on bad input, 130 if interrupted.
+        """
+        try:
+            return work()
+        except BadInput as error:
+            self.error(str(error))
+        except TicketlabError as error:
+            line, status = f"{self.prog}: {error}", 1
+        except KeyboardInterrupt:
+            line, status = interrupted, 130
+        except OSError as error:
+            line, status = f"{self.prog}: {error.strerror}: {error.filename or 'stdout'}", 1
+        print(line, file=sys.stderr, flush=True)
+        return status

@@ -12,7 +12,7 @@ from ticketlab.cli.flags import make_parser
 from ticketlab.cli.parser import Parser
 from ticketlab.data import sources
 from ticketlab.data.dataset import Dataset
-from ticketlab.errors import BadInput, TicketlabError
+from ticketlab.errors import BadInput
 from ticketlab.execution import launch
 from ticketlab.execution.progress import data_line, screen, summary
 from ticketlab.experiments import registry
@@ -54,21 +54,12 @@ def main(
 
 
 def guarded(parser: Parser, flags: dict[str, Any], work: Callable[[], int]) -> int:
-    """Do a command's work and return its exit status; every error is reported in one line."""
+    """Do a training command's work, which signals may end, and return its exit status."""
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without ± gets a question mark
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cluster's time limit ends a run as Ctrl-C does
-    try:
-        return work()
-    except BadInput as error:
-        parser.error(str(error))
-    except TicketlabError as error:
-        return _say(f"{parser.prog}: {error}", 1)
-    except KeyboardInterrupt:
-        same = "the same command without --overwrite" if flags["overwrite"] else "the same command"
-        return _say(f"interrupted: finished rounds are on disk; {same} goes on from there", 130)
-    except OSError as error:
-        return _say(f"{parser.prog}: {error.strerror}: {error.filename or 'stdout'}", 1)
+    same = "the same command without --overwrite" if flags["overwrite"] else "the same command"
+    return parser.guarded(work, f"interrupted: finished rounds are on disk; {same} goes on from there")
 
 
 def compute(
